@@ -3,12 +3,15 @@
 // Invariants (quoted by `check`):
 //   RM1  ranges are sorted, disjoint and not empty
 //   RM2  size = number of ranges; every range is reachable by `find` at its start and its last unit
-// Units are the caller's (the kernel uses page numbers). Numbers are exact up to 2^53.
+//   RM3  a range is in at most one map at a time
+// Units are the caller's (the kernel uses page numbers). Positions are integers from 0 to 2^53.
 
 /** What is kept. `start` and `end` belong to the map while the item is in it: change them through `resize`. */
 export interface Range {
   start: number;
   end: number;
+  /** The container's own link to its record; nobody else touches it. Construct items with `slot = undefined` so that their shape never changes. */
+  slot?: unknown;
 }
 
 /** How to look for a hole of `size` units inside [low, high). */
@@ -17,7 +20,7 @@ export interface HoleRequest {
   readonly high: number;
   /** bottom-up: the lowest hole that fits; top-down: the highest place. */
   readonly direction: 'bottom-up' | 'top-down';
-  /** Take this place if it is free. */
+  /** Take this place if it is free, inside [low, high) and aligned; else look as if there were no hint. */
   readonly hint?: number;
   /** The hole's start is a multiple of this (default 1). */
   readonly alignment?: number;
@@ -42,7 +45,7 @@ export interface RangeMap<T extends Range> extends Iterable<T> {
   remove(item: T): void;
   /** Moves a range's bounds. Panics (RM1) if it would pass or overlap a neighbour. */
   resize(item: T, start: number, end: number): void;
-  /** Returns the start of a hole, or -1. */
+  /** Returns the start of a hole, or -1. Panics (RM1) if `size` is below 1. */
   findHole(size: number, request: HoleRequest): number;
   /** Walks everything; panics at the first broken invariant. */
   check(): void;
