@@ -1,0 +1,197 @@
+// Which page-sized slots of the swap device are free?
+//
+//   taken  one bit per slot, 1 = given or bad     [ 1110 0001 0000 ... ]
+//   bad    one bit per slot, 1 = never give again [ 0000 0001 0000 ... ]
+//   rover  where the next search begins: after the last slot given, so that page-outs run on along the device
+//
+// A page-out writes a cluster of pages at once and so wants contiguous slots; when the free space is in pieces it takes
+// the longest piece (`allocateUpTo`) rather than none.
+//
+// Invariants (quoted by `check`):
+//   SS1  a slot is free, used or bad: used + bad = set bits of taken, bad = set bits of bad
+//   SS2  a bad slot is taken; bits past the last slot are set, so that no search gives them
+//   SS3  freeing a slot that is not used panics and changes nothing
+//
+// Cost: O(slots / 32) for the worst search, O(count) when there is room at the rover; 2 bits per slot; nothing allocated.
+// Sources: next fit, Knuth vol. 1, 2.5; the swap map of NetBSD's uvm_swap.c does the same job with a vmem arena.
+
+import { KernelPanic, invariant } from '../base/index.ts';
+
+const ALL = 0xffff_ffff;
+
+/** A set of swap slots, some given. */
+export class SwapSlots {
+  /** Slots there are, free, used or bad. */
+  readonly total: number;
+  readonly #taken: Uint32Array;
+  readonly #bad: Uint32Array;
+  #rover = 0;
+  #used = 0;
+  #badCount = 0;
+  #runLength = 0;
+
+  /** @param slots slots on the device, at least 0. */
+  constructor(slots: number) {
+    this.total = slots;
+    this.#taken = new Uint32Array(Math.ceil(slots / 32));
+    this.#bad = new Uint32Array(this.#taken.length);
+    if (slots % 32 !== 0) this.#taken[this.#taken.length - 1] = ALL << (slots % 32);
+  }
+
+  /** Slots given and not freed yet. */
+  get used(): number {
+    return this.#used;
+  }
+
+  /** Slots that `markBad` took out of service. */
+  get bad(): number {
+    return this.#badCount;
+  }
+
+  /** Slots that could be given now. */
+  get available(): number {
+    return this.total - this.#used - this.#badCount;
+  }
+
+  /** Length of the run that the last successful allocation gave. */
+  get runLength(): number {
+    return this.#runLength;
+  }
+
+  /** Takes `count` (at least 1) contiguous slots. Returns the first, or -1 if no run is long enough. */
+  allocateRun(count: number): number {
+    return this.#allocate(count, count);
+  }
+
+  /** Takes the first run of `count` slots, or the longest there is below that. Returns its first slot, its length in `runLength`; -1 when none is free. */
+  allocateUpTo(count: number): number {
+    return this.#allocate(count, 1);
+  }
+
+  /** Gives back the slots [first, first + count). Panics (SS3) unless all are used. */
+  free(first: number, count: number): void {
+    for (let slot = first; slot < first + count; slot++) {
+      if (!this.#isUsed(slot)) throw new KernelPanic('SS3', `slot ${slot} of the run ${first}+${count} is not used`);
+    }
+    this.#assign(first, count, 'free');
+    this.#used -= count;
+  }
+
+  /** Takes a free or used slot out of service, after an I/O error. Panics (SS3) if it is bad already or does not exist. */
+  markBad(slot: number): void {
+    const isUsed = this.#isUsed(slot);
+    invariant(isUsed || this.isFree(slot), 'SS3', () => `slot ${slot} is bad already or does not exist`);
+    if (isUsed) this.#used--;
+    this.#assign(slot, 1, 'taken');
+    this.#bad[slot >>> 5]! |= 1 << (slot & 31);
+    this.#badCount++;
+  }
+
+  /** Tells whether `slot` could be given; false outside the device. */
+  isFree(slot: number): boolean {
+    return this.#exists(slot) && !this.#isTaken(slot);
+  }
+
+  /** Counts everything; panics at the first broken invariant. */
+  check(): void {
+    let used = 0;
+    let bad = 0;
+    for (let slot = 0; slot < this.total; slot++) {
+      if (this.#isBad(slot)) {
+        invariant(this.#isTaken(slot), 'SS2', () => `bad slot ${slot} is free`);
+        bad++;
+      } else if (this.#isTaken(slot)) used++;
+    }
+    invariant(used === this.#used && bad === this.#badCount, 'SS1', () => `${this.#used} used and ${this.#badCount} bad, found ${used} and ${bad}`);
+    for (let slot = this.total; slot < this.#taken.length * 32; slot++) {
+      invariant(this.#isTaken(slot), 'SS2', () => `slot ${slot}, past the end, is free`);
+    }
+  }
+
+  #allocate(count: number, least: number): number {
+    if (count < 1) throw new KernelPanic('SS1', `a run of ${count} slots`);
+    if (this.available < least) return -1;
+    let best = -1;
+    let bestLength = least - 1;
+    // A run never wraps round the device's end: from the rover to the end, then from the start to the rover.
+    // The second search may read on past the rover, into a run that the first began inside.
+    for (let pass = 0; pass < 2 && bestLength < count; pass++) {
+      const stop = pass === 0 ? this.total : this.#rover;
+      let slot = this.#findFree(pass === 0 ? this.#rover : 0, stop);
+      while (slot < stop) {
+        const length = this.#freeLength(slot, count);
+        if (length > bestLength) {
+          best = slot;
+          bestLength = length;
+          if (length === count) break;
+        }
+        slot = this.#findFree(slot + length, stop);
+      }
+    }
+    return best === -1 ? -1 : this.#give(best, bestLength);
+  }
+
+  #give(first: number, count: number): number {
+    this.#assign(first, count, 'taken');
+    this.#used += count;
+    this.#rover = first + count === this.total ? 0 : first + count;
+    this.#runLength = count;
+    return first;
+  }
+
+  /** Returns the first free slot in [from, stop), or `stop` or a slot after it. */
+  #findFree(from: number, stop: number): number {
+    let slot = from;
+    while (slot < stop) {
+      const free = ~this.#taken[slot >>> 5]! >>> (slot & 31);
+      if (free !== 0) return slot + trailingZeros(free);
+      slot = (slot | 31) + 1;
+    }
+    return slot;
+  }
+
+  /** Returns the length of the free run that begins at `slot`, at most `limit`. */
+  #freeLength(slot: number, limit: number): number {
+    let length = 0;
+    while (length < limit) {
+      const at = slot + length;
+      if (at >= this.total) break;
+      const taken = this.#taken[at >>> 5]! >>> (at & 31);
+      if (taken !== 0) {
+        length += trailingZeros(taken);
+        break;
+      }
+      length += 32 - (at & 31);
+    }
+    return Math.min(length, limit);
+  }
+
+  #assign(first: number, count: number, state: 'taken' | 'free'): void {
+    for (let slot = first; slot < first + count; slot++) {
+      const bit = 1 << (slot & 31);
+      if (state === 'taken') this.#taken[slot >>> 5]! |= bit;
+      else this.#taken[slot >>> 5]! &= ~bit;
+    }
+  }
+
+  #exists(slot: number): boolean {
+    return slot >= 0 && slot < this.total;
+  }
+
+  #isTaken(slot: number): boolean {
+    return ((this.#taken[slot >>> 5]! >>> (slot & 31)) & 1) === 1;
+  }
+
+  #isBad(slot: number): boolean {
+    return ((this.#bad[slot >>> 5]! >>> (slot & 31)) & 1) === 1;
+  }
+
+  #isUsed(slot: number): boolean {
+    return this.#exists(slot) && this.#isTaken(slot) && !this.#isBad(slot);
+  }
+}
+
+/** Returns the number of zero bits below the lowest set bit of `word`, which is not 0. */
+function trailingZeros(word: number): number {
+  return 31 - Math.clz32(word & -word);
+}

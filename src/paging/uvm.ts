@@ -1,0 +1,110 @@
+// UVM's two queues: pages in use are active; those not used lately wait on the inactive queue for a second look.
+//
+//   loaded(p):   append p to active
+//   victim():    repeat
+//                  while inactive < 33 % of all and active is not empty: clear the bit of active's head, append it to inactive
+//                  p = head of inactive
+//                  if p is referenced: append p to active          (a reactivation)
+//                  else: return p
+//   demoted(p):  clear its bit, append it to inactive if it was active
+//
+//     loaded --> [ active: oldest ... newest ] --refill, bit cleared--> [ inactive ] --> victim
+//                          ^------------------------ referenced -----------'
+//
+// Tie-breaks: none; both queues are in order of arrival. A page that is given another round counts as arrived anew.
+// After `size` reactivations in one call the next head goes whatever its bit says, so a caller whose bits are always
+// set still gets a victim; with bits that clear this never happens.
+// Source: NetBSD sys/uvm/uvm_pdaemon.c and uvm_pdpolicy_clock.c, which refill after a scan rather than in it; 33 % is their inactive
+// percentage. Their limits by kind of page (anon, file, executable) need kernel types and so belong to the page daemon.
+
+import { expectKnown, expectUnknown } from './known-pages.ts';
+import { PageLists } from './page-list.ts';
+import type { PageBits, PolicyKind, PolicyOptions, ReplacementPolicy } from './replacement-policy.ts';
+
+const ACTIVE = 0;
+const INACTIVE = 1;
+const INACTIVE_PERCENT = 33;
+
+/** The active and inactive queues. */
+export class UvmPolicy implements ReplacementPolicy {
+  readonly name = 'uvm';
+  readonly sees = 'bits';
+  readonly #capacity: number;
+  readonly #bits: PageBits;
+  readonly #lists: PageLists;
+  #reactivations = 0;
+
+  constructor({ capacity, bits }: PolicyOptions) {
+    this.#capacity = capacity;
+    this.#bits = bits;
+    this.#lists = new PageLists(capacity, 2);
+  }
+
+  get size(): number {
+    return this.active + this.inactive;
+  }
+
+  get reactivations(): number {
+    return this.#reactivations;
+  }
+
+  /** Pages on the active queue. */
+  get active(): number {
+    return this.#lists.length(ACTIVE);
+  }
+
+  /** Pages on the inactive queue. */
+  get inactive(): number {
+    return this.#lists.length(INACTIVE);
+  }
+
+  loaded(page: number): void {
+    expectUnknown(page, this.#lists.has(page), this.#capacity);
+    this.#lists.append(page, ACTIVE);
+  }
+
+  removed(page: number): void {
+    expectKnown(page, this.#lists.has(page));
+    this.#lists.remove(page);
+  }
+
+  victim(): number {
+    for (let rounds = this.size; ; rounds--) {
+      this.#refill();
+      const page = this.#lists.head(INACTIVE);
+      if (page === -1) return -1;
+      if (rounds === 0 || !this.#bits.testAndClearReferenced(page)) {
+        this.#lists.remove(page);
+        return page;
+      }
+      this.#reactivations++;
+      this.#lists.moveToTail(page, ACTIVE);
+    }
+  }
+
+  demoted(page: number): void {
+    expectKnown(page, this.#lists.has(page));
+    if (this.#lists.listOf(page) === ACTIVE) this.#deactivate(page);
+  }
+
+  has(page: number): boolean {
+    return this.#lists.has(page);
+  }
+
+  check(): void {
+    this.#lists.check();
+  }
+
+  #refill(): void {
+    const wanted = Math.ceil((this.size * INACTIVE_PERCENT) / 100);
+    while (this.inactive < wanted) this.#deactivate(this.#lists.head(ACTIVE));
+  }
+
+  #deactivate(page: number): void {
+    this.#bits.testAndClearReferenced(page);
+    this.#lists.moveToTail(page, INACTIVE);
+  }
+}
+
+/** Makes the `uvm` policy. */
+export const uvm: PolicyKind = { name: 'uvm', sees: 'bits', make: (options) => new UvmPolicy(options) };
