@@ -1,0 +1,58 @@
+// RAM: one fixed-size buffer cut into frames of 4 KiB.
+//
+//   byte    0          4096        8192                      frameCount * 4096      buffer.byteLength
+//           | frame 0  | frame 1   | ...                     | TLB tables, or nothing |
+//
+// The views cover RAM only, so no bug in the kernel's own stores reaches the TLB tables that live above it in the same buffer.
+//
+//   RAM1  frameCount whole frames fit in the buffer, and there is at least one
+//   RAM2  the buffer never changes its size (views over a resizable buffer cost 25 to 42 %) and is never detached
+//
+// Cost: zero 0.1 us, copy 0.2 us per frame in cache. The built-in fill and copyWithin run at the speed of memset and memmove
+// whatever the element type (Node 20: Uint8Array, Uint32Array, Float64Array, BigUint64Array within noise of each other);
+// `set` from a subarray adds 15 % for the view it makes, and a Float64Array loop takes twice as long.
+
+import { invariant, PAGE_SHIFT, PAGE_SIZE, type Pfn } from '../base/index.ts';
+
+/** Physical memory of one machine. */
+export class Ram {
+  readonly buffer: ArrayBuffer;
+  readonly frameCount: number;
+  /** RAM as bytes, without what lies above it in the buffer. */
+  readonly bytes: Uint8Array;
+  /** RAM as 32-bit words. */
+  readonly words: Uint32Array;
+
+  /**
+   * Takes the first `frameCount` frames of `buffer` as RAM; its content stays as it is.
+   * Panics (RAM1, RAM2) if they do not fit or the buffer is resizable.
+   */
+  constructor(buffer: ArrayBuffer, frameCount: number) {
+    invariant(Number.isInteger(frameCount) && frameCount >= 1 && frameCount * PAGE_SIZE <= buffer.byteLength, 'RAM1',
+      () => `${frameCount} frames do not fit in a buffer of ${buffer.byteLength} bytes`);
+    // `resizable` is newer than the ECMAScript library this compiles against.
+    invariant((buffer as { resizable?: boolean }).resizable !== true, 'RAM2', () => 'the buffer is resizable');
+    this.buffer = buffer;
+    this.frameCount = frameCount;
+    this.bytes = new Uint8Array(buffer, 0, frameCount * PAGE_SIZE);
+    this.words = new Uint32Array(buffer, 0, (frameCount * PAGE_SIZE) / 4);
+  }
+
+  /** Fills `frame` with zeros. */
+  zero(frame: Pfn): void {
+    const start = frame << PAGE_SHIFT;
+    this.bytes.fill(0, start, start + PAGE_SIZE);
+  }
+
+  /** Copies the bytes of frame `from` to frame `to`. */
+  copy(from: Pfn, to: Pfn): void {
+    const start = from << PAGE_SHIFT;
+    this.bytes.copyWithin(to << PAGE_SHIFT, start, start + PAGE_SIZE);
+  }
+
+  /** Returns a view of one frame, for I/O. Makes an object: not for hot paths. */
+  frame(frame: Pfn): Uint8Array {
+    const start = frame << PAGE_SHIFT;
+    return this.bytes.subarray(start, start + PAGE_SIZE);
+  }
+}
