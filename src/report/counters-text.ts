@@ -1,0 +1,146 @@
+// The counters of a run as aligned rows, in sections:
+//
+//     Faults               43,216  168.8 MiB   it touched a page not mapped for it
+//       zero fill           4,301   16.8 MiB   new memory: a fresh page of zeros
+//       label               value       size   what it means; left out where the terminal is too narrow
+//
+// A size beside a number of pages is those pages in bytes.
+
+import { PAGE_SIZE } from '../base/index.ts';
+import { formatBytes, formatCount, formatCountOf, formatSeconds, formatShare } from './quantities.ts';
+import type { RunReport } from './run-report.ts';
+import type { TextStyle } from './text-style.ts';
+
+interface Row {
+  readonly label: string;
+  readonly value: string;
+  readonly size: string;
+  readonly meaning: string;
+}
+
+/** The first row is the section's head. */
+type Section = readonly [Row, ...Row[]];
+
+const LABEL_WIDTH = 19;
+const VALUE_WIDTH = 11;
+const SIZE_WIDTH = 11;
+const GAP = '   ';
+
+/** Returns the section on time. */
+export function timeLines(report: RunReport, width: number, style: TextStyle): string[] {
+  return sectionLines(timeSection(report), width, style);
+}
+
+/** Returns all other sections. */
+export function counterLines(report: RunReport, width: number, style: TextStyle): string[][] {
+  const sections = [faultSection(report), residentSection(report), evictionSection(report), kernelSection(report)];
+  return sections.map((section) => sectionLines(section, width, style));
+}
+
+function timeSection({ mmu, seconds, tlbMisses, faults }: RunReport): Section {
+  const rows: Row[] = [];
+  const add = (label: string, part: number, share: string, meaning: string): void => {
+    rows.push({ label, value: formatSeconds(part), size: share, meaning });
+  };
+  if (mmu !== 'off') {
+    const share = (part: number): string => formatShare(part, seconds.total);
+    const traps = formatCountOf(tlbMisses + faultTotal(faults), 'trap');
+    add('program', seconds.total - seconds.kernel, share(seconds.total - seconds.kernel), "the program's own code");
+    add('kernel', seconds.kernel, share(seconds.kernel), `in ${traps}`);
+  }
+  if (seconds.load !== undefined) add('load', seconds.load, '', 'before that: reading and compiling');
+  return [
+    { label: 'Time', value: formatSeconds(seconds.total), size: '', meaning: 'from first to last instruction' },
+    ...rows,
+  ];
+}
+
+function faultSection({ faults, tlbMisses }: RunReport): Section {
+  return [
+    pages('Faults', faultTotal(faults), 'it touched a page not mapped for it'),
+    pages('zero fill', faults.zeroFill, 'new memory: a fresh page of zeros'),
+    pages('image', faults.image, "a page of the program's own data"),
+    pages('file', faults.file, 'a page of a mapped file'),
+    pages('copy on write', faults.copyOnWrite, 'a shared page, copied when written'),
+    pages('swap in', faults.swapIn, 'a page came back from swap'),
+    count('protection', faults.protection, 'not allowed'),
+    pages('+ mapped ahead', faults.mappedAhead, 'neighbours mapped along with one'),
+    count('+ TLB misses', tlbMisses, 'mapped: a page-table walk sufficed'),
+  ];
+}
+
+function residentSection({ resident, ramBytes, map }: RunReport): Section {
+  const swapped = map.reduce((sum, area) => sum + area.swappedPages, 0);
+  return [
+    pages('Pages in RAM', resident.peakPages, `at the peak, of ${formatCount(ramBytes / PAGE_SIZE)} frames`),
+    pages('at the end', resident.finalPages, ''),
+    pages('in swap', swapped, 'at the end, and not in RAM'),
+  ];
+}
+
+function evictionSection({ swap, evictions }: RunReport): Section {
+  const { usedPages, totalPages } = swap;
+  const use = usedPages === undefined || totalPages === undefined ? [] : [swapUse(usedPages, totalPages)];
+  return [
+    pages('Evictions', evictions.clean + evictions.dirty, 'frames the page daemon took back'),
+    pages('clean', evictions.clean, 'unchanged: free at once'),
+    pages('dirty', evictions.dirty, 'had to be written out first'),
+    pages('spared', evictions.reactivated, 'referenced again in time'),
+    pages('swap written', swap.pagesOut, operations(swap.writeOperations, swap.pagesOut)),
+    pages('swap read', swap.pagesIn, operations(swap.readOperations, swap.pagesIn)),
+    ...use,
+  ];
+}
+
+function swapUse(used: number, total: number): Row {
+  const share = `${formatShare(used, total)} of ${formatBytes(total * PAGE_SIZE)} at the end`;
+  return pages('swap used', used, total === 0 ? 'there is no swap' : share);
+}
+
+function operations(operationCount: number, pageCount: number): string {
+  if (operationCount === 0) return '';
+  return `in ${formatCountOf(operationCount, 'operation')} of ${(pageCount / operationCount).toFixed(1)} pages`;
+}
+
+function kernelSection({ kernelBytes, ramBytes }: RunReport): Section {
+  const { pageTables, frameTable, heap } = kernelBytes;
+  const total = pageTables + frameTable + heap;
+  return [
+    bytes('Kernel memory', total, `${formatShare(total, ramBytes)} of RAM`),
+    bytes('page tables', pageTables, 'which frame each page is in'),
+    bytes('frame table', frameTable, 'a record for each frame'),
+    bytes('kernel heap', heap, 'map entries, anons, objects, ...'),
+  ];
+}
+
+function faultTotal({ zeroFill, image, file, copyOnWrite, swapIn, protection }: RunReport['faults']): number {
+  return zeroFill + image + file + copyOnWrite + swapIn + protection;
+}
+
+function pages(label: string, pageCount: number, meaning: string): Row {
+  return { label, value: formatCount(pageCount), size: formatBytes(pageCount * PAGE_SIZE), meaning };
+}
+
+function count(label: string, events: number, meaning: string): Row {
+  return { label, value: formatCount(events), size: '', meaning };
+}
+
+function bytes(label: string, byteCount: number, meaning: string): Row {
+  return { label, value: '', size: formatBytes(byteCount), meaning };
+}
+
+function sectionLines([head, ...rows]: Section, width: number, style: TextStyle): string[] {
+  const title = style.paint('title', `  ${head.label}`.padEnd(LABEL_WIDTH));
+  return [
+    `${title}${numbersOf(head, width, style)}`,
+    ...rows.map((row) => `    ${row.label}`.padEnd(LABEL_WIDTH) + numbersOf(row, width, style)),
+  ];
+}
+
+function numbersOf({ value, size, meaning }: Row, width: number, style: TextStyle): string {
+  const numbers = `${value.padStart(VALUE_WIDTH)}${size.padStart(SIZE_WIDTH)}`;
+  const room = width - LABEL_WIDTH - VALUE_WIDTH - SIZE_WIDTH - GAP.length;
+  return meaning === '' || meaning.length > room
+    ? numbers.trimEnd()
+    : `${numbers}${GAP}${style.paint('quiet', meaning)}`;
+}

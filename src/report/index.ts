@@ -1,0 +1,4 @@
+// report/: results of runs, as data and as text.
+export * from './quantities.ts';
+export * from './run-report.ts';
+export { formatRunReport, type ReportTextOptions } from './run-report-text.ts';

@@ -1,0 +1,176 @@
+// What one run of one program did, as plain data: the JSON form of `quire run --report json` is this object and nothing else.
+//
+//   settings        program, command, system, policy, frames, mmu, pageTableFormat, seed, ramBytes, swapBytes
+//   outcome         exitCode, ended, seconds, notes
+//   counters        tlbMisses, faults, swap, evictions, resident, kernelBytes
+//   address space   map, heat
+//
+// Invariants (a run with the MMU on; the runner's tests quote them):
+//   RR1  the areas of `map` are sorted and disjoint, and an area's residentPages + swappedPages is at most its pages
+//   RR2  the residentPages of all areas add up to resident.finalPages, which is at most resident.peakPages
+//   RR3  evictions.dirty pages were each written: to swap (swap.pagesOut) or to their file
+// With the MMU off the program ran on plain WebAssembly memory: every counter is 0 and `map` is empty.
+//
+// Times are seconds of the host's clock; addresses and sizes are bytes; pages are 4096 bytes. Optional keys are left out when the
+// run has nothing to say there. Keys are only ever added. Elsewhere: the text form (run-report-text.ts), who fills it (cli/).
+
+/** The result of one run, ready for `JSON.stringify`. */
+export interface RunReport {
+  /** The module's file name, without its folder. */
+  readonly program: string;
+  /** The guest's argument vector, its name first. */
+  readonly command?: readonly string[];
+  /** The memory manager: `uvm`. */
+  readonly system: string;
+  /** The replacement policy: `clock`. */
+  readonly policy: string;
+  /** The frame allocator: `bitmap`. */
+  readonly frames?: string;
+  /** `off`: the same module ran unrewritten on plain memory, as the baseline. */
+  readonly mmu?: 'on' | 'off';
+  /** The page table's format: `i386`. */
+  readonly pageTableFormat?: string;
+  /** The seed of everything random that the run may repeat. */
+  readonly seed?: number;
+  readonly ramBytes: number;
+  /** 0 when there is no swap. */
+  readonly swapBytes?: number;
+  /** What the host's process returns: the guest's own code if it exited by itself. */
+  readonly exitCode: number;
+  readonly ended?: Ending;
+  readonly seconds: RunSeconds;
+  /** TLB misses that a page-table walk resolved, without a page fault. */
+  readonly tlbMisses: number;
+  readonly faults: FaultCounts;
+  readonly swap: SwapCounts;
+  readonly evictions: EvictionCounts;
+  readonly resident: ResidentPages;
+  readonly kernelBytes: KernelBytes;
+  /** The areas of the address space at the end, in order of address. */
+  readonly map: readonly MapArea[];
+  /** Where the program faulted and what is in RAM, one strip for each part of the address space that is in use. */
+  readonly heat?: readonly HeatStrip[];
+  /** Sentences worth knowing about this run, such as why page 0 is mapped. */
+  readonly notes?: readonly string[];
+}
+
+/** Seconds of the host's clock. */
+export interface RunSeconds {
+  /** From the guest's first instruction to its end; the kernel's time is a part of it. */
+  readonly total: number;
+  /** In traps: walks, faults, page-ins and page-outs. */
+  readonly kernel: number;
+  /** Reading, rewriting and compiling the module, before `total` begins. */
+  readonly load?: number;
+}
+
+/** Page faults by how they were resolved, and pages that were mapped without one. */
+export interface FaultCounts {
+  /** A fresh page of zeros. */
+  readonly zeroFill: number;
+  /** A page of the program's own image was read. */
+  readonly image: number;
+  /** A page of a mapped file was read, or found in RAM. */
+  readonly file: number;
+  /** A shared page was copied at the first write to it. */
+  readonly copyOnWrite: number;
+  /** A page came back from swap. */
+  readonly swapIn: number;
+  /** The access was not allowed; the program was stopped. */
+  readonly protection: number;
+  /** Resident neighbours of a faulting page that were mapped along with it. Not faults: each may have saved one. */
+  readonly mappedAhead: number;
+}
+
+/** Traffic with the swap device. One operation moves a run of pages. */
+export interface SwapCounts {
+  readonly pagesIn: number;
+  readonly pagesOut: number;
+  readonly readOperations: number;
+  readonly writeOperations: number;
+  readonly bytesWritten: number;
+  readonly bytesRead?: number;
+  /** Slots that hold a page at the end. */
+  readonly usedPages?: number;
+  readonly totalPages?: number;
+}
+
+/** Frames that the page daemon took, or did not. */
+export interface EvictionCounts {
+  /** The page had not changed since it was read: its frame was free at once. */
+  readonly clean: number;
+  /** The page had to be written out first. */
+  readonly dirty: number;
+  /** The page had been referenced and stayed. */
+  readonly reactivated: number;
+}
+
+/** Pages of the program in RAM. */
+export interface ResidentPages {
+  readonly peakPages: number;
+  readonly finalPages: number;
+}
+
+/** RAM that the kernel keeps for itself when the run ends. */
+export interface KernelBytes {
+  readonly pageTables: number;
+  readonly frameTable: number;
+  readonly heap: number;
+}
+
+/** One area of the address space, [start, end), as a line of `/proc/PID/maps`. */
+export interface MapArea {
+  readonly start: number;
+  readonly end: number;
+  /** `r` `w` `x` or `-`, then `p` (private) or `s` (shared). */
+  readonly protection: string;
+  /** `[brk]`, `[stack]`, or the path of a mapped file; empty for an anonymous area without a name. */
+  readonly name: string;
+  /** Where the area begins in its file or image. */
+  readonly offset: number;
+  readonly residentPages: number;
+  readonly dirtyPages: number;
+  /** Pages that are in swap and not in RAM. */
+  readonly swappedPages: number;
+}
+
+/** A part of the address space cut into cells of equal size; each list has one number per cell. */
+export interface HeatStrip {
+  readonly name: string;
+  readonly start: number;
+  /** A multiple of 4096. */
+  readonly cellBytes: number;
+  /** Page faults in the cell over the whole run. */
+  readonly faults: readonly number[];
+  /** Resident pages in the cell at the end. */
+  readonly residentPages: readonly number[];
+}
+
+/** How the run ended. */
+export interface Ending {
+  /** exit: by itself. trap: WebAssembly stopped it. fault: the kernel did. kill: out of memory. interrupt: Ctrl-C. */
+  readonly how: 'exit' | 'trap' | 'fault' | 'kill' | 'interrupt';
+  /** A sentence without its full stop. */
+  readonly reason?: string;
+  readonly fault?: FaultReport;
+}
+
+/** An access that could not be allowed. */
+export interface FaultReport {
+  readonly address: number;
+  readonly access: 'read' | 'write' | 'execute';
+  /** The function that made the access, as the original module numbers and names it. */
+  readonly function?: FaultPlace;
+  /** The area that holds the address, if any does. */
+  readonly area?: Pick<MapArea, 'start' | 'end' | 'protection' | 'name'>;
+  /** A sentence without its full stop: `nothing is mapped there`. */
+  readonly why: string;
+}
+
+/** A place in the original module. */
+export interface FaultPlace {
+  readonly index: number;
+  readonly name?: string;
+  /** Offset of the instruction in the module's file. */
+  readonly offset?: number;
+}
