@@ -63,7 +63,9 @@ function faultSection({ faults, tlbMisses }: RunReport): Section {
     pages('file', faults.file, 'a page of a mapped file'),
     pages('copy on write', faults.copyOnWrite, 'a shared page, copied when written'),
     pages('swap in', faults.swapIn, 'a page came back from swap'),
-    count('protection', faults.protection, 'not allowed'),
+    pages('resident', faults.resident, 'in RAM already: only mapped'),
+    count('protection', faults.protection, 'the right was added, without a copy'),
+    count('failed', faults.failed, 'not allowed, or no memory left'),
     pages('+ mapped ahead', faults.mappedAhead, 'neighbours mapped along with one'),
     count('+ TLB misses', tlbMisses, 'mapped: a page-table walk sufficed'),
   ];
@@ -113,8 +115,8 @@ function kernelSection({ kernelBytes, ramBytes }: RunReport): Section {
   ];
 }
 
-function faultTotal({ zeroFill, image, file, copyOnWrite, swapIn, protection }: RunReport['faults']): number {
-  return zeroFill + image + file + copyOnWrite + swapIn + protection;
+function faultTotal({ mappedAhead: _notAFault, ...kinds }: RunReport['faults']): number {
+  return Object.values(kinds).reduce((sum, kind) => sum + kind, 0);
 }
 
 function pages(label: string, pageCount: number, meaning: string): Row {

@@ -27,10 +27,7 @@ export function heatLines(strips: readonly HeatStrip[], width: number, style: Te
       'quiet',
       `    faults: ${NONE} none  ${blocks[0]} 1  to  ${blocks[7]} ${formatCount(hottest)} in a column, log scale`,
     ),
-    style.paint(
-      'quiet',
-      `    in RAM: ${NONE} none  ${blocks[0]} few  to  ${blocks[7]} all pages, at the end`,
-    ),
+    style.paint('quiet', `    in RAM: ${NONE} none  ${blocks[0]} few  to  ${blocks[7]} all pages, at the end`),
   ];
 }
 

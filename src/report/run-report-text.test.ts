@@ -33,7 +33,17 @@ const report: RunReport = {
   ended: { how: 'exit' },
   seconds: { total: 2, kernel: 0.5, load: 0.0123 },
   tlbMisses: 1000,
-  faults: { zeroFill: 512, image: 3, file: 0, copyOnWrite: 1, swapIn: 2048, protection: 0, mappedAhead: 12 },
+  faults: {
+    zeroFill: 512,
+    image: 3,
+    file: 0,
+    copyOnWrite: 1,
+    swapIn: 2048,
+    protection: 6,
+    resident: 5,
+    failed: 0,
+    mappedAhead: 12,
+  },
   swap: {
     pagesIn: 2048,
     pagesOut: 2304,
@@ -72,16 +82,18 @@ const golden = `Quire ran sort.wasm in 1 MiB of RAM
 
   Time                  2.00 s              from first to last instruction
     program             1.50 s     75.0 %   the program's own code
-    kernel              500 ms     25.0 %   in 3,564 traps
+    kernel              500 ms     25.0 %   in 3,575 traps
     load               12.3 ms              before that: reading and compiling
 
-  Faults                 2,564   10.0 MiB   it touched a page not mapped for it
+  Faults                 2,575   10.1 MiB   it touched a page not mapped for it
     zero fill              512      2 MiB   new memory: a fresh page of zeros
     image                    3     12 KiB   a page of the program's own data
     file                     0        0 B   a page of a mapped file
     copy on write            1      4 KiB   a shared page, copied when written
     swap in              2,048      8 MiB   a page came back from swap
-    protection               0              not allowed
+    resident                 5     20 KiB   in RAM already: only mapped
+    protection               6              the right was added, without a copy
+    failed                   0              not allowed, or no memory left
     + mapped ahead          12     48 KiB   neighbours mapped along with one
     + TLB misses         1,000              mapped: a page-table walk sufficed
 

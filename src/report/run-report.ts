@@ -64,20 +64,24 @@ export interface RunSeconds {
   readonly load?: number;
 }
 
-/** Page faults by how they were resolved, and pages that were mapped without one. */
+/** Page faults by how they were resolved (the kinds exclude each other), and pages that were mapped without a fault of their own. */
 export interface FaultCounts {
   /** A fresh page of zeros. */
   readonly zeroFill: number;
   /** A page of the program's own image was read. */
   readonly image: number;
-  /** A page of a mapped file was read, or found in RAM. */
+  /** A page of a mapped file was read. */
   readonly file: number;
   /** A shared page was copied at the first write to it. */
   readonly copyOnWrite: number;
   /** A page came back from swap. */
   readonly swapIn: number;
-  /** The access was not allowed; the program was stopped. */
+  /** The page was mapped without the right, which it was given without a copy. */
   readonly protection: number;
+  /** The page was in RAM and only had to be mapped. */
+  readonly resident: number;
+  /** The access was not allowed, or there was no memory: the program ended. */
+  readonly failed: number;
   /** Resident neighbours of a faulting page that were mapped along with it. Not faults: each may have saved one. */
   readonly mappedAhead: number;
 }
