@@ -18,6 +18,12 @@ import { invariant, type Pfn } from '../base/index.ts';
 /** Words in one table: the pages of a 32-bit space. */
 export const TLB_ENTRIES = 0x10_0000;
 
+/**
+ * Bytes between the starts of two tables in a program's memory: 4 MiB of words, and above them the void that misaligned accesses of
+ * up to 8 bytes index (2^(22 + 3)); the void is never written, so it costs addresses only.
+ */
+export const TLB_TABLE_SPAN = 0x200_0000;
+
 /** log2 of the words in a chunk: 4 KiB of table, the unit in which a host gives memory. */
 const CHUNK_SHIFT = 10;
 const CHUNK_WORDS = 1 << CHUNK_SHIFT;
@@ -28,6 +34,11 @@ const WRITE_TOUCHED = 2;
 /** Returns the valid TLB word that takes page `vpn` to frame `pfn`, as a signed 32-bit number. */
 export function tlbWord(pfn: Pfn, vpn: number): number {
   return ((pfn - vpn) << 12) - 1 | 0;
+}
+
+/** Returns the frame to which valid `word` takes page `vpn`: exact, since both are below 2^20. */
+function frameOf(word: number, vpn: number): number {
+  return (((word + 1) >>> 12) + vpn) & (TLB_ENTRIES - 1);
 }
 
 /** The read and write tables of one address space. Pages at or above `TLB_ENTRIES` are never cached. */
@@ -89,11 +100,6 @@ export class Tlb {
     this.#clear(this.#write, WRITE_TOUCHED, first, count);
   }
 
-  /** Makes the next store to each of `count` pages from `first` trap; loads go on. */
-  invalidateWriteRange(first: number, count: number): void {
-    this.#clear(this.#write, WRITE_TOUCHED, first, count);
-  }
-
   /** Empties both tables, so that they can serve another space. */
   flush(): void {
     this.invalidateRange(0, this.#entries);
@@ -107,6 +113,16 @@ export class Tlb {
   /** Tells whether stores to page `vpn` hit. */
   writes(vpn: number): boolean {
     return vpn < this.#entries && this.#write[vpn] !== 0;
+  }
+
+  /** Returns the frame that loads of page `vpn` reach, or -1. */
+  readFrame(vpn: number): number {
+    return this.reads(vpn) ? frameOf(this.#read[vpn]!, vpn) : -1;
+  }
+
+  /** Returns the frame that stores to page `vpn` reach, or -1. */
+  writeFrame(vpn: number): number {
+    return this.writes(vpn) ? frameOf(this.#write[vpn]!, vpn) : -1;
   }
 
   /** Walks everything; panics at the first broken invariant. */
