@@ -1,0 +1,407 @@
+// pmap: the machine-independent face of the MMU. It knows which frame each page of each space reaches and with which rights;
+// it never decides what should be there. Everything it holds could be thrown away and rebuilt by faults.
+//
+//   Pmap (one per space)          PhysicalMap (one per machine)
+//   root frame, TLB, counts       enter remove protect extract | pageProtect referenced modified (by frame, through the reverse map)
+//
+// The reverse map answers "who maps this frame?". The first mapping lies in the frame's own record; further ones in 16-byte
+// kernel-heap blocks chained from it:  [ space | vpn low | vpn high | next ].
+//
+// Reference and modify bits are the page tables' own. A mapping that goes away leaves its bits in the frame's record
+// (FRAME_REFERENCED, FRAME_MODIFIED), so they are the union over past and present mappings. Each change of an entry
+// invalidates the TLB words of its page, as real hardware needs a flush.
+//
+// Invariants (quoted by `check`):
+//   PM1  an entry is present if and only if the reverse map of its frame names it, once
+//   PM2  residentPages = present entries of the space
+//   PM3  a valid TLB word agrees with a present entry: same frame; a valid write word needs write and dirty
+//   PM4  mapped frames are anon, object or permanent frames: never free, never the kernel's own
+// Source of the interface: pmap(9) of NetBSD. Cost: enter, remove and extract O(levels); by-frame operations O(mappings of the frame).
+
+import { EventType, type EventRing, invariant, type Pfn, type Vpn } from '../base/index.ts';
+import {
+  FRAME_MODIFIED, FRAME_REFERENCED, FrameKind, type FrameTable, type PhysicalMemory,
+} from '../frames/index.ts';
+import { HeapUse, type KernelHeap } from '../heap/index.ts';
+import {
+  type Mmu, PTE_ACCESSED, PTE_DIRTY, PTE_PRESENT, PTE_USER, PTE_WRITE, type Tlb,
+} from '../machine/index.ts';
+
+/** Bytes of a reverse-map block for the second and further mappings of a frame. */
+const REVERSE_BLOCK_BYTES = 16;
+/** Words in that block. */
+const SPACE = 0;
+const VPN_LOW = 1;
+const VPN_HIGH = 2;
+const NEXT = 3;
+const LOW_RANGE = 0x1_0000_0000;
+
+/** Largest number of spaces alive at once: a frame's record names the space in 16 bits. */
+const MAX_SPACES = 0xffff;
+
+/** How an access is asked for: 0 read, 1 write, 2 execute. */
+export type Access = 0 | 1 | 2;
+
+/** One address space as the hardware sees it. */
+export class Pmap {
+  /** 1 to 65535; names the space in reverse mappings and events. */
+  readonly id: number;
+  /** Frame of the top-level table. */
+  readonly root: Pfn;
+  readonly tlb: Tlb;
+  /** Pages with a present entry. */
+  residentPages = 0;
+  /** Frames of page tables, the root included. */
+  tableFrames = 1;
+
+  constructor(id: number, root: Pfn, tlb: Tlb) {
+    this.id = id;
+    this.root = root;
+    this.tlb = tlb;
+  }
+}
+
+/** What `PhysicalMap` stands on. */
+export interface PhysicalMapParts {
+  readonly mmu: Mmu;
+  readonly frames: PhysicalMemory;
+  readonly heap: KernelHeap;
+  readonly events: EventRing;
+}
+
+/** All address spaces of one machine, and the reverse map over them. */
+export class PhysicalMap {
+  readonly #mmu: Mmu;
+  readonly #frames: PhysicalMemory;
+  readonly #table: FrameTable;
+  readonly #heap: KernelHeap;
+  readonly #words: Uint32Array;
+  readonly #events: EventRing;
+  readonly #spaces: (Pmap | undefined)[] = [undefined];
+  /** The space whose table a walk is extending; read by the table supply. */
+  #extending: Pmap | undefined;
+  readonly #supplyTable = (): Pfn | -1 => {
+    const frame = this.#frames.allocateZeroed(FrameKind.pageTable, this.#extending?.id ?? 0);
+    if (frame !== -1 && this.#extending !== undefined) this.#extending.tableFrames++;
+    return frame;
+  };
+
+  constructor(parts: PhysicalMapParts) {
+    this.#mmu = parts.mmu;
+    this.#frames = parts.frames;
+    this.#table = parts.frames.table;
+    this.#heap = parts.heap;
+    this.#words = parts.frames.ram.words;
+    this.#events = parts.events;
+  }
+
+  /** Makes an empty space. Returns undefined when there is no frame for its root table or no id left. */
+  create(tlb: Tlb): Pmap | undefined {
+    let id = 1;
+    while (id < this.#spaces.length && this.#spaces[id] !== undefined) id++;
+    if (id > MAX_SPACES) return undefined;
+    const root = this.#frames.allocateZeroed(FrameKind.pageTable, id);
+    if (root === -1) return undefined;
+    const pmap = new Pmap(id, root, tlb);
+    this.#spaces[id] = pmap;
+    return pmap;
+  }
+
+  /** Frees the page tables of a space. Panics (PM2) if pages are still mapped: the VM layer unmaps first. */
+  destroy(pmap: Pmap): void {
+    invariant(pmap.residentPages === 0, 'PM2', () => `space ${pmap.id} destroyed with ${pmap.residentPages} pages mapped`);
+    const tables: Pfn[] = [];
+    this.#mmu.forEachTable(pmap.root, (table) => tables.push(table));
+    for (const table of tables) this.#frames.free(table);
+    pmap.tlb.flush();
+    this.#spaces[pmap.id] = undefined;
+  }
+
+  /** The living spaces. */
+  *spaces(): Iterable<Pmap> {
+    for (const pmap of this.#spaces) if (pmap !== undefined) yield pmap;
+  }
+
+  /**
+   * Translates as the hardware does: walks the table, sets the accessed (and for writes the dirty) bit and fills the TLB.
+   * @returns the frame, or FAULT_NOT_PRESENT or FAULT_PROTECTION, with nothing changed.
+   */
+  refill(pmap: Pmap, page: number, access: Access): number {
+    const frame = this.#mmu.walk(pmap.root, page, access);
+    if (frame < 0) return frame;
+    this.#fill(pmap, page, frame as Pfn, access);
+    this.#events.emit(EventType.tlbRefill, pmap.id, page, frame, access);
+    return frame;
+  }
+
+  #fill(pmap: Pmap, page: number, frame: Pfn, access: Access): void {
+    if (access === 1) pmap.tlb.fillWrite(page, frame);
+    else pmap.tlb.fillRead(page, frame);
+  }
+
+  /**
+   * Maps `page` to `frame`, replacing what was mapped there. `access` seeds the bits as if the access had happened and
+   * fills the TLB; undefined maps the page ahead of use, with both bits clear.
+   * @returns false when there is no frame for a page table or no block for the reverse map: then the page is not mapped.
+   */
+  enter(pmap: Pmap, page: number, frame: Pfn, right: 'read' | 'write', access: Access | undefined): boolean {
+    this.#extending = pmap;
+    const entry = this.#mmu.ensureLeaf(pmap.root, page, this.#supplyTable);
+    if (entry === 0) return false;
+    const old = this.#mmu.entryFlags(entry);
+    if ((old & PTE_PRESENT) !== 0) {
+      if (this.#mmu.entryFrame(entry) === frame) return this.#reenter(pmap, page, frame, right, access, entry, old);
+      this.#removeEntry(pmap, page, entry);
+    }
+    if (!this.#addReverse(frame, pmap.id, page)) return false;
+    pmap.residentPages++;
+    this.#write(pmap, page, frame, right, access, entry, 0);
+    return true;
+  }
+
+  #reenter(
+    pmap: Pmap, page: number, frame: Pfn, right: 'read' | 'write', access: Access | undefined, entry: number, old: number,
+  ): true {
+    pmap.tlb.invalidate(page);
+    this.#write(pmap, page, frame, right, access, entry, old & (PTE_ACCESSED | PTE_DIRTY));
+    return true;
+  }
+
+  #write(
+    pmap: Pmap, page: number, frame: Pfn, right: 'read' | 'write', access: Access | undefined, entry: number, bits: number,
+  ): void {
+    let flags = PTE_PRESENT | PTE_USER | bits;
+    if (right === 'write') flags |= PTE_WRITE;
+    else if ((bits & PTE_DIRTY) !== 0) {
+      // A read-only entry carries no dirty bit: the modification is remembered by the frame.
+      this.#table.setFlag(frame, FRAME_MODIFIED);
+      flags &= ~PTE_DIRTY;
+    }
+    if (access !== undefined) flags |= access === 1 ? PTE_ACCESSED | PTE_DIRTY : PTE_ACCESSED;
+    this.#mmu.setEntry(entry, frame, flags);
+    if (access !== undefined) this.#fill(pmap, page, frame, access);
+  }
+
+  /** Unmaps [first, end). Pages not mapped are skipped. */
+  remove(pmap: Pmap, first: number, end: number): void {
+    if (pmap.residentPages === 0) return;
+    this.#mmu.forEachLeaf(pmap.root, first, end, (entry, page) => {
+      if ((this.#mmu.entryFlags(entry) & PTE_PRESENT) !== 0) this.#removeEntry(pmap, page, entry);
+    });
+  }
+
+  #removeEntry(pmap: Pmap, page: number, entry: number): void {
+    const frame = this.#mmu.entryFrame(entry);
+    this.#gatherBits(frame, this.#mmu.entryFlags(entry));
+    this.#mmu.clearEntry(entry);
+    pmap.tlb.invalidate(page);
+    pmap.residentPages--;
+    this.#dropReverse(frame, pmap.id, page);
+  }
+
+  #gatherBits(frame: Pfn, flags: number): void {
+    if ((flags & PTE_ACCESSED) !== 0) this.#table.setFlag(frame, FRAME_REFERENCED);
+    if ((flags & PTE_DIRTY) !== 0) this.#table.setFlag(frame, FRAME_MODIFIED);
+  }
+
+  /** Takes the write right from [first, end). Rights are given back by faults, one page at a time. */
+  writeProtect(pmap: Pmap, first: number, end: number): void {
+    if (pmap.residentPages === 0) return;
+    this.#mmu.forEachLeaf(pmap.root, first, end, (entry, page) => this.#protectEntry(pmap, page, entry));
+  }
+
+  #protectEntry(pmap: Pmap, page: number, entry: number): void {
+    const flags = this.#mmu.entryFlags(entry);
+    if ((flags & (PTE_PRESENT | PTE_WRITE)) !== (PTE_PRESENT | PTE_WRITE)) return;
+    const frame = this.#mmu.entryFrame(entry);
+    if ((flags & PTE_DIRTY) !== 0) this.#table.setFlag(frame, FRAME_MODIFIED);
+    this.#mmu.setEntry(entry, frame, flags & ~(PTE_WRITE | PTE_DIRTY));
+    pmap.tlb.invalidateWrite(page);
+  }
+
+  /** Returns the frame that `page` is mapped to, or -1. */
+  extract(pmap: Pmap, page: number): Pfn | -1 {
+    const entry = this.#mmu.leaf(pmap.root, page);
+    if (entry === 0 || (this.#mmu.entryFlags(entry) & PTE_PRESENT) === 0) return -1;
+    return this.#mmu.entryFrame(entry);
+  }
+
+  /** Tells whether `page` is mapped with the right to write. */
+  isWritable(pmap: Pmap, page: number): boolean {
+    const entry = this.#mmu.leaf(pmap.root, page);
+    const needed = PTE_PRESENT | PTE_WRITE;
+    return entry !== 0 && (this.#mmu.entryFlags(entry) & needed) === needed;
+  }
+
+  /** Lowers every mapping of a frame: to read-only, or to none at all. Bits are gathered first. */
+  pageProtect(frame: Pfn, right: 'read' | 'none'): void {
+    if (right === 'none') {
+      while (this.#table.mapSpace(frame) !== 0) {
+        const pmap = this.#space(this.#table.mapSpace(frame));
+        const page = this.#table.mapVpn(frame);
+        this.#removeEntry(pmap, page, this.#mmu.leaf(pmap.root, page));
+      }
+    } else {
+      this.#forEachMapping(frame, (pmap, page, entry) => this.#protectEntry(pmap, page, entry));
+    }
+  }
+
+  /** Returns whether the frame was referenced through any mapping since the last call, and clears the bits. */
+  testAndClearReferenced(frame: Pfn): boolean {
+    let referenced = this.#table.hasFlag(frame, FRAME_REFERENCED);
+    if (referenced) this.#table.clearFlag(frame, FRAME_REFERENCED);
+    // Almost every frame has one mapping: that case runs without a closure.
+    const space = this.#table.mapSpace(frame);
+    if (space === 0) return referenced;
+    if (this.#table.mapMore(frame) === 0) {
+      const page = this.#table.mapVpn(frame);
+      const pmap = this.#space(space);
+      return this.#clearAccessed(pmap, page, this.#mmu.leaf(pmap.root, page)) || referenced;
+    }
+    this.#forEachMapping(frame, (pmap, page, entry) => {
+      if (this.#clearAccessed(pmap, page, entry)) referenced = true;
+    });
+    return referenced;
+  }
+
+  #clearAccessed(pmap: Pmap, page: number, entry: number): boolean {
+    const flags = this.#mmu.entryFlags(entry);
+    if ((flags & PTE_ACCESSED) === 0) return false;
+    this.#mmu.setEntry(entry, this.#mmu.entryFrame(entry), flags & ~PTE_ACCESSED);
+    pmap.tlb.invalidate(page);
+    return true;
+  }
+
+  /** Tells whether the frame was written since `clearModified`. */
+  isModified(frame: Pfn): boolean {
+    if (this.#table.hasFlag(frame, FRAME_MODIFIED)) return true;
+    let modified = false;
+    this.#forEachMapping(frame, (_pmap, _page, entry) => {
+      if ((this.#mmu.entryFlags(entry) & PTE_DIRTY) !== 0) modified = true;
+    });
+    return modified;
+  }
+
+  /** Declares the frame clean. */
+  clearModified(frame: Pfn): void {
+    this.#table.clearFlag(frame, FRAME_MODIFIED);
+    this.#forEachMapping(frame, (pmap, page, entry) => {
+      const flags = this.#mmu.entryFlags(entry);
+      if ((flags & PTE_DIRTY) === 0) return;
+      this.#mmu.setEntry(entry, this.#mmu.entryFrame(entry), flags & ~PTE_DIRTY);
+      pmap.tlb.invalidateWrite(page);
+    });
+  }
+
+  /** Number of mappings of a frame. For reports and checks. */
+  mappings(frame: Pfn): number {
+    let count = 0;
+    this.#forEachMapping(frame, () => count++);
+    return count;
+  }
+
+  #space(id: number): Pmap {
+    const pmap = this.#spaces[id];
+    invariant(pmap !== undefined, 'PM1', () => `a reverse mapping names space ${id}, which does not exist`);
+    return pmap;
+  }
+
+  #forEachMapping(frame: Pfn, visit: (pmap: Pmap, page: Vpn, entry: number) => void): void {
+    const first = this.#table.mapSpace(frame);
+    if (first === 0) return;
+    const firstPmap = this.#space(first);
+    const firstPage = this.#table.mapVpn(frame);
+    visit(firstPmap, firstPage as Vpn, this.#mmu.leaf(firstPmap.root, firstPage));
+    for (let block = this.#table.mapMore(frame); block !== 0; block = this.#word(block, NEXT)) {
+      const pmap = this.#space(this.#word(block, SPACE));
+      const page = this.#blockPage(block);
+      visit(pmap, page as Vpn, this.#mmu.leaf(pmap.root, page));
+    }
+  }
+
+  #word(block: number, index: number): number {
+    return this.#words[block / 4 + index] as number;
+  }
+
+  #blockPage(block: number): number {
+    return this.#word(block, VPN_HIGH) * LOW_RANGE + this.#word(block, VPN_LOW);
+  }
+
+  #addReverse(frame: Pfn, space: number, page: number): boolean {
+    if (this.#table.mapSpace(frame) === 0) {
+      this.#table.setMapping(frame, space, page);
+      return true;
+    }
+    const block = this.#heap.allocate(REVERSE_BLOCK_BYTES, HeapUse.reverseMap);
+    if (block === 0) return false;
+    const at = block / 4;
+    this.#words[at + SPACE] = space;
+    this.#words[at + VPN_LOW] = page;
+    this.#words[at + VPN_HIGH] = Math.floor(page / LOW_RANGE);
+    this.#words[at + NEXT] = this.#table.mapMore(frame);
+    this.#table.setMapMore(frame, block);
+    return true;
+  }
+
+  #dropReverse(frame: Pfn, space: number, page: number): void {
+    const head = this.#table.mapMore(frame);
+    if (this.#table.mapSpace(frame) === space && this.#table.mapVpn(frame) === page) {
+      if (head === 0) this.#table.setMapping(frame, 0, 0);
+      else {
+        this.#table.setMapping(frame, this.#word(head, SPACE), this.#blockPage(head));
+        this.#unlink(frame, 0, head);
+      }
+      return;
+    }
+    let before = 0;
+    for (let block = head; block !== 0; before = block, block = this.#word(block, NEXT)) {
+      if (this.#word(block, SPACE) === space && this.#blockPage(block) === page) return this.#unlink(frame, before, block);
+    }
+    invariant(false, 'PM1', () => `frame ${frame} has no reverse mapping for page ${page} of space ${space}`);
+  }
+
+  #unlink(frame: Pfn, before: number, block: number): void {
+    const next = this.#word(block, NEXT);
+    if (before === 0) this.#table.setMapMore(frame, next);
+    else this.#words[before / 4 + NEXT] = next;
+    this.#heap.free(block, REVERSE_BLOCK_BYTES, HeapUse.reverseMap);
+  }
+
+  /** Walks every table of every space; panics at the first broken invariant. */
+  check(): void {
+    const seen = new Map<number, number>();
+    for (const pmap of this.spaces()) this.#checkSpace(pmap, seen);
+    for (let frame = 0; frame < this.#table.count; frame++) {
+      const expected = seen.get(frame) ?? 0;
+      const actual = this.mappings(frame as Pfn);
+      invariant(actual === expected, 'PM1', () => `frame ${frame} is mapped ${expected} times, its reverse map has ${actual}`);
+    }
+  }
+
+  #checkSpace(pmap: Pmap, seen: Map<number, number>): void {
+    let present = 0;
+    this.#mmu.forEachLeaf(pmap.root, 0, this.#mmu.pages, (entry, page) => {
+      const flags = this.#mmu.entryFlags(entry);
+      if ((flags & PTE_PRESENT) === 0) {
+        const stale = pmap.tlb.reads(page) || pmap.tlb.writes(page);
+        invariant(!stale, 'PM3', () => `page ${page} of space ${pmap.id} is not mapped but has a TLB word`);
+        return;
+      }
+      present++;
+      const frame = this.#mmu.entryFrame(entry);
+      seen.set(frame, (seen.get(frame) ?? 0) + 1);
+      this.#checkEntry(pmap, page, frame, flags);
+    });
+    invariant(present === pmap.residentPages, 'PM2', () => `space ${pmap.id} counts ${pmap.residentPages} pages, its table has ${present}`);
+  }
+
+  #checkEntry(pmap: Pmap, page: number, frame: Pfn, flags: number): void {
+    const kind = this.#table.kind(frame);
+    const mappable = kind === FrameKind.anon || kind === FrameKind.object || kind === FrameKind.permanent;
+    invariant(mappable, 'PM4', () => `page ${page} of space ${pmap.id} maps frame ${frame} of kind ${kind}`);
+    invariant(!pmap.tlb.reads(page) || pmap.tlb.readFrame(page) === frame, 'PM3', () => `page ${page} of space ${pmap.id}: read TLB word names another frame`);
+    if (!pmap.tlb.writes(page)) return;
+    const writable = (flags & (PTE_WRITE | PTE_DIRTY)) === (PTE_WRITE | PTE_DIRTY);
+    invariant(writable && pmap.tlb.writeFrame(page) === frame, 'PM3', () => `page ${page} of space ${pmap.id}: write TLB word without the right to write`);
+  }
+}

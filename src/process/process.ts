@@ -1,0 +1,204 @@
+// A process: an address space with a program in it. This file is the trap: what happens when a load or store finds no
+// valid TLB word, and how the kernel itself reaches the process's memory (copyin, copyout).
+//
+//   TLB word missing -> page-table walk -> hit: refill the TLB and return
+//                                       -> page fault -> memory manager -> mapped: return
+//                                                                       -> not resolved: GuestFault, the process ends
+//
+// Invariants that running code relies on (GC2 in wasm/abi.ts):
+//   PR1  when `trap` returns, every page of the access has a valid TLB word for it at the same time
+// The memory manager holds the pages it has just mapped, so resolving the second page of an access does not evict the first.
+
+import { addressOf, EventType, invariant, PAGE_MASK, PAGE_SIZE, pageOf } from '../base/index.ts';
+import type { Pmap } from '../pmap/index.ts';
+import { FaultOutcome, type Machine, type MemorySystem, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
+import { GuestFault } from './guest-fault.ts';
+
+/** Faults are counted per 64 KiB of the 32-bit space, for the report's heat line. */
+export const HEAT_CELL_BYTES = 65536;
+const HEAT_CELLS = 65536;
+const PAGES_PER_CELL = HEAT_CELL_BYTES / PAGE_SIZE;
+
+/** One past the last page of a 32-bit space. */
+const PAGES_32_BIT = 0x10_0000;
+/** A page pair that cannot be mapped together after this many tries is a broken memory manager. */
+const MAX_TRIES = 16;
+/** One refill in this many is timed: reading the clock costs more than a refill. */
+const REFILL_SAMPLE = 64;
+
+/** Milliseconds of some clock; the host's, or one that stands still where runs must repeat exactly. */
+export type Stopwatch = () => number;
+
+/** One process on one memory manager. */
+export class Process {
+  readonly machine: Machine;
+  readonly system: MemorySystem;
+  readonly space: Space;
+  /** Traps: accesses that found no valid TLB word. */
+  traps = 0;
+  /** Traps that a page-table walk resolved. */
+  tlbMisses = 0;
+  /** Most pages resident at once. */
+  peakResident = 0;
+  /** Page faults per `HEAT_CELL_BYTES` of address space. */
+  readonly heat = new Uint32Array(HEAT_CELLS);
+  readonly #pmap: Pmap;
+  readonly #now: Stopwatch;
+  readonly #bytes: Uint8Array;
+  #faultMs = 0;
+  #sampledMs = 0;
+  #sampledRefills = 0;
+
+  constructor(machine: Machine, system: MemorySystem, space: Space, now: Stopwatch) {
+    this.machine = machine;
+    this.system = system;
+    this.space = space;
+    this.#pmap = space.pmap;
+    this.#now = now;
+    this.#bytes = machine.ram.bytes;
+  }
+
+  /** Milliseconds in the kernel so far: faults in full, TLB refills estimated from a sample. */
+  get kernelMs(): number {
+    const perRefill = this.#sampledRefills === 0 ? 0 : this.#sampledMs / this.#sampledRefills;
+    return this.#faultMs + perRefill * this.tlbMisses;
+  }
+
+  /** Makes [address, address + size) accessible (1 to 4096 bytes, so at most two pages), or throws `GuestFault`. */
+  trap(address: number, size: number, access: 0 | 1): void {
+    this.traps++;
+    const first = pageOf(address);
+    const last = pageOf(address + size - 1);
+    if (last >= PAGES_32_BIT) throw new GuestFault(FaultOutcome.unmapped, address, size, access === 1 ? 'write' : 'read');
+    this.#ensure(first, access, address, size);
+    if (last === first) return;
+    for (let tries = 0; ; tries++) {
+      this.#ensure(last, access, address, size);
+      if (this.#isValid(first, access)) return;
+      invariant(tries < MAX_TRIES, 'PR1', () => `pages ${first} and ${last} cannot be mapped together`);
+      this.#ensure(first, access, address, size);
+      if (this.#isValid(last, access)) return;
+    }
+  }
+
+  #isValid(page: number, access: 0 | 1): boolean {
+    return access === 1 ? this.#pmap.tlb.writes(page) : this.#pmap.tlb.reads(page);
+  }
+
+  /** Resolves one page: by a walk if it is mapped, else by the memory manager. */
+  #ensure(page: number, access: 0 | 1, address: number, size: number): void {
+    const sampled = this.traps % REFILL_SAMPLE === 0;
+    const start = sampled ? this.#now() : 0;
+    if (this.machine.pmaps.refill(this.#pmap, page, access) >= 0) {
+      this.tlbMisses++;
+      if (sampled) {
+        this.#sampledMs += this.#now() - start;
+        this.#sampledRefills++;
+      }
+      return;
+    }
+    this.#fault(page, access, address, size);
+  }
+
+  #fault(page: number, access: 0 | 1, address: number, size: number): void {
+    const { machine, system } = this;
+    const start = this.#now();
+    machine.events.emit(EventType.fault, this.#pmap.id, page, access);
+    const outcome = system.fault(this.space, page, access);
+    const cell = Math.floor(page / PAGES_PER_CELL);
+    this.heat[cell] = (this.heat[cell] as number) + 1;
+    if (this.#pmap.residentPages > this.peakResident) this.peakResident = this.#pmap.residentPages;
+    machine.events.emit(EventType.faultDone, this.#pmap.id, page, outcome);
+    this.#faultMs += this.#now() - start;
+    if (outcome === FaultOutcome.resolved) return;
+    machine.events.emit(EventType.kill, this.#pmap.id, outcome);
+    throw new GuestFault(outcome, address, size, access === 1 ? 'write' : 'read');
+  }
+
+  /** Returns the physical address of the byte at `address`, faulting its page in. Valid until the next fault but `HELD` others. */
+  translate(address: number, access: 0 | 1): number {
+    const page = pageOf(address);
+    if (!this.#isValid(page, access)) this.trap(address, 1, access);
+    const tlb = this.#pmap.tlb;
+    const frame = access === 1 ? tlb.writeFrame(page) : tlb.readFrame(page);
+    return frame * PAGE_SIZE + (address & PAGE_MASK);
+  }
+
+  /** Tells whether [address, address + length) lies in areas that allow the access. */
+  accessible(address: number, length: number, access: 'read' | 'write'): boolean {
+    if (length === 0) return true;
+    return this.system.allows(this.space, address, length, access === 'write' ? PROT_WRITE : PROT_READ);
+  }
+
+  /** Copies guest bytes to the host, page run by page run. The range must be accessible. */
+  copyIn(address: number, into: Uint8Array): void {
+    for (let done = 0; done < into.length; ) {
+      const run = Math.min(into.length - done, PAGE_SIZE - ((address + done) & PAGE_MASK));
+      const physical = this.translate(address + done, 0);
+      into.set(this.#bytes.subarray(physical, physical + run), done);
+      done += run;
+    }
+  }
+
+  /** Copies host bytes to the guest, page run by page run. The range must be accessible. */
+  copyOut(address: number, from: Uint8Array): void {
+    for (let done = 0; done < from.length; ) {
+      const run = Math.min(from.length - done, PAGE_SIZE - ((address + done) & PAGE_MASK));
+      const physical = this.translate(address + done, 1);
+      this.#bytes.set(from.subarray(done, done + run), physical);
+      done += run;
+    }
+  }
+
+  /** memory.fill: every byte of the range becomes `value`. Throws `GuestFault` before any change if a part is not accessible. */
+  fill(address: number, value: number, length: number): void {
+    this.#require(address, length, 'write');
+    for (let done = 0; done < length; ) {
+      const run = Math.min(length - done, PAGE_SIZE - ((address + done) & PAGE_MASK));
+      const physical = this.translate(address + done, 1);
+      this.#bytes.fill(value, physical, physical + run);
+      done += run;
+    }
+  }
+
+  /** memory.copy: as if through a buffer. Throws `GuestFault` before any change if a part is not accessible. */
+  move(destination: number, source: number, length: number): void {
+    this.#require(source, length, 'read');
+    this.#require(destination, length, 'write');
+    const backwards = destination > source && destination < source + length;
+    for (let left = length; left > 0; ) {
+      left -= backwards
+        ? this.#moveRunBefore(destination + left, source + left, left)
+        : this.#moveRun(destination + length - left, source + length - left, left);
+    }
+  }
+
+  /** Moves the longest run from `source` on that stays in one page on both sides. Returns its length. */
+  #moveRun(destination: number, source: number, limit: number): number {
+    const run = Math.min(limit, PAGE_SIZE - (destination & PAGE_MASK), PAGE_SIZE - (source & PAGE_MASK));
+    this.#moveWithin(destination, source, run);
+    return run;
+  }
+
+  /** The same for the run that ends at `sourceEnd`. */
+  #moveRunBefore(destinationEnd: number, sourceEnd: number, limit: number): number {
+    const inPage = (end: number) => ((end - 1) & PAGE_MASK) + 1;
+    const run = Math.min(limit, inPage(destinationEnd), inPage(sourceEnd));
+    this.#moveWithin(destinationEnd - run, sourceEnd - run, run);
+    return run;
+  }
+
+  #moveWithin(destination: number, source: number, run: number): void {
+    let to = this.translate(destination, 1);
+    const from = this.translate(source, 0);
+    // Bringing the source in cannot have evicted the destination (it is held), but may have replaced its frame (copy-on-write of a page shared by both).
+    to = this.translate(destination, 1);
+    this.#bytes.copyWithin(to, from, from + run);
+  }
+
+  #require(address: number, length: number, access: 'read' | 'write'): void {
+    const inSpace = address + length <= addressOf(PAGES_32_BIT);
+    if (inSpace && this.accessible(address, length, access)) return;
+    throw new GuestFault(FaultOutcome.unmapped, address, length, access);
+  }
+}

@@ -1,0 +1,104 @@
+// A machine: the hardware and the kernel floors that every memory manager stands on, put together once.
+//
+//   memory: [ RAM frames ............ | read TLB | void | write TLB | void ]     one WebAssembly.Memory of fixed size
+//
+// `check()` walks everything the machine and its manager know: after each test all live machines are checked.
+
+import { EventRing, type FailurePlan, MIB, PAGE_SIZE, UsageError } from '../base/index.ts';
+import { bootPhysicalMemory, type FrameAllocatorKind, type PhysicalMemory } from '../frames/index.ts';
+import { KernelHeap } from '../heap/index.ts';
+import { type BlockDevice, type MemoryRange, Mmu, type PageTableFormat, Ram, Tlb, TLB_TABLE_SPAN } from '../machine/index.ts';
+import { PhysicalMap } from '../pmap/index.ts';
+
+/** Largest RAM of a live run: the TLB tables of a space lie above it in the same 4 GiB memory. */
+export const MAX_RAM_BYTES = 2048 * MIB;
+/** Bytes in a WebAssembly page, the unit of `WebAssembly.Memory`. */
+const WASM_PAGE = 65536;
+/** Read and write tables of one space. */
+const TABLES_PER_SPACE = 2;
+
+/** What a machine is built from. */
+export interface MachineOptions {
+  /** Bytes of RAM, rounded down to whole frames; at most `MAX_RAM_BYTES`. */
+  readonly ramBytes: number;
+  readonly frameAllocator: FrameAllocatorKind;
+  readonly pageTableFormat: PageTableFormat;
+  /** Live spaces that need TLB tables; each takes `2 * TLB_TABLE_SPAN` of addresses. 0 for none. */
+  readonly liveSpaces: number;
+  /** Boot memory map; default: all of RAM usable. */
+  readonly memoryMap?: readonly MemoryRange[];
+  /** The swap device; without one nothing anonymous can be paged out. */
+  readonly swap?: BlockDevice;
+  /** Seed of everything random in the machine. */
+  readonly seed: number;
+  /** Injected failures. */
+  readonly frameFailures?: FailurePlan;
+}
+
+/** Hardware, frames, kernel heap, pmap and events of one machine. */
+export class Machine {
+  /** The memory that rewritten programs import; undefined for a machine without live spaces. */
+  readonly memory: WebAssembly.Memory | undefined;
+  readonly ram: Ram;
+  readonly frames: PhysicalMemory;
+  readonly heap: KernelHeap;
+  readonly mmu: Mmu;
+  readonly pmaps: PhysicalMap;
+  readonly swap: BlockDevice | undefined;
+  readonly events = new EventRing();
+  readonly seed: number;
+  readonly #tablesStart: number;
+  readonly #liveSpaces: number;
+
+  constructor(options: MachineOptions) {
+    const ramBytes = Math.floor(options.ramBytes / PAGE_SIZE) * PAGE_SIZE;
+    if (!(ramBytes > 0 && ramBytes <= MAX_RAM_BYTES)) {
+      throw new UsageError(`RAM of ${options.ramBytes} bytes is not possible: give between one page and ${MAX_RAM_BYTES / MIB} MiB`);
+    }
+    this.#tablesStart = Math.ceil(ramBytes / WASM_PAGE) * WASM_PAGE;
+    this.#liveSpaces = options.liveSpaces;
+    const total = this.#tablesStart + options.liveSpaces * TABLES_PER_SPACE * TLB_TABLE_SPAN;
+    this.memory = options.liveSpaces > 0 ? allocateMemory(total) : undefined;
+    this.ram = new Ram(this.memory?.buffer ?? new ArrayBuffer(ramBytes), ramBytes / PAGE_SIZE);
+    this.frames = bootPhysicalMemory({
+      ram: this.ram,
+      allocator: options.frameAllocator,
+      ...(options.memoryMap !== undefined && { memoryMap: options.memoryMap }),
+      ...(options.frameFailures !== undefined && { failure: options.frameFailures }),
+    });
+    this.heap = new KernelHeap(this.frames);
+    this.mmu = new Mmu(this.ram, options.pageTableFormat);
+    this.pmaps = new PhysicalMap({ mmu: this.mmu, frames: this.frames, heap: this.heap, events: this.events });
+    this.swap = options.swap;
+    this.seed = options.seed;
+  }
+
+  /** Byte addresses of the TLB tables of live space `index`. */
+  tlbTables(index: number): { readonly readTable: number; readonly writeTable: number } {
+    if (index >= this.#liveSpaces) throw new UsageError(`this machine was built for ${this.#liveSpaces} live spaces`);
+    const readTable = this.#tablesStart + index * TABLES_PER_SPACE * TLB_TABLE_SPAN;
+    return { readTable, writeTable: readTable + TLB_TABLE_SPAN };
+  }
+
+  /** The TLB of live space `index`, over its tables. */
+  liveTlb(index: number): Tlb {
+    const { readTable, writeTable } = this.tlbTables(index);
+    return new Tlb(this.ram.buffer, readTable, writeTable);
+  }
+
+  /** Walks frames, heap and pmap; panics at the first broken invariant. */
+  check(): void {
+    this.frames.check();
+    this.heap.check();
+    this.pmaps.check();
+  }
+}
+
+function allocateMemory(bytes: number): WebAssembly.Memory {
+  const pages = bytes / WASM_PAGE;
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+  } catch {
+    throw new UsageError(`this host gives no ${Math.ceil(bytes / MIB)} MiB of address space for RAM and TLB tables: ask for less RAM`);
+  }
+}

@@ -1,0 +1,40 @@
+// The one place that names concrete designs by string: what `--policy`, `--frames`, `--system` can say.
+
+import { UsageError } from '../base/index.ts';
+import { bitmapAllocator, type FrameAllocatorKind, stackAllocator } from '../frames/index.ts';
+import { i386, type PageTableFormat } from '../machine/index.ts';
+import { livePolicies, type PolicyKind } from '../paging/index.ts';
+import type { Machine, MemorySystem } from '../system/index.ts';
+import { Uvm } from '../uvm/index.ts';
+
+/** A memory manager by name. */
+export interface SystemKind {
+  readonly name: string;
+  make(machine: Machine, policy: PolicyKind): MemorySystem;
+}
+
+const frameAllocatorKinds: readonly FrameAllocatorKind[] = [bitmapAllocator, stackAllocator];
+const systemKinds: readonly SystemKind[] = [{ name: 'uvm', make: (machine, policy) => new Uvm(machine, policy) }];
+
+/** The page-table format of live runs. */
+export const pageTableFormat: PageTableFormat = i386;
+
+/** Names that `findPolicy` knows, the default first. */
+export const policyNames: readonly string[] = livePolicies.map((kind) => kind.name);
+/** Names that `findFrameAllocator` knows, the default first. */
+export const frameAllocatorNames: readonly string[] = frameAllocatorKinds.map((kind) => kind.name);
+/** Names that `findSystem` knows, the default first. */
+export const systemNames: readonly string[] = systemKinds.map((kind) => kind.name);
+
+/** Returns the replacement policy called `name`, or throws a UsageError that lists the names. */
+export const findPolicy = (name: string): PolicyKind => findByName('policy', livePolicies, name);
+/** Returns the frame allocator called `name`, or throws a UsageError that lists the names. */
+export const findFrameAllocator = (name: string): FrameAllocatorKind => findByName('frame allocator', frameAllocatorKinds, name);
+/** Returns the memory manager called `name`, or throws a UsageError that lists the names. */
+export const findSystem = (name: string): SystemKind => findByName('memory system', systemKinds, name);
+
+function findByName<T extends { readonly name: string }>(what: string, kinds: readonly T[], name: string): T {
+  const found = kinds.find((kind) => kind.name === name);
+  if (found !== undefined) return found;
+  throw new UsageError(`there is no ${what} '${name}': choose one of ${kinds.map((kind) => kind.name).join(', ')}`);
+}

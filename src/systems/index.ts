@@ -1,0 +1,2 @@
+// systems/: the memory managers by name.
+export * from './catalog.ts';

@@ -1,0 +1,117 @@
+// An anon: one page of anonymous memory, wherever it is. It is 16 bytes in the kernel heap, named by their physical address.
+//
+//   word 0   references: amap slots that hold the anon
+//   word 1   frame, 0 when the page is not in memory
+//   word 2   swap slot + 1, 0 when it has none
+//   word 3   unused
+//
+//   states   frame only (never paged out, or changed since)   frame and slot (clean copy on swap)   slot only (paged out)
+//
+// Invariants (quoted by `check`):
+//   AN1  references = number of amap slots that hold the anon; an anon without references does not exist
+//   AN2  the frame's record names the anon as its owner
+//   AN3  a slot belongs to one anon; used slots = anons with a slot
+// Source: UVM's vm_anon. Two layers of anons replace the shadow-object chains of 4.4BSD.
+
+import { invariant, type Pfn } from '../base/index.ts';
+import { type FrameTable, FrameKind } from '../frames/index.ts';
+import { HeapUse, type KernelHeap } from '../heap/index.ts';
+import type { Machine } from '../system/index.ts';
+import type { PageQueue } from './page-queue.ts';
+import type { SwapSpace } from './swap-space.ts';
+
+const ANON_BYTES = 16;
+const REFERENCES = 0;
+const FRAME = 1;
+const SLOT = 2;
+
+/** The anons of one machine. An anon is a nonzero number. */
+export class AnonTable {
+  readonly #heap: KernelHeap;
+  readonly #words: Uint32Array;
+  readonly #table: FrameTable;
+  readonly #queue: PageQueue;
+  readonly #swap: SwapSpace;
+  #withSlot = 0;
+
+  constructor(machine: Machine, queue: PageQueue, swap: SwapSpace) {
+    this.#heap = machine.heap;
+    this.#words = machine.ram.words;
+    this.#table = machine.frames.table;
+    this.#queue = queue;
+    this.#swap = swap;
+  }
+
+  /** Makes an anon with one reference, no page and no slot. Returns 0 when the kernel heap is out of memory. */
+  create(): number {
+    const anon = this.#heap.allocate(ANON_BYTES, HeapUse.anon);
+    if (anon !== 0) this.#words[anon / 4 + REFERENCES] = 1;
+    return anon;
+  }
+
+  references(anon: number): number {
+    return this.#words[anon / 4 + REFERENCES] as number;
+  }
+
+  /** Counts one more amap slot that holds the anon. */
+  addReference(anon: number): void {
+    this.#words[anon / 4 + REFERENCES] = this.references(anon) + 1;
+  }
+
+  /** Counts one fewer; the last one frees page, slot and anon. */
+  dropReference(anon: number): void {
+    const left = this.references(anon) - 1;
+    this.#words[anon / 4 + REFERENCES] = left;
+    if (left > 0) return;
+    const frame = this.frame(anon);
+    if (frame !== 0) this.#queue.release(frame);
+    this.dropSlot(anon);
+    this.#heap.free(anon, ANON_BYTES, HeapUse.anon);
+  }
+
+  /** Returns the frame that holds the page, or 0. */
+  frame(anon: number): Pfn {
+    return this.#words[anon / 4 + FRAME] as Pfn;
+  }
+
+  /** Records where the page is; 0 when it has left memory. */
+  setFrame(anon: number, frame: Pfn | 0): void {
+    this.#words[anon / 4 + FRAME] = frame;
+  }
+
+  /** Returns the page's swap slot, or -1. */
+  slot(anon: number): number {
+    return (this.#words[anon / 4 + SLOT] as number) - 1;
+  }
+
+  /** Records the slot that now holds a copy of the page. The anon had none. */
+  setSlot(anon: number, slot: number): void {
+    this.#words[anon / 4 + SLOT] = slot + 1;
+    this.#withSlot++;
+  }
+
+  /** Gives the page's slot back, if it has one. */
+  dropSlot(anon: number): void {
+    const slot = this.slot(anon);
+    if (slot < 0) return;
+    this.#swap.slots.free(slot, 1);
+    this.#words[anon / 4 + SLOT] = 0;
+    this.#withSlot--;
+  }
+
+  /** Checks the anons that `held` counts: anon -> amap slots that hold it. Panics at the first broken invariant. */
+  check(held: ReadonlyMap<number, number>): void {
+    let withSlot = 0;
+    for (const [anon, count] of held) {
+      invariant(this.references(anon) === count, 'AN1', () => `anon ${anon} counts ${this.references(anon)} references, ${count} slots hold it`);
+      const frame = this.frame(anon);
+      const owned = frame === 0 || (this.#table.kind(frame) === FrameKind.anon && this.#table.owner(frame) === anon);
+      invariant(owned, 'AN2', () => `anon ${anon} is in frame ${frame}, which does not name it`);
+      invariant(frame !== 0 || this.slot(anon) >= 0, 'AN2', () => `anon ${anon} has neither frame nor slot`);
+      if (this.slot(anon) >= 0) withSlot++;
+    }
+    const used = this.#swap.slots.used;
+    invariant(withSlot === this.#withSlot && withSlot === used, 'AN3', () => `${withSlot} anons have slots, ${this.#withSlot} counted, ${used} slots used`);
+    invariant(this.#heap.bytesInUse(HeapUse.anon) === held.size * ANON_BYTES, 'AN1', () => 'an anon that no amap holds was not freed');
+  }
+}

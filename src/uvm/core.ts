@@ -1,0 +1,17 @@
+// What every part of UVM stands on: the machine's floors, the policy, the counters. Built once by `Uvm`, passed to each part.
+
+import type { MemoryStatistics, Machine } from '../system/index.ts';
+import type { AnonTable } from './anon.ts';
+import type { ObjectTable } from './object.ts';
+import type { PageQueue } from './page-queue.ts';
+import type { SwapSpace } from './swap-space.ts';
+
+/** The parts of one UVM, each of which may call the others. */
+export interface UvmCore {
+  readonly machine: Machine;
+  readonly statistics: MemoryStatistics;
+  readonly queue: PageQueue;
+  readonly swap: SwapSpace;
+  readonly anons: AnonTable;
+  readonly objects: ObjectTable;
+}

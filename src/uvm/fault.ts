@@ -1,0 +1,282 @@
+// The fault algorithm: what should be at this address, and getting it there.
+//
+//            write or read fault on a page of an entry
+//                 anon in the amap?
+//          yes /                     \ no
+//     case 1: the upper layer         case 2: the lower layer
+//       |-- 1A  read, or write to an    |-- 2A  read of the object, or write to a shared area:
+//       |       anon held once:         |       map the object's page
+//       |       map its page            |-- 2B  write to a private area, or no object:
+//       |-- 1B  write to an anon held           promote: a new anon, with the object page's
+//               more than once: copy            content, or zeros
+//
+// A step that lacks memory returns RESTART: nothing is half done (what was got so far is resident and will be found again),
+// the page daemon runs, and the fault begins anew. Neighbours that are resident are mapped ahead on the first pass.
+//
+// Invariants that running code relies on:
+//   UF1  a resolved fault leaves the page mapped with the right asked for, its TLB word filled, its frame held
+//   UF2  a frame reaches a process only zeroed, copied whole or read whole
+// Source: uvm_fault.c; Cranor and Parulkar 1999, sections 5.4 and 6. Cost: benchmarked in bench/.
+
+import { EventType, type Pfn } from '../base/index.ts';
+import { FrameKind } from '../frames/index.ts';
+import type { Access, PhysicalMap } from '../pmap/index.ts';
+import { FaultOutcome, PROT_EXECUTE, PROT_READ, PROT_WRITE } from '../system/index.ts';
+import { Amap } from './amap.ts';
+import type { AnonTable } from './anon.ts';
+import type { UvmCore } from './core.ts';
+import type { VmMapEntry } from './map-entry.ts';
+import { GET_IO_ERROR, GET_NO_MEMORY } from './object.ts';
+import type { PageDaemon } from './page-daemon.ts';
+import type { VmMap } from './vm-map.ts';
+
+/** The neighbours looked at: UVM's window for normal advice. */
+const PAGES_BEHIND = 3;
+const PAGES_AHEAD = 4;
+
+/** Rights by access: read, write, execute. */
+const RIGHT_NEEDED = [PROT_READ, PROT_WRITE, PROT_EXECUTE] as const;
+
+/** A step's result besides the outcomes: memory was short, run the daemon and begin again. */
+const RESTART = -1;
+type Step = FaultOutcome | typeof RESTART;
+
+/** How a resolved fault got its page; the counters of the report. The deepest work counts: a page read from swap, then copied, is a swap-in. */
+type FaultKind = 'zeroFill' | 'image' | 'file' | 'copyOnWrite' | 'swapIn' | 'protection' | 'resident';
+
+/** Resolves page faults of one machine. The fields are the context of the fault at hand, so that no object is made per fault. */
+export class FaultHandler {
+  readonly #core: UvmCore;
+  readonly #daemon: PageDaemon;
+  readonly #anons: AnonTable;
+  readonly #pmaps: PhysicalMap;
+  #map!: VmMap;
+  #entry!: VmMapEntry;
+  #page = 0;
+  #access: Access = 0;
+  #kind: FaultKind = 'resident';
+
+  constructor(core: UvmCore, daemon: PageDaemon) {
+    this.#core = core;
+    this.#daemon = daemon;
+    this.#anons = core.anons;
+    this.#pmaps = core.machine.pmaps;
+  }
+
+  /** Resolves the fault of `access` on `page`. */
+  handle(map: VmMap, page: number, access: Access): FaultOutcome {
+    const { statistics, queue, machine } = this.#core;
+    statistics.faults++;
+    this.#map = map;
+    this.#page = page;
+    this.#access = access;
+    this.#kind = 'resident';
+    if (machine.frames.freeCount < queue.freeMinimum) this.#daemon.run(queue.freeTarget);
+    let step = this.#resolve('first');
+    while (step === RESTART) {
+      statistics.restarts++;
+      if (!this.#makeRoom()) step = FaultOutcome.outOfMemory;
+      else step = this.#resolve('again');
+    }
+    if (step === FaultOutcome.resolved) statistics[this.#kind]++;
+    else statistics.failed++;
+    return step;
+  }
+
+  /** Runs the daemon. Returns false when it could free nothing: there is no memory to be had. */
+  #makeRoom(): boolean {
+    const { machine, queue } = this.#core;
+    return this.#daemon.run(Math.max(queue.freeTarget, machine.frames.freeCount + 1)) > 0;
+  }
+
+  #resolve(pass: 'first' | 'again'): Step {
+    const entry = this.#map.find(this.#page);
+    if (entry === undefined) return FaultOutcome.unmapped;
+    this.#entry = entry;
+    if ((entry.protection & (RIGHT_NEEDED[this.#access] as number)) === 0) return FaultOutcome.protection;
+    if (entry.needsCopy && (this.#access === 1 || entry.object === undefined) && !this.#ownAmap(entry)) return RESTART;
+    if (pass === 'first') this.#mapNeighbours(entry);
+    const anon = entry.amap === undefined ? 0 : entry.amap.get(entry.slotOf(this.#page));
+    if (anon !== 0) return this.#upperLayer(anon);
+    return this.#lowerLayer();
+  }
+
+  /** Clears needs-copy: makes the entry's amap, copies it, or takes it over if nobody else holds these slots. */
+  #ownAmap(entry: VmMapEntry): boolean {
+    const { machine } = this.#core;
+    const old = entry.amap;
+    if (old === undefined) {
+      const made = Amap.create(machine, this.#anons, entry.end - entry.start);
+      if (made === undefined) return false;
+      entry.amap = made;
+      entry.amapOffset = 0;
+    } else if (old.isShared(entry.amapOffset, entry.amapEnd)) {
+      const copy = old.copy(machine, entry.amapOffset, entry.amapEnd);
+      if (copy === undefined) return false;
+      old.drop(entry.amapOffset, entry.amapEnd);
+      entry.amap = copy;
+      entry.amapOffset = 0;
+    }
+    entry.needsCopy = false;
+    return true;
+  }
+
+  /** Maps resident neighbours, with their reference bits clear: a fault saved if they are used, nothing lost if not. */
+  #mapNeighbours(entry: VmMapEntry): void {
+    if ((entry.protection & PROT_READ) === 0) return;
+    const first = Math.max(entry.start, this.#page - PAGES_BEHIND);
+    const end = Math.min(entry.end, this.#page + PAGES_AHEAD + 1);
+    for (let page = first; page < end; page++) {
+      if (page !== this.#page && !this.#mapNeighbour(entry, page)) return;
+    }
+  }
+
+  /** Returns false when there is no memory to map with. */
+  #mapNeighbour(entry: VmMapEntry, page: number): boolean {
+    const { statistics, machine } = this.#core;
+    const anon = entry.amap === undefined ? 0 : entry.amap.get(entry.slotOf(page));
+    let frame = 0;
+    if (anon !== 0) frame = this.#anons.frame(anon);
+    else if (entry.object !== undefined) frame = entry.object.pages.get(entry.indexOf(page));
+    if (frame === 0 || this.#pmaps.extract(this.#map.pmap, page) !== -1) return true;
+    const right = anon !== 0 ? this.#anonRight(anon) : this.#objectRight();
+    if (!this.#pmaps.enter(this.#map.pmap, page, frame as Pfn, right, undefined)) return false;
+    if (anon !== 0) statistics.mappedAheadAnon++;
+    else statistics.mappedAheadObject++;
+    machine.events.emit(EventType.mapAhead, this.#map.pmap.id, page, frame);
+    return true;
+  }
+
+  #anonRight(anon: number): 'read' | 'write' {
+    const entry = this.#entry;
+    const own = this.#anons.references(anon) === 1 && !entry.needsCopy;
+    return own && (entry.protection & PROT_WRITE) !== 0 ? 'write' : 'read';
+  }
+
+  #objectRight(): 'read' | 'write' {
+    return !this.#entry.copyOnWrite && (this.#entry.protection & PROT_WRITE) !== 0 ? 'write' : 'read';
+  }
+
+  /** Case 1: the page is an anon. */
+  #upperLayer(anon: number): Step {
+    const step = this.#ensureResident(anon);
+    if (step !== FaultOutcome.resolved) return step;
+    if (this.#access === 1 && this.#anons.references(anon) > 1) return this.#case1B(anon);
+    return this.#case1A(anon);
+  }
+
+  /** Brings an anon's page in from swap. */
+  #ensureResident(anon: number): Step {
+    const resident = this.#anons.frame(anon);
+    if (resident !== 0) {
+      this.#core.queue.hold(resident);
+      return FaultOutcome.resolved;
+    }
+    const { queue, swap, statistics, machine } = this.#core;
+    const frame = queue.allocate(FrameKind.anon, anon, 0);
+    if (frame === -1) return RESTART;
+    const slot = this.#anons.slot(anon);
+    if (!swap.read(slot, frame)) {
+      queue.freeFrame(frame);
+      statistics.swapErrors++;
+      return FaultOutcome.ioError;
+    }
+    this.#anons.setFrame(anon, frame);
+    queue.insert(frame);
+    statistics.swapPagesIn++;
+    this.#kind = 'swapIn';
+    machine.events.emit(EventType.swapIn, this.#map.pmap.id, slot, frame);
+    return FaultOutcome.resolved;
+  }
+
+  /** 1A: the anon's own page, read-only while others hold it too. */
+  #case1A(anon: number): Step {
+    this.#core.statistics.case1A++;
+    return this.#enter(this.#anons.frame(anon), this.#anonRight(anon));
+  }
+
+  /** 1B: write to an anon that others hold: this process gets a copy of its own. */
+  #case1B(anon: number): Step {
+    const { machine, statistics } = this.#core;
+    const source = this.#anons.frame(anon);
+    const copy = this.#promote(source);
+    if (copy === -1) return RESTART;
+    const slot = this.#entry.slotOf(this.#page);
+    // Others who hold the amap itself must find the copy, not what they have mapped.
+    if (this.#entry.amap?.isShared(slot, slot + 1)) this.#pmaps.pageProtect(source, 'none');
+    this.#anons.dropReference(anon);
+    statistics.case1B++;
+    if (this.#kind === 'resident') this.#kind = 'copyOnWrite';
+    machine.events.emit(EventType.copy, this.#map.pmap.id, this.#page, source, copy);
+    return this.#enter(copy, 'write');
+  }
+
+  /** Case 2: no anon. */
+  #lowerLayer(): Step {
+    const object = this.#entry.object;
+    if (object === undefined) return this.#case2BZero();
+    const frame = this.#core.objects.get(object, this.#entry.indexOf(this.#page));
+    if (frame === GET_NO_MEMORY) return RESTART;
+    if (frame === GET_IO_ERROR) return FaultOutcome.ioError;
+    this.#core.queue.hold(frame as Pfn);
+    if (this.#core.objects.broughtIn) this.#kind = object.pager.kind;
+    if (this.#access === 1 && this.#entry.copyOnWrite) return this.#case2BCopy(frame as Pfn);
+    return this.#case2A(frame as Pfn);
+  }
+
+  /** 2A: the object's page itself; without the right to write if writes are to be private. */
+  #case2A(frame: Pfn): Step {
+    this.#core.statistics.case2A++;
+    return this.#enter(frame, this.#objectRight());
+  }
+
+  /** 2B with an object: promote a copy of its page into the amap. */
+  #case2BCopy(source: Pfn): Step {
+    const { machine, statistics } = this.#core;
+    const copy = this.#promote(source);
+    if (copy === -1) return RESTART;
+    statistics.case2B++;
+    if (this.#kind === 'resident') this.#kind = 'copyOnWrite';
+    machine.events.emit(EventType.copy, this.#map.pmap.id, this.#page, source, copy);
+    return this.#enter(copy, 'write');
+  }
+
+  /** 2B without an object: promote a page of zeros. */
+  #case2BZero(): Step {
+    const { machine, statistics } = this.#core;
+    const frame = this.#promote(0);
+    if (frame === -1) return RESTART;
+    statistics.case2B++;
+    this.#kind = 'zeroFill';
+    machine.events.emit(EventType.zeroFill, this.#map.pmap.id, this.#page, frame);
+    const right = (this.#entry.protection & PROT_WRITE) !== 0 ? 'write' : 'read';
+    return this.#enter(frame, right);
+  }
+
+  /** Puts a new anon with a copy of `source` (0: with zeros) into the amap slot of the page. Returns its frame, or -1 with nothing changed. */
+  #promote(source: Pfn | 0): Pfn | -1 {
+    const { queue, machine } = this.#core;
+    const amap = this.#entry.amap as Amap;
+    const slot = this.#entry.slotOf(this.#page);
+    if (!amap.reserve(slot)) return -1;
+    const anon = this.#anons.create();
+    if (anon === 0) return -1;
+    const frame = source === 0 ? queue.allocateZeroed(FrameKind.anon, anon, 0) : queue.allocate(FrameKind.anon, anon, 0);
+    if (frame === -1) {
+      this.#anons.dropReference(anon);
+      return -1;
+    }
+    if (source !== 0) machine.ram.copy(source, frame);
+    this.#anons.setFrame(anon, frame);
+    amap.set(slot, anon);
+    queue.insert(frame);
+    return frame;
+  }
+
+  /** Maps the page. Lacking memory for that is a restart: the page is resident by now and will be found in case 1A or 2A. */
+  #enter(frame: Pfn, right: 'read' | 'write'): Step {
+    if (this.#kind === 'resident' && this.#pmaps.extract(this.#map.pmap, this.#page) === frame) this.#kind = 'protection';
+    if (!this.#pmaps.enter(this.#map.pmap, this.#page, frame, right, this.#access)) return RESTART;
+    return FaultOutcome.resolved;
+  }
+}

@@ -1,0 +1,2 @@
+// uvm/: the default memory manager, after NetBSD's UVM.
+export { Uvm } from './uvm.ts';

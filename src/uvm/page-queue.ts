@@ -1,0 +1,111 @@
+// Pages that can be paged out: the frames of anons and objects, as the replacement policy knows them. The policy orders them;
+// this file decides what enters and leaves, keeps the reserve, and remembers the pages that running code still relies on.
+//
+//   free frames:  | 0 .. RESERVE_KERNEL | .. freeMinimum: the daemon wakes | .. freeTarget: it stops | rest
+//
+// Invariants (quoted by `check`):
+//   PQ1  the policy knows exactly the anon and object frames that are not wired
+//   PQ2  a held page is not taken by the daemon
+// Source: thresholds of NetBSD's uvm_pdaemon.c. Elsewhere: the daemon (page-daemon.ts), the policies (paging/).
+
+import { invariant, type Pfn } from '../base/index.ts';
+import { type AllocatedKind, FRAME_MODIFIED, FRAME_REFERENCED, FrameKind, type FrameTable, type PhysicalMemory } from '../frames/index.ts';
+import type { PolicyKind, ReplacementPolicy } from '../paging/index.ts';
+import type { PhysicalMap } from '../pmap/index.ts';
+import type { Machine } from '../system/index.ts';
+
+/** Frames that only the kernel itself may take: uvmexp.reserve_kernel. */
+const RESERVE_KERNEL = 5;
+/** The daemon wakes below 1/200 of memory, at least 128 KiB, at most 1 MiB (uvmpd_tune) ... */
+const FREE_DIVISOR = 200;
+const FREE_MINIMUM_FRAMES = 32;
+const FREE_MAXIMUM_FRAMES = 256;
+/** ... but on a machine of a few dozen frames at most 1/16 of them, or nothing would be left to run in. */
+const SMALL_MACHINE_DIVISOR = 16;
+/** Pages held at once: an access touches at most two pages, and a fault may work on three frames. Twice that, a power of two. */
+const HELD = 8;
+
+/** The pages the policy orders, and the thresholds of free memory. */
+export class PageQueue {
+  readonly policy: ReplacementPolicy;
+  /** Below this many free frames the daemon is woken. */
+  readonly freeMinimum: number;
+  /** The daemon stops at this many. */
+  readonly freeTarget: number;
+  /** Free frames that faults may not take. */
+  readonly reserve: number = RESERVE_KERNEL;
+  readonly #frames: PhysicalMemory;
+  readonly #table: FrameTable;
+  readonly #pmaps: PhysicalMap;
+  readonly #held = new Int32Array(HELD);
+  #nextHeld = 0;
+
+  constructor(machine: Machine, kind: PolicyKind) {
+    this.#frames = machine.frames;
+    this.#table = machine.frames.table;
+    this.#pmaps = machine.pmaps;
+    const managed = machine.frames.managed;
+    const usual = Math.min(Math.max(Math.floor(managed / FREE_DIVISOR), FREE_MINIMUM_FRAMES), FREE_MAXIMUM_FRAMES);
+    this.freeMinimum = Math.max(RESERVE_KERNEL + 1, Math.min(usual, Math.floor(managed / SMALL_MACHINE_DIVISOR)));
+    this.freeTarget = Math.ceil((this.freeMinimum * 4) / 3);
+    this.policy = kind.make({ capacity: machine.ram.frameCount, bits: machine.pmaps, seed: machine.seed });
+  }
+
+  /** Takes a frame whose content the caller overwrites. Returns -1 when only the reserve is left. */
+  allocate(kind: AllocatedKind, owner: number, index: number): Pfn | -1 {
+    if (this.#frames.freeCount <= RESERVE_KERNEL) return -1;
+    return this.#frames.allocate(kind, owner, index);
+  }
+
+  /** Takes a frame of zeros. Returns -1 when only the reserve is left. */
+  allocateZeroed(kind: AllocatedKind, owner: number, index: number): Pfn | -1 {
+    if (this.#frames.freeCount <= RESERVE_KERNEL) return -1;
+    return this.#frames.allocateZeroed(kind, owner, index);
+  }
+
+  /** Makes a frame that has its content known to the policy, and holds it. */
+  insert(frame: Pfn): void {
+    this.policy.loaded(frame);
+    this.hold(frame);
+  }
+
+  /** Unmaps a page everywhere and frees its frame; the content is lost. */
+  release(frame: Pfn): void {
+    this.#pmaps.pageProtect(frame, 'none');
+    if (this.policy.has(frame)) this.policy.removed(frame);
+    this.freeFrame(frame);
+  }
+
+  /** Frees the frame of a page that is unmapped and unknown to the policy. */
+  freeFrame(frame: Pfn): void {
+    this.#table.clearFlag(frame, FRAME_MODIFIED | FRAME_REFERENCED);
+    this.#unhold(frame);
+    this.#frames.free(frame);
+  }
+
+  /** Protects a page from eviction until `HELD` others have been held: running code may rely on its translation (GC2 in wasm/abi.ts). */
+  hold(frame: Pfn): void {
+    this.#held[this.#nextHeld] = frame;
+    this.#nextHeld = (this.#nextHeld + 1) % HELD;
+  }
+
+  /** Tells whether a page may not be evicted now. */
+  isHeld(frame: number): boolean {
+    for (let i = 0; i < HELD; i++) if (this.#held[i] === frame) return true;
+    return false;
+  }
+
+  #unhold(frame: Pfn): void {
+    for (let i = 0; i < HELD; i++) if (this.#held[i] === frame) this.#held[i] = 0;
+  }
+
+  /** Panics at the first broken invariant. */
+  check(): void {
+    this.policy.check();
+    for (let frame = 0 as Pfn; frame < this.#table.count; frame++) {
+      const kind = this.#table.kind(frame);
+      const pageable = (kind === FrameKind.anon || kind === FrameKind.object) && this.#table.wireCount(frame) === 0;
+      invariant(this.policy.has(frame) === pageable, 'PQ1', () => `frame ${frame} of kind ${kind}: known to the policy is ${!pageable}`);
+    }
+  }
+}

@@ -1,0 +1,318 @@
+// UVM, the default memory manager, after NetBSD's: a two-layer mapping of amaps and objects under clipped and merged map entries.
+//
+//   space -> VmMap -> VmMapEntry -> amap -> anon -> frame or swap slot
+//                                -> object -> frame or pager
+//
+// This file is the manager's face: what a process asks for. Faults are in fault.ts, reclaim in page-daemon.ts.
+// A request checks its arguments, then gets the memory it needs, then changes the map: a failed one changes nothing.
+// Source: Cranor and Parulkar, "The UVM Virtual Memory System", USENIX 1999; NetBSD sys/uvm.
+
+import { addressOf, type Errno, EventType, PAGE_SIZE, pageAtOrAfter, pageOf, pagesFor, type VirtAddr } from '../base/index.ts';
+import type { Tlb } from '../machine/index.ts';
+import type { PolicyKind } from '../paging/index.ts';
+import type { Access } from '../pmap/index.ts';
+import {
+  type AreaReport, type FaultOutcome, type Machine, type MapRequest, type MemoryObject, MemoryStatistics, type MemorySystem, type Pager,
+  PROT_EXECUTE, PROT_READ, PROT_WRITE, type SpaceLayout,
+} from '../system/index.ts';
+import { Amap } from './amap.ts';
+import { AnonTable } from './anon.ts';
+import { reportArea } from './area-report.ts';
+import { checkUvm } from './check.ts';
+import type { UvmCore } from './core.ts';
+import { FaultHandler } from './fault.ts';
+import { forkInto } from './fork.ts';
+import type { EntryAttributes, VmMapEntry } from './map-entry.ts';
+import { ObjectTable, type UvmObject } from './object.ts';
+import { PageDaemon } from './page-daemon.ts';
+import { PageQueue } from './page-queue.ts';
+import { SwapSpace } from './swap-space.ts';
+import { VmMap } from './vm-map.ts';
+
+const ALL_RIGHTS = PROT_READ | PROT_WRITE | PROT_EXECUTE;
+
+/** The UVM memory manager over one machine. */
+export class Uvm implements MemorySystem<VmMap> {
+  readonly name = 'uvm';
+  readonly #core: UvmCore;
+  readonly #daemon: PageDaemon;
+  readonly #faults: FaultHandler;
+  readonly #maps = new Set<VmMap>();
+
+  /** @param policy must be one that a kernel can run (`sees: 'bits'`). */
+  constructor(machine: Machine, policy: PolicyKind) {
+    const statistics = new MemoryStatistics();
+    const queue = new PageQueue(machine, policy);
+    const swap = new SwapSpace(machine.ram, machine.swap);
+    const anons = new AnonTable(machine, queue, swap);
+    const objects = new ObjectTable(machine, queue, statistics);
+    this.#core = { machine, statistics, queue, swap, anons, objects };
+    this.#daemon = new PageDaemon(this.#core);
+    this.#faults = new FaultHandler(this.#core, this.#daemon);
+  }
+
+  get policy(): string {
+    return this.#core.queue.policy.name;
+  }
+
+  createSpace(layout: SpaceLayout, tlb: Tlb): VmMap | Errno {
+    const { machine } = this.#core;
+    this.#ensureFree();
+    const pmap = machine.pmaps.create(tlb);
+    if (pmap === undefined) return 'ENOMEM';
+    const map = VmMap.create(pmap, layout, machine.heap);
+    if (map === undefined) {
+      machine.pmaps.destroy(pmap);
+      return 'ENOMEM';
+    }
+    this.#maps.add(map);
+    return map;
+  }
+
+  destroySpace(space: VmMap): void {
+    for (const entry of [...space]) this.#removeEntry(space, entry);
+    this.#core.machine.pmaps.destroy(space.pmap);
+    space.destroy();
+    this.#maps.delete(space);
+  }
+
+  fork(space: VmMap, tlb: Tlb): VmMap | Errno {
+    const child = this.createSpace(space.layout, tlb);
+    if (typeof child === 'string') return child;
+    child.breakEndPage = space.breakEndPage;
+    if (forkInto(this.#core, space, child)) return child;
+    this.destroySpace(child);
+    return 'ENOMEM';
+  }
+
+  createObject(pager: Pager): MemoryObject | Errno {
+    this.#ensureFree();
+    return this.#core.objects.create(pager);
+  }
+
+  releaseObject(object: MemoryObject): void {
+    this.#core.objects.release(object as UvmObject);
+  }
+
+  /** Kernel memory comes from the same frames: requests wake the daemon as faults do. */
+  #ensureFree(): void {
+    const { machine, queue } = this.#core;
+    if (machine.frames.freeCount < queue.freeMinimum) this.#daemon.run(queue.freeTarget);
+  }
+
+  map(space: VmMap, request: MapRequest): VirtAddr | Errno {
+    this.#ensureFree();
+    const pages = pagesFor(request.size);
+    const attributes = entryAttributes(request);
+    if (typeof attributes === 'string') return attributes;
+    if (!(pages > 0)) return 'EINVAL';
+    const start = this.#choosePlace(space, pages, request);
+    if (typeof start === 'string') return start;
+    return this.#mapAt(space, start, start + pages, attributes);
+  }
+
+  #choosePlace(space: VmMap, pages: number, request: MapRequest): number | Errno {
+    const place = request.place;
+    if (place?.how === 'fixed') {
+      const end = place.address + pages * PAGE_SIZE;
+      if (place.address % PAGE_SIZE !== 0) return 'EINVAL';
+      if (place.address < space.layout.low || end > space.layout.high) return 'ENOMEM';
+      return pageOf(place.address);
+    }
+    const hole = space.findHole(pages, place === undefined ? undefined : pageOf(place.address));
+    return hole < 0 ? 'ENOMEM' : hole;
+  }
+
+  #mapAt(space: VmMap, start: number, end: number, attributes: EntryAttributes): VirtAddr | Errno {
+    if (!space.clipRange(start, end)) return 'ENOMEM';
+    // The new entry is made before the old ones go, so that running out of memory loses nothing.
+    const amap = needsAmapNow(attributes) ? Amap.create(this.#core.machine, this.#core.anons, end - start) : undefined;
+    if (amap === undefined && needsAmapNow(attributes)) return 'ENOMEM';
+    const reserved = space.reserveEntry();
+    if (reserved === 0) {
+      amap?.drop(0, end - start);
+      return 'ENOMEM';
+    }
+    this.#removeRange(space, start, end);
+    const entry = space.insert(start, end, attributes, reserved);
+    entry.amap = amap;
+    if (entry.object !== undefined) entry.object.references++;
+    this.#core.machine.events.emit(EventType.map, space.pmap.id, start, end - start);
+    space.mergeRange(start, end);
+    return addressOf(start);
+  }
+
+  unmap(space: VmMap, start: number, size: number): 0 | Errno {
+    const range = pageRange(space, start, size);
+    if (typeof range === 'string') return range;
+    this.#ensureFree();
+    if (!space.clipRange(range.first, range.end)) return 'ENOMEM';
+    this.#removeRange(space, range.first, range.end);
+    this.#core.machine.events.emit(EventType.unmap, space.pmap.id, range.first, range.end - range.first);
+    return 0;
+  }
+
+  /** Removes the entries inside [first, end); none lies across the bounds. */
+  #removeRange(space: VmMap, first: number, end: number): void {
+    let entry = space.findNext(first);
+    while (entry !== undefined && entry.start < end) {
+      const next = space.next(entry);
+      this.#removeEntry(space, entry);
+      entry = next;
+    }
+  }
+
+  #removeEntry(space: VmMap, entry: VmMapEntry): void {
+    this.#core.machine.pmaps.remove(space.pmap, entry.start, entry.end);
+    entry.amap?.drop(entry.amapOffset, entry.amapEnd);
+    space.remove(entry);
+    if (entry.object !== undefined) this.#core.objects.release(entry.object);
+  }
+
+  protect(space: VmMap, start: number, size: number, protection: number): 0 | Errno {
+    const range = pageRange(space, start, size);
+    if (typeof range === 'string') return range;
+    const { first, end } = range;
+    for (let page = first; page < end; ) {
+      const entry = space.find(page);
+      if (entry === undefined) return 'ENOMEM';
+      if ((protection & ~entry.maxProtection) !== 0) return 'EACCES';
+      page = entry.end;
+    }
+    this.#ensureFree();
+    if (!space.clipRange(first, end)) return 'ENOMEM';
+    let entry = space.findNext(first);
+    for (; entry !== undefined && entry.start < end; entry = space.next(entry)) this.#protectEntry(space, entry, protection);
+    this.#core.machine.events.emit(EventType.protect, space.pmap.id, first, end - first, protection);
+    space.mergeRange(first, end);
+    return 0;
+  }
+
+  #protectEntry(space: VmMap, entry: VmMapEntry, protection: number): void {
+    const pmaps = this.#core.machine.pmaps;
+    entry.protection = protection;
+    // i386 entries cannot say "write only" or "execute only": what may not be read is unmapped, and each access faults.
+    if ((protection & PROT_READ) === 0) pmaps.remove(space.pmap, entry.start, entry.end);
+    else if ((protection & PROT_WRITE) === 0) pmaps.writeProtect(space.pmap, entry.start, entry.end);
+  }
+
+  grow(space: VmMap, end: number): VirtAddr | Errno {
+    if (end < space.breakStart) return 'EINVAL';
+    if (end > space.layout.breakLimit) return 'ENOMEM';
+    const oldEnd = space.breakEndPage;
+    const newEnd = pageAtOrAfter(end);
+    if (newEnd > oldEnd) {
+      const result = this.#growBreak(space, oldEnd, newEnd);
+      if (result !== 0) return result;
+      this.#core.machine.events.emit(EventType.grow, space.pmap.id, oldEnd, newEnd - oldEnd);
+    } else if (newEnd < oldEnd) {
+      const result = this.unmap(space, addressOf(newEnd), (oldEnd - newEnd) * PAGE_SIZE);
+      if (result !== 0) return result;
+    }
+    space.breakEndPage = newEnd;
+    return addressOf(newEnd);
+  }
+
+  #growBreak(space: VmMap, oldEnd: number, newEnd: number): 0 | Errno {
+    this.#ensureFree();
+    if (!space.isFree(oldEnd, newEnd)) return 'ENOMEM';
+    const below = oldEnd > 0 ? space.find(oldEnd - 1) : undefined;
+    if (below !== undefined && isHeap(below) && space.extend(below, newEnd)) return 0;
+    const result = this.#mapAt(space, oldEnd, newEnd, heapAttributes);
+    return typeof result === 'string' ? result : 0;
+  }
+
+  sync(space: VmMap, start: number, size: number): 0 | Errno {
+    const range = pageRange(space, start, size);
+    if (typeof range === 'string') return range;
+    let failure: Errno | undefined;
+    for (let page = range.first; page < range.end; ) {
+      const entry = space.find(page);
+      if (entry === undefined) return 'ENOMEM';
+      const end = Math.min(entry.end, range.end);
+      if (entry.object !== undefined && !entry.copyOnWrite) {
+        failure = this.#core.objects.writeBack(entry.object, entry.indexOf(page), entry.indexOf(end)) ?? failure;
+      }
+      page = end;
+    }
+    return failure ?? 0;
+  }
+
+  allows(space: VmMap, start: number, size: number, protection: number): boolean {
+    const end = pageAtOrAfter(start + size);
+    for (let page: number = pageOf(start); page < end; ) {
+      const entry = space.find(page);
+      if (entry === undefined || (entry.protection & protection) !== protection) return false;
+      page = entry.end;
+    }
+    return true;
+  }
+
+  fault(space: VmMap, page: number, access: Access): FaultOutcome {
+    return this.#faults.handle(space, page, access);
+  }
+
+  reclaim(frames: number): number {
+    return this.#daemon.run(this.#core.machine.frames.freeCount + frames);
+  }
+
+  areas(space: VmMap): AreaReport[] {
+    return Array.from(space, (entry) => reportArea(this.#core, entry));
+  }
+
+  statistics(): MemoryStatistics {
+    return this.#core.statistics;
+  }
+
+  /** Swap slots in use and in all. */
+  get swapSlots(): { readonly used: number; readonly total: number } {
+    return this.#core.swap.slots;
+  }
+
+  check(): void {
+    this.#core.machine.check();
+    checkUvm(this.#core, this.#maps);
+  }
+}
+
+/** The attributes of memory that brk gives. */
+const heapAttributes: EntryAttributes = {
+  object: undefined,
+  objectOffset: 0,
+  protection: PROT_READ | PROT_WRITE,
+  maxProtection: ALL_RIGHTS,
+  copyOnWrite: true,
+  name: '[heap]',
+};
+
+function isHeap(entry: VmMapEntry): boolean {
+  return entry.name === heapAttributes.name && entry.object === undefined && entry.protection === heapAttributes.protection;
+}
+
+function needsAmapNow(attributes: EntryAttributes): boolean {
+  return !attributes.copyOnWrite && attributes.object === undefined;
+}
+
+function entryAttributes(request: MapRequest): EntryAttributes | Errno {
+  const object = request.object as UvmObject | undefined;
+  const offset = request.offset ?? 0;
+  if (offset % PAGE_SIZE !== 0 || offset < 0 || (request.protection & ~ALL_RIGHTS) !== 0) return 'EINVAL';
+  if (object !== undefined && pageOf(offset) + pagesFor(request.size) > object.pager.pages) return 'EINVAL';
+  const readOnly = object !== undefined && request.sharing === 'shared' && object.pager.write === undefined;
+  const maxProtection = readOnly ? PROT_READ | PROT_EXECUTE : ALL_RIGHTS;
+  if ((request.protection & ~maxProtection) !== 0) return 'EACCES';
+  return {
+    object,
+    objectOffset: pageOf(offset),
+    protection: request.protection,
+    maxProtection,
+    copyOnWrite: request.sharing === 'private',
+    name: request.name ?? object?.pager.name ?? '',
+  };
+}
+
+function pageRange(space: VmMap, start: number, size: number): { first: number; end: number } | Errno {
+  const end = start + size;
+  const sound = start % PAGE_SIZE === 0 && size > 0 && start >= 0 && end <= space.layout.high;
+  return sound ? { first: pageOf(start), end: pageAtOrAfter(end) } : 'EINVAL';
+}
