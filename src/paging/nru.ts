@@ -2,7 +2,7 @@
 //
 //   class = 2 * referenced since the last sweep + modified
 //   loaded(p):   p is in class 0
-//   victim():    after every max(1, size / 4) victims, sweep: forget all references, sort all pages anew
+//   victim():    when max(1, size / 4) victims have gone since the last sweep, sweep: forget all references, sort all pages anew
 //                p = lowest page id of the lowest class that has pages
 //                if p's bits have raised its class: move it up (a reactivation if it was referenced) and look again
 //                else: return p
@@ -91,7 +91,11 @@ export class NruPolicy implements ReplacementPolicy {
       const classed = this.#classes[page] as number;
       if (classed !== 0) known++;
       for (let rank = 0; rank < CLASSES; rank++) {
-        invariant(this.#set(rank).has(page) === (classed === rank + 1), 'RP1', () => `page ${page} of class ${classed - 1} and set ${rank} disagree`);
+        invariant(
+          this.#set(rank).has(page) === (classed === rank + 1),
+          'RP1',
+          () => `page ${page} of class ${classed - 1} and set ${rank} disagree`,
+        );
       }
     }
     invariant(known === this.#size, 'RP1', () => `size ${this.#size}, found ${known}`);

@@ -12,7 +12,7 @@
 //   PL2  next and previous are inverse; length(list) = pages on its circle
 //
 // Cost: every call O(1), nothing allocated; 9 bytes per page of capacity.
-// The `!` on array reads: an index is a page that PL1 has placed or a list's entry, both inside the arrays.
+// The `as number` on array reads: an index is a page that PL1 has placed or a list's entry, both inside the arrays.
 
 import { invariant } from '../base/index.ts';
 
@@ -36,7 +36,7 @@ export class PageLists {
 
   /** Returns how many pages are on `list`. */
   length(list: number): number {
-    return this.#lengths[list]!;
+    return this.#lengths[list] as number;
   }
 
   /** Tells whether `page` is on any list; false for numbers that are no page ids. */
@@ -51,14 +51,14 @@ export class PageLists {
 
   /** Returns the page at the head of `list`, or -1. */
   head(list: number): number {
-    const page = this.#next[this.#capacity + list]!;
+    const page = this.#next[this.#capacity + list] as number;
     return page < this.#capacity ? page : -1;
   }
 
   /** Returns the page after `page` on its list, going round from the tail to the head: itself if it is alone. */
   nextAround(page: number): number {
-    const next = this.#next[page]!;
-    return next < this.#capacity ? next : this.#next[next]!;
+    const next = this.#next[page] as number;
+    return next < this.#capacity ? next : (this.#next[next] as number);
   }
 
   /** Puts `page`, which is on no list, at the tail of `list`. */
@@ -68,22 +68,23 @@ export class PageLists {
 
   /** Puts `page`, which is on no list, just before `at`, which is on `list`. */
   insertBefore(page: number, at: number, list: number): void {
-    const previous = this.#previous[at]!;
+    const previous = this.#previous[at] as number;
     this.#next[page] = at;
     this.#previous[page] = previous;
     this.#next[previous] = page;
     this.#previous[at] = page;
     this.#where[page] = list + 1;
-    this.#lengths[list]!++;
+    this.#lengths[list] = (this.#lengths[list] as number) + 1;
   }
 
   /** Takes `page` off its list. */
   remove(page: number): void {
-    const next = this.#next[page]!;
-    const previous = this.#previous[page]!;
+    const next = this.#next[page] as number;
+    const previous = this.#previous[page] as number;
     this.#next[previous] = next;
     this.#previous[next] = previous;
-    this.#lengths[this.#where[page]! - 1]!--;
+    const list = this.listOf(page);
+    this.#lengths[list] = (this.#lengths[list] as number) - 1;
     this.#where[page] = 0;
   }
 
@@ -106,14 +107,22 @@ export class PageLists {
     const end = this.#capacity + list;
     let count = 0;
     for (let at = end; at !== end || count === 0; ) {
-      const next = this.#next[at]!;
+      const next = this.#next[at] as number;
       invariant(this.#previous[next] === at, 'PL2', () => `entry ${next} does not point back to ${at}`);
       if (next === end) break;
-      invariant(this.#where[next] === list + 1, 'PL1', () => `page ${next} is on list ${list} and says ${this.#where[next]! - 1}`);
+      invariant(
+        this.#where[next] === list + 1,
+        'PL1',
+        () => `page ${next} is on list ${list} and says ${(this.#where[next] as number) - 1}`,
+      );
       invariant(++count <= this.#capacity, 'PL2', () => `list ${list} never closes`);
       at = next;
     }
-    invariant(count === this.#lengths[list], 'PL2', () => `list ${list} has ${count} pages and says ${this.#lengths[list]}`);
+    invariant(
+      count === this.#lengths[list],
+      'PL2',
+      () => `list ${list} has ${count} pages and says ${this.#lengths[list]}`,
+    );
     return count;
   }
 }

@@ -6,7 +6,7 @@
 //
 // Invariant PS1: a bit of level k + 1 is set exactly if its word of level k is not 0.
 // Cost: add, remove and lowest O(log32 capacity): 4 steps for a million pages; 33/32 bits per page.
-// The `!` on array reads: words exist for every page below the capacity, and each word has its bit on the level above.
+// The `as number` on array reads: words exist for every page below the capacity, and each word has its bit on the level above.
 
 import { invariant } from '../base/index.ts';
 
@@ -25,14 +25,14 @@ export class PageSet {
   }
 
   has(page: number): boolean {
-    return ((this.#levels[0]![page >>> 5]! >>> (page & 31)) & 1) === 1;
+    return ((((this.#levels[0] as Uint32Array)[page >>> 5] as number) >>> (page & 31)) & 1) === 1;
   }
 
   /** Adds `page`; no change if it is a member. */
   add(page: number): void {
     let at = page;
     for (const level of this.#levels) {
-      level[at >>> 5]! |= 1 << (at & 31);
+      level[at >>> 5] = (level[at >>> 5] as number) | (1 << (at & 31));
       at >>>= 5;
     }
   }
@@ -41,7 +41,7 @@ export class PageSet {
   remove(page: number): void {
     let at = page;
     for (const level of this.#levels) {
-      level[at >>> 5]! &= ~(1 << (at & 31));
+      level[at >>> 5] = (level[at >>> 5] as number) & ~(1 << (at & 31));
       if (level[at >>> 5] !== 0) return;
       at >>>= 5;
     }
@@ -51,7 +51,7 @@ export class PageSet {
   lowest(): number {
     let at = 0;
     for (let k = this.#levels.length - 1; k >= 0; k--) {
-      const word = this.#levels[k]![at]!;
+      const word = (this.#levels[k] as Uint32Array)[at] as number;
       if (word === 0) return -1;
       at = at * 32 + (31 - Math.clz32(word & -word));
     }
@@ -61,9 +61,13 @@ export class PageSet {
   /** Panics (PS1) if a summary differs from what it sums up. */
   check(): void {
     for (let k = 0; k + 1 < this.#levels.length; k++) {
-      this.#levels[k]!.forEach((word, i) => {
-        const bit = (this.#levels[k + 1]![i >>> 5]! >>> (i & 31)) & 1;
-        invariant((word !== 0) === (bit === 1), 'PS1', () => `word ${i} of level ${k} is ${word}, its bit above ${bit}`);
+      (this.#levels[k] as Uint32Array).forEach((word, i) => {
+        const bit = (((this.#levels[k + 1] as Uint32Array)[i >>> 5] as number) >>> (i & 31)) & 1;
+        invariant(
+          (word !== 0) === (bit === 1),
+          'PS1',
+          () => `word ${i} of level ${k} is ${word}, its bit above ${bit}`,
+        );
       });
     }
   }

@@ -7,7 +7,7 @@
 //
 // Reads no bits. The seed decides everything. Source: the baseline that no reference pattern can defeat.
 
-import { Random, invariant } from '../base/index.ts';
+import { invariant, Random } from '../base/index.ts';
 import { expectKnown, expectUnknown } from './known-pages.ts';
 import type { PolicyKind, PolicyOptions, ReplacementPolicy } from './replacement-policy.ts';
 

@@ -70,4 +70,8 @@ export class SecondChancePolicy implements ReplacementPolicy {
 }
 
 /** Makes the `second-chance` policy. */
-export const secondChance: PolicyKind = { name: 'second-chance', sees: 'bits', make: (options) => new SecondChancePolicy(options) };
+export const secondChance: PolicyKind = {
+  name: 'second-chance',
+  sees: 'bits',
+  make: (options) => new SecondChancePolicy(options),
+};

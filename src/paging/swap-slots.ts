@@ -10,12 +10,12 @@
 // Invariants (quoted by `check`):
 //   SS1  a slot is free, used or bad: used + bad = set bits of taken, bad = set bits of bad
 //   SS2  a bad slot is taken; bits past the last slot are set, so that no search gives them
-//   SS3  freeing a slot that is not used panics and changes nothing
+//   SS3  freeing a slot that is not used panics, as does a run below one slot, and changes nothing
 //
 // Cost: O(slots / 32) for the worst search, O(count) when there is room at the rover; 2 bits per slot; nothing allocated.
 // Sources: next fit, Knuth vol. 1, 2.5; the swap map of NetBSD's uvm_swap.c does the same job with a vmem arena.
 
-import { KernelPanic, invariant } from '../base/index.ts';
+import { invariant, KernelPanic } from '../base/index.ts';
 
 const ALL = 0xffff_ffff;
 
@@ -68,8 +68,9 @@ export class SwapSlots {
     return this.#allocate(count, 1);
   }
 
-  /** Gives back the slots [first, first + count). Panics (SS3) unless all are used. */
+  /** Gives back the slots [first, first + count), at least one. Panics (SS3) unless all are used. */
   free(first: number, count: number): void {
+    if (count < 1) throw new KernelPanic('SS3', `a run of ${count} slots`);
     for (let slot = first; slot < first + count; slot++) {
       if (!this.#isUsed(slot)) throw new KernelPanic('SS3', `slot ${slot} of the run ${first}+${count} is not used`);
     }
@@ -83,7 +84,7 @@ export class SwapSlots {
     invariant(isUsed || this.isFree(slot), 'SS3', () => `slot ${slot} is bad already or does not exist`);
     if (isUsed) this.#used--;
     this.#assign(slot, 1, 'taken');
-    this.#bad[slot >>> 5]! |= 1 << (slot & 31);
+    this.#bad[slot >>> 5] = (this.#bad[slot >>> 5] as number) | (1 << (slot & 31));
     this.#badCount++;
   }
 
@@ -102,14 +103,18 @@ export class SwapSlots {
         bad++;
       } else if (this.#isTaken(slot)) used++;
     }
-    invariant(used === this.#used && bad === this.#badCount, 'SS1', () => `${this.#used} used and ${this.#badCount} bad, found ${used} and ${bad}`);
+    invariant(
+      used === this.#used && bad === this.#badCount,
+      'SS1',
+      () => `${this.#used} used and ${this.#badCount} bad, found ${used} and ${bad}`,
+    );
     for (let slot = this.total; slot < this.#taken.length * 32; slot++) {
       invariant(this.#isTaken(slot), 'SS2', () => `slot ${slot}, past the end, is free`);
     }
   }
 
   #allocate(count: number, least: number): number {
-    if (count < 1) throw new KernelPanic('SS1', `a run of ${count} slots`);
+    if (count < 1) throw new KernelPanic('SS3', `a run of ${count} slots`);
     if (this.available < least) return -1;
     let best = -1;
     let bestLength = least - 1;
@@ -143,7 +148,7 @@ export class SwapSlots {
   #findFree(from: number, stop: number): number {
     let slot = from;
     while (slot < stop) {
-      const free = ~this.#taken[slot >>> 5]! >>> (slot & 31);
+      const free = ~(this.#taken[slot >>> 5] as number) >>> (slot & 31);
       if (free !== 0) return slot + trailingZeros(free);
       slot = (slot | 31) + 1;
     }
@@ -156,7 +161,7 @@ export class SwapSlots {
     while (length < limit) {
       const at = slot + length;
       if (at >= this.total) break;
-      const taken = this.#taken[at >>> 5]! >>> (at & 31);
+      const taken = (this.#taken[at >>> 5] as number) >>> (at & 31);
       if (taken !== 0) {
         length += trailingZeros(taken);
         break;
@@ -169,8 +174,8 @@ export class SwapSlots {
   #assign(first: number, count: number, state: 'taken' | 'free'): void {
     for (let slot = first; slot < first + count; slot++) {
       const bit = 1 << (slot & 31);
-      if (state === 'taken') this.#taken[slot >>> 5]! |= bit;
-      else this.#taken[slot >>> 5]! &= ~bit;
+      if (state === 'taken') this.#taken[slot >>> 5] = (this.#taken[slot >>> 5] as number) | bit;
+      else this.#taken[slot >>> 5] = (this.#taken[slot >>> 5] as number) & ~bit;
     }
   }
 
@@ -179,11 +184,11 @@ export class SwapSlots {
   }
 
   #isTaken(slot: number): boolean {
-    return ((this.#taken[slot >>> 5]! >>> (slot & 31)) & 1) === 1;
+    return (((this.#taken[slot >>> 5] as number) >>> (slot & 31)) & 1) === 1;
   }
 
   #isBad(slot: number): boolean {
-    return ((this.#bad[slot >>> 5]! >>> (slot & 31)) & 1) === 1;
+    return (((this.#bad[slot >>> 5] as number) >>> (slot & 31)) & 1) === 1;
   }
 
   #isUsed(slot: number): boolean {

@@ -1,0 +1,168 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { clock } from './clock.ts';
+import { fifo } from './fifo.ts';
+import { livePolicies } from './index.ts';
+import { nru } from './nru.ts';
+import { random } from './random.ts';
+import { describePolicy, drain, policyWith } from './replacement-policy.conformance.ts';
+import { secondChance } from './second-chance.ts';
+import { countMisses, mixTrace, phaseTrace, traceHash, zipfTrace } from './trace-replay.conformance.ts';
+import { type UvmPolicy, uvm } from './uvm.ts';
+
+for (const kind of livePolicies) describePolicy(kind);
+
+test('a kernel can run every live policy, and their names differ', () => {
+  expect(livePolicies.map(({ name }) => name)).toEqual(['uvm', 'clock', 'second-chance', 'fifo', 'nru', 'random']);
+  expect(livePolicies.every(({ sees }) => sees === 'bits')).toBe(true);
+});
+
+describe('victims worked out by hand', () => {
+  test('fifo: order of arrival, references or not', () => {
+    const { policy, bits } = policyWith(fifo, [4, 2, 9]);
+    bits.referenced.add(4);
+    expect(policy.victim()).toBe(4);
+    policy.loaded(4);
+    policy.removed(9);
+    expect(drain(policy)).toEqual([2, 4]);
+    expect(policy.reactivations).toBe(0);
+  });
+
+  test('second chance: the referenced head goes to the tail once', () => {
+    const { policy, bits } = policyWith(secondChance, [1, 2, 3, 4]);
+    for (const page of [1, 2, 4]) bits.referenced.add(page);
+    expect(policy.victim()).toBe(3); // queue now 4 1 2
+    expect(policy.reactivations).toBe(2);
+    expect(drain(policy)).toEqual([1, 2, 4]); // 4 moves behind 2
+    expect(policy.reactivations).toBe(3);
+  });
+
+  test('clock: the hand passes referenced pages; a new page is the last it comes to', () => {
+    const { policy, bits } = policyWith(clock, [1, 2, 3, 4]);
+    for (const page of [1, 3]) bits.referenced.add(page);
+    expect(policy.victim()).toBe(2); // hand at 3
+    policy.loaded(5); // ring from the hand: 3 4 1 5
+    expect(policy.victim()).toBe(4); // 3 is passed; hand at 1
+    policy.removed(1); // hand at 5
+    expect(drain(policy)).toEqual([5, 3]);
+    expect(policy.reactivations).toBe(2);
+  });
+
+  test('nru: lowest class first, lowest id within it', () => {
+    const { policy, bits } = policyWith(nru, [8, 7, 6, 5, 4, 3, 2, 1]);
+    for (const page of [1, 2, 3, 4]) bits.referenced.add(page);
+    for (const page of [1, 2, 5, 6]) bits.modified.add(page);
+    // Classes: 7 8 are 0; 5 6 are 1; 3 4 are 2; 1 2 are 3. Eight known: a sweep after two victims.
+    expect(policy.victim()).toBe(7);
+    policy.loaded(7);
+    bits.referenced.add(7);
+    expect(policy.victim()).toBe(8);
+    // The sweep forgets the references: 3 4 7 are now 0; 1 2 5 6 are 1.
+    expect(drain(policy)).toEqual([3, 4, 7, 1, 2, 5, 6]);
+  });
+
+  test('nru: modified pages go before referenced ones, and references stick until the sweep', () => {
+    const { policy, bits } = policyWith(nru, [...Array(16).keys()]);
+    for (const page of Array(16).keys()) if (page !== 9) bits.referenced.add(page);
+    bits.modified.add(9);
+    expect(policy.victim()).toBe(9); // class 1; every other page is in class 2
+    bits.modified.add(0);
+    expect(policy.victim()).toBe(1); // 0 is in class 3
+    expect(policy.reactivations).toBe(15);
+    bits.referenced.add(2); // already counted as referenced
+    expect(policy.victim()).toBe(2);
+  });
+
+  test('random: the seed decides', () => {
+    const pages = [...Array(20).keys()];
+    const orders = [1, 2].map((seed) => drain(policyWith(random, pages, seed).policy));
+    expect(orders[0]).not.toEqual(orders[1]);
+    expect(orders[0]).not.toEqual(pages);
+  });
+
+  test('uvm: a third waits inactive; a reference there brings a page back', () => {
+    const { policy, bits } = policyWith(uvm, [1, 2, 3, 4, 5, 6]);
+    bits.referenced.add(1);
+    // Refill to ceil(1.98) = 2: 1 2 become inactive, their bits cleared.
+    expect(policy.victim()).toBe(1); // inactive 2, active 3 4 5 6
+    bits.referenced.add(2);
+    // Five known, 2 wanted: inactive 2 3. 2 is referenced: active 4 5 6 2; refill: inactive 3 4.
+    expect(policy.victim()).toBe(3);
+    expect(policy.reactivations).toBe(1);
+    expect(drain(policy)).toEqual([4, 5, 6, 2]);
+  });
+
+  test('uvm: a demoted page is next after those that wait already', () => {
+    const { policy, bits } = policyWith(uvm, [1, 2, 3, 4, 5, 6]);
+    bits.referenced.add(5);
+    policy.demoted?.(5); // its bit is cleared
+    policy.demoted?.(5);
+    expect(policy.victim()).toBe(5);
+    expect(policy.victim()).toBe(1);
+    const made = policy as UvmPolicy;
+    expect([made.active, made.inactive]).toEqual([3, 1]);
+  });
+});
+
+test('clock and second chance are one policy in two forms', () => {
+  const action = fc.record({ kind: fc.constantFrom('load', 'remove', 'reference', 'victim'), page: fc.nat(40) });
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 200, size: 'max' }), (actions) => {
+      const both = [policyWith(clock, []), policyWith(secondChance, [])];
+      for (const { kind, page } of actions) {
+        const answers = both.map(({ policy, bits }) => {
+          const known = policy.has(page);
+          if (kind === 'load' && !known) policy.loaded(page);
+          if (kind === 'remove' && known) policy.removed(page);
+          if (kind === 'reference' && known) bits.referenced.add(page);
+          return kind === 'victim' ? policy.victim() : -1;
+        });
+        expect(answers[0]).toBe(answers[1]);
+      }
+      expect(both[0]?.policy.reactivations).toBe(both[1]?.policy.reactivations);
+    }),
+  );
+});
+
+describe('misses as libCacheSim (commit aa0fc40) counts them', () => {
+  const traces = {
+    zipf300k: zipfTrace(20_000, 300_000),
+    mix300k: mixTrace(2_000, 8_000, 300_000),
+    phase300k: phaseTrace(4_000, 20_000, 300_000),
+  };
+
+  test('the traces are the published ones', () => {
+    expect(Object.values(traces).map(traceHash)).toEqual(['cf672452', 'fe4ef3f3', 'd52eb3f7']);
+  });
+
+  // [trace, frames, fifo, clock]
+  const published = [
+    ['zipf300k', 20, 253912, 240763],
+    ['zipf300k', 100, 207205, 189682],
+    ['zipf300k', 500, 153636, 136218],
+    ['zipf300k', 1000, 129114, 112576],
+    ['zipf300k', 4000, 76618, 63679],
+    ['zipf300k', 10000, 39222, 32216],
+    ['mix300k', 100, 299381, 299378],
+    ['mix300k', 1000, 294210, 294027],
+    ['mix300k', 1900, 289286, 288708],
+    ['mix300k', 2100, 288215, 287517],
+    ['mix300k', 4000, 149170, 92282],
+    ['mix300k', 8000, 45138, 35226],
+    ['phase300k', 100, 239413, 238162],
+    ['phase300k', 1000, 40200, 28633],
+    ['phase300k', 2000, 24293, 24287],
+    ['phase300k', 4000, 21552, 21597],
+    ['phase300k', 8000, 21552, 21552],
+  ] as const;
+
+  test.each(published)('%s with %i frames: fifo %i, clock %i', (name, frames, fifoMisses, clockMisses) => {
+    expect(countMisses(fifo, traces[name], frames)).toBe(fifoMisses);
+    expect(countMisses(clock, traces[name], frames)).toBe(clockMisses);
+  });
+
+  test('random comes within 0.005 of their random miss ratio', () => {
+    expect(countMisses(random, traces.zipf300k, 1000) / 300_000).toBeCloseTo(0.42664, 2);
+    expect(countMisses(random, traces.zipf300k, 4000) / 300_000).toBeCloseTo(0.25289, 2);
+  });
+});

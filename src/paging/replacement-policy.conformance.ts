@@ -1,0 +1,180 @@
+// What every replacement policy must do, whatever it prefers: a set is the reference, random sequences of calls are the questions.
+
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { PageBits, PolicyKind, ReplacementPolicy } from './replacement-policy.ts';
+
+const CAPACITY = 70;
+
+/** Bits that a test sets by hand. */
+export class SettableBits implements PageBits {
+  readonly referenced = new Set<number>();
+  readonly modified = new Set<number>();
+
+  testAndClearReferenced(page: number): boolean {
+    return this.referenced.delete(page);
+  }
+
+  isModified(page: number): boolean {
+    return this.modified.has(page);
+  }
+}
+
+/** Makes a policy over settable bits and loads `pages` in order. */
+export function policyWith(
+  kind: PolicyKind,
+  pages: readonly number[],
+  seed = 1,
+): { policy: ReplacementPolicy; bits: SettableBits } {
+  const bits = new SettableBits();
+  const policy = kind.make({ capacity: CAPACITY, bits, seed });
+  for (const page of pages) policy.loaded(page);
+  return { policy, bits };
+}
+
+/** Takes every page, in the policy's order. */
+export function drain(policy: ReplacementPolicy): number[] {
+  const victims: number[] = [];
+  for (let page = policy.victim(); page !== -1; page = policy.victim()) victims.push(page);
+  return victims;
+}
+
+type Step = {
+  readonly kind: 'load' | 'remove' | 'reference' | 'modify' | 'clean' | 'demote' | 'victim';
+  readonly page: number;
+};
+
+const steps = fc.array(
+  fc.record<Step>({
+    kind: fc.constantFrom(
+      'load',
+      'load',
+      'load',
+      'remove',
+      'reference',
+      'reference',
+      'modify',
+      'clean',
+      'demote',
+      'victim',
+    ),
+    page: fc.integer({ min: 0, max: CAPACITY - 1 }),
+  }),
+  { maxLength: 300, size: 'max' },
+);
+
+/** Runs one step on policy and set; a victim is returned, everything else gives -1. */
+function run(policy: ReplacementPolicy, bits: SettableBits, known: Set<number>, { kind, page }: Step): number {
+  switch (kind) {
+    case 'load':
+      if (known.has(page)) expect(() => policy.loaded(page)).toThrow(/^RP1/);
+      else {
+        policy.loaded(page);
+        known.add(page);
+      }
+      break;
+    case 'remove':
+      if (known.delete(page)) policy.removed(page);
+      else expect(() => policy.removed(page)).toThrow(/^RP1/);
+      break;
+    case 'reference':
+      if (known.has(page)) {
+        bits.referenced.add(page);
+        policy.touched?.(page);
+      }
+      break;
+    case 'modify':
+      bits.modified.add(page);
+      break;
+    case 'clean':
+      bits.modified.delete(page);
+      break;
+    case 'demote':
+      if (known.has(page)) policy.demoted?.(page);
+      break;
+    case 'victim': {
+      const victim = policy.victim();
+      expect(known.size === 0 ? victim === -1 : known.delete(victim), `victim ${victim}`).toBe(true);
+      return victim;
+    }
+  }
+  return -1;
+}
+
+function play(kind: PolicyKind, sequence: readonly Step[], seed: number): number[] {
+  const { policy, bits } = policyWith(kind, [], seed);
+  const known = new Set<number>();
+  const victims = sequence.map((step) => {
+    const victim = run(policy, bits, known, step);
+    policy.check();
+    expect(policy.size).toBe(known.size);
+    return victim;
+  });
+  for (let page = 0; page < CAPACITY; page++) expect(policy.has(page)).toBe(known.has(page));
+  expect(drain(policy).sort((a, b) => a - b)).toEqual([...known].sort((a, b) => a - b));
+  expect(policy.victim()).toBe(-1);
+  policy.check();
+  return victims;
+}
+
+/** Declares the tests of one policy. */
+export function describePolicy(kind: PolicyKind): void {
+  describe(`ReplacementPolicy: ${kind.name}`, () => {
+    test('keeps a set of pages, gives back each once, and repeats itself (RP1-RP3)', () => {
+      fc.assert(
+        fc.property(steps, fc.integer(), (sequence, seed) => {
+          expect(play(kind, sequence, seed)).toEqual(play(kind, sequence, seed));
+        }),
+        { numRuns: 60 },
+      );
+    });
+
+    test('says what it is', () => {
+      const { policy } = policyWith(kind, []);
+      expect(policy.name).toBe(kind.name);
+      expect(policy.sees).toBe(kind.sees);
+    });
+
+    test('has no victim when it knows no page, before and after', () => {
+      const { policy } = policyWith(kind, []);
+      expect(policy.victim()).toBe(-1);
+      policy.loaded(3);
+      expect(policy.victim()).toBe(3);
+      expect(policy.victim()).toBe(-1);
+      policy.loaded(3);
+      policy.removed(3);
+      expect(policy.victim()).toBe(-1);
+      policy.check();
+    });
+
+    test('panics (RP1) on ids outside its capacity, and changes nothing', () => {
+      const { policy } = policyWith(kind, [0, CAPACITY - 1]);
+      for (const page of [-1, CAPACITY, 0.5, Number.NaN]) {
+        expect(() => policy.removed(page), `removed ${page}`).toThrow(/^RP1/);
+        expect(policy.has(page)).toBe(false);
+        expect(() => policy.loaded(page), `loaded ${page}`).toThrow(/^RP1/);
+        if (policy.demoted !== undefined) expect(() => policy.demoted?.(page)).toThrow(/^RP1/);
+      }
+      policy.check();
+      expect(policy.size).toBe(2);
+    });
+
+    test('gives a victim even when every reference bit is set for good', () => {
+      const pages = [5, 1, 9, 30];
+      const policy = kind.make({
+        capacity: CAPACITY,
+        bits: { testAndClearReferenced: () => true, isModified: () => true },
+        seed: 1,
+      });
+      for (const page of pages) policy.loaded(page);
+      expect(drain(policy).sort((a, b) => a - b)).toEqual([1, 5, 9, 30]);
+    });
+
+    test('a victim that is kept can be loaded again', () => {
+      const { policy } = policyWith(kind, [1, 2, 3]);
+      policy.loaded(policy.victim());
+      policy.check();
+      expect(drain(policy).sort()).toEqual([1, 2, 3]);
+    });
+  });
+}
