@@ -24,12 +24,16 @@ export class PageDaemon {
   /** Frames of dirty anons waiting to be written: unmapped, unknown to the policy, still owned. */
   readonly #cluster = new Int32Array(CLUSTER_PAGES);
   #clusterSize = 0;
+  /** Victims that could not be taken in this scan; they go back to the policy after it, so that none is looked at twice. */
+  readonly #setAside: Int32Array;
+  #setAsideSize = 0;
   /** Set when a write failed or swap is full in this run: then dirty pages are not tried again. */
   #swapFailed = false;
 
   constructor(core: UvmCore) {
     this.#core = core;
     this.#table = core.machine.frames.table;
+    this.#setAside = new Int32Array(core.machine.ram.frameCount);
   }
 
   /** Frees pages until `target` frames are free or nothing more can be freed. Returns how many it freed. */
@@ -47,35 +51,38 @@ export class PageDaemon {
     return freed;
   }
 
-  /** Looks at each page at most once more than the policy itself does, so a memory full of held or unwritable pages ends the scan. */
   #scan(target: number): void {
     const { machine, queue } = this.#core;
-    let budget = queue.policy.size;
-    while (machine.frames.freeCount + this.#clusterSize < target && budget-- > 0) {
+    while (machine.frames.freeCount + this.#clusterSize < target) {
       const victim = queue.policy.victim();
       if (victim < 0) break;
       this.#evict(victim as Pfn);
       if (this.#clusterSize === CLUSTER_PAGES) this.#flushCluster();
     }
     this.#flushCluster();
+    while (this.#setAsideSize > 0) queue.policy.loaded(this.#setAside[--this.#setAsideSize] as number);
+  }
+
+  #keep(frame: Pfn): void {
+    this.#setAside[this.#setAsideSize++] = frame;
   }
 
   #evict(frame: Pfn): void {
     if (this.#core.queue.isHeld(frame)) {
       this.#core.statistics.daemonHeld++;
       this.#core.machine.events.emit(EventType.reactivate, 0, frame);
-      this.#core.queue.policy.loaded(frame);
+      this.#keep(frame);
     } else if (this.#table.kind(frame) === FrameKind.anon) this.#evictAnon(frame);
     else this.#evictObjectPage(frame);
   }
 
   #evictAnon(frame: Pfn): void {
-    const { machine, anons, swap, queue } = this.#core;
+    const { machine, anons, swap } = this.#core;
     const anon = this.#table.owner(frame);
     const slot = anons.slot(anon);
     const dirty = slot < 0 || machine.pmaps.isModified(frame);
     if (dirty && (this.#swapFailed || swap.slots.total === 0)) {
-      queue.policy.loaded(frame);
+      this.#keep(frame);
       return;
     }
     machine.pmaps.pageProtect(frame, 'none');
@@ -90,12 +97,12 @@ export class PageDaemon {
   }
 
   #evictObjectPage(frame: Pfn): void {
-    const { machine, objects, queue } = this.#core;
+    const { machine, objects } = this.#core;
     const object = objects.byId(this.#table.owner(frame));
     const index = this.#table.index(frame);
     const dirty = machine.pmaps.isModified(frame);
     if (dirty && !objects.writePage(object, index, frame)) {
-      queue.policy.loaded(frame);
+      this.#keep(frame);
       return;
     }
     machine.pmaps.pageProtect(frame, 'none');
@@ -119,7 +126,7 @@ export class PageDaemon {
       if (written === 0) this.#swapFailed = true;
       done += written;
     }
-    for (; done < this.#clusterSize; done++) this.#core.queue.policy.loaded(this.#cluster[done] as number);
+    for (; done < this.#clusterSize; done++) this.#keep(this.#cluster[done] as Pfn);
     this.#clusterSize = 0;
   }
 

@@ -13,6 +13,7 @@ import { type AllocatedKind, FRAME_MODIFIED, FRAME_REFERENCED, FrameKind, type F
 import type { PolicyKind, ReplacementPolicy } from '../paging/index.ts';
 import type { PhysicalMap } from '../pmap/index.ts';
 import type { Machine } from '../system/index.ts';
+import { CLUSTER_PAGES } from './swap-space.ts';
 
 /** Frames that only the kernel itself may take: uvmexp.reserve_kernel. */
 const RESERVE_KERNEL = 5;
@@ -30,7 +31,7 @@ export class PageQueue {
   readonly policy: ReplacementPolicy;
   /** Below this many free frames the daemon is woken. */
   readonly freeMinimum: number;
-  /** The daemon stops at this many. */
+  /** The daemon stops at this many: 4/3 of the minimum, and far enough above it that a run can fill a cluster of dirty pages. */
   readonly freeTarget: number;
   /** Free frames that faults may not take. */
   readonly reserve: number = RESERVE_KERNEL;
@@ -47,7 +48,7 @@ export class PageQueue {
     const managed = machine.frames.managed;
     const usual = Math.min(Math.max(Math.floor(managed / FREE_DIVISOR), FREE_MINIMUM_FRAMES), FREE_MAXIMUM_FRAMES);
     this.freeMinimum = Math.max(RESERVE_KERNEL + 1, Math.min(usual, Math.floor(managed / SMALL_MACHINE_DIVISOR)));
-    this.freeTarget = Math.ceil((this.freeMinimum * 4) / 3);
+    this.freeTarget = Math.max(Math.ceil((this.freeMinimum * 4) / 3), this.freeMinimum + CLUSTER_PAGES);
     this.policy = kind.make({ capacity: machine.ram.frameCount, bits: machine.pmaps, seed: machine.seed });
   }
 

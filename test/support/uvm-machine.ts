@@ -1,0 +1,53 @@
+// A small machine with UVM on it, for tests: every machine made here is walked by `checkMachines` after the test.
+import { type FailurePlan, PAGE_SIZE } from '../../src/base/index.ts';
+import { bitmapAllocator, type FrameAllocatorKind } from '../../src/frames/index.ts';
+import { type BlockDevice, i386, MemoryDevice } from '../../src/machine/index.ts';
+import { livePolicies, type PolicyKind } from '../../src/paging/index.ts';
+import { Process } from '../../src/process/index.ts';
+import { Machine, type SpaceLayout } from '../../src/system/index.ts';
+import { Uvm } from '../../src/uvm/index.ts';
+
+export interface SmallMachineOptions {
+  readonly frames?: number;
+  readonly swapPages?: number;
+  readonly swap?: BlockDevice;
+  readonly policy?: PolicyKind;
+  readonly allocator?: FrameAllocatorKind;
+  readonly liveSpaces?: number;
+  readonly seed?: number;
+  readonly frameFailures?: FailurePlan;
+}
+
+export const layout: SpaceLayout = { low: 0, high: 0xffff_0000, breakStart: 0x100_0000, breakLimit: 0x4000_0000 };
+
+const live: Uvm[] = [];
+
+/** Checks every machine made since the last call, and forgets them. */
+export function checkMachines(): void {
+  for (const system of live.splice(0)) system.check();
+}
+
+export function smallMachine(options: SmallMachineOptions = {}) {
+  const swapPages = options.swapPages ?? 512;
+  const swap = options.swap ?? (swapPages > 0 ? new MemoryDevice(swapPages) : undefined);
+  const machine = new Machine({
+    ramBytes: (options.frames ?? 128) * PAGE_SIZE,
+    frameAllocator: options.allocator ?? bitmapAllocator,
+    pageTableFormat: i386,
+    liveSpaces: options.liveSpaces ?? 4,
+    seed: options.seed ?? 1,
+    ...(swap !== undefined && { swap }),
+    ...(options.frameFailures !== undefined && { frameFailures: options.frameFailures }),
+  });
+  const system = new Uvm(machine, options.policy ?? (livePolicies[0] as PolicyKind));
+  live.push(system);
+  let nextSpace = 0;
+  const freeSlots: number[] = [];
+  const newTlb = () => machine.liveTlb(freeSlots.pop() ?? nextSpace++);
+  const newProcess = () => {
+    const space = system.createSpace(layout, newTlb());
+    if (typeof space === 'string') throw new Error(space);
+    return new Process(machine, system, space, () => 0);
+  };
+  return { machine, system, newTlb, newProcess, swap };
+}
