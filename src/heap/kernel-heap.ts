@@ -22,11 +22,11 @@
 // Cost: allocate and free O(1), no JS objects; zeroing the block dominates above 128 bytes. A block that looks free (its second
 // word happens to be the poison) costs a walk of its slab's free list. Overhead: 0 to 1.6 % of a frame, plus the rounding to classes.
 // Source: Bonwick 1994, "The Slab Allocator", without constructors, colouring and magazines.
-// The `!` on array reads: classes are below 12, addresses are checked against the frame table before RAM is read.
+// The `as number` on array reads: classes are below 12, addresses are checked against the frame table before RAM is read.
 
-import { type FailurePlan, KernelPanic, type Pfn, type PhysAddr, invariant, pfn, physAddr } from '../base/index.ts';
+import { type FailurePlan, invariant, KernelPanic, type Pfn, type PhysAddr, pfn, physAddr } from '../base/index.ts';
 import { FrameKind, type FrameTable, type PhysicalMemory } from '../frames/index.ts';
-import { GRAIN, MAX_BLOCK, classByGrains, classSizes } from './size-classes.ts';
+import { classByGrains, classSizes, GRAIN, MAX_BLOCK } from './size-classes.ts';
 
 /** What a block is for, in the accounts. */
 export const HeapUse = {
@@ -79,7 +79,9 @@ export class KernelHeap {
 
   /** Returns the bytes of the blocks given for `use`, or for all uses; blocks count whole, whatever was asked. */
   bytesInUse(use?: HeapUse): number {
-    return use === undefined ? this.#bytesByUse.reduce((sum, bytes) => sum + bytes, 0) : this.#bytesByUse[use]!;
+    return use === undefined
+      ? this.#bytesByUse.reduce((sum, bytes) => sum + bytes, 0)
+      : (this.#bytesByUse[use] as number);
   }
 
   /**
@@ -89,20 +91,21 @@ export class KernelHeap {
    */
   allocate(sizeBytes: number, use: HeapUse): PhysAddr {
     const sizeClass = this.#classOf(sizeBytes);
-    if (this.#failure !== undefined && this.#failure.next()) return physAddr(0);
+    if (this.#failure?.next() === true) return physAddr(0);
     const table = this.#table;
-    const slab = pfn(this.#partial[sizeClass]! || this.#openSlab(sizeClass));
+    const slab = pfn((this.#partial[sizeClass] as number) || this.#openSlab(sizeClass));
     if (slab === 0) return physAddr(0);
     const block = table.owner(slab);
     const at = block >>> 2;
-    if (this.#words[at + 1] !== poisonOf(block)) throw new KernelPanic('KH3', `the block at ${block} was written after it was freed`);
-    const next = this.#words[at]!;
+    if (this.#words[at + 1] !== poisonOf(block))
+      throw new KernelPanic('KH3', `the block at ${block} was written after it was freed`);
+    const next = this.#words[at] as number;
     table.setOwner(slab, next);
     table.setIndex(slab, table.index(slab) + 1);
     if (next === 0) this.#unlinkPartial(slab, sizeClass);
-    const size = this.#sizes[sizeClass]!;
+    const size = this.#sizes[sizeClass] as number;
     this.#zero(at, size >>> 2);
-    this.#bytesByUse[use]! += size;
+    this.#bytesByUse[use] = (this.#bytesByUse[use] as number) + size;
     return physAddr(block);
   }
 
@@ -118,7 +121,7 @@ export class KernelHeap {
     this.#words[at + 1] = poisonOf(address);
     table.setOwner(slab, address);
     table.setIndex(slab, table.index(slab) - 1);
-    this.#bytesByUse[use]! -= this.#sizes[sizeClass]!;
+    this.#bytesByUse[use] = (this.#bytesByUse[use] as number) - (this.#sizes[sizeClass] as number);
     if (first === 0) this.#linkPartial(slab, sizeClass);
     if (usedOf(table.index(slab)) === 0) this.#closeSlab(slab, sizeClass);
   }
@@ -127,7 +130,7 @@ export class KernelHeap {
   reap(): number {
     let reaped = 0;
     for (let sizeClass = 0; sizeClass < this.#spare.length; sizeClass++) {
-      const slab = this.#spare[sizeClass]!;
+      const slab = this.#spare[sizeClass] as number;
       if (slab === 0) continue;
       this.#spare[sizeClass] = 0;
       this.#giveBack(pfn(slab));
@@ -145,19 +148,19 @@ export class KernelHeap {
       if (this.#table.kind(pfn(frame)) !== FrameKind.kernelHeap) continue;
       const used = this.#checkSlab(pfn(frame));
       const sizeClass = sizeClassOf(this.#table.index(pfn(frame)));
-      const size = this.#sizes[sizeClass]!;
-      if (used > 0 && used < Math.floor(MAX_BLOCK / size)) partial[sizeClass]!++;
+      const size = this.#sizes[sizeClass] as number;
+      if (used > 0 && used < Math.floor(MAX_BLOCK / size)) partial[sizeClass] = (partial[sizeClass] as number) + 1;
       slabs++;
       bytes += used * size;
     }
     invariant(slabs === this.#frames, 'KH5', () => `${this.#frames} frames, found ${slabs}`);
     invariant(bytes === this.bytesInUse(), 'KH5', () => `${this.bytesInUse()} bytes in use, found ${bytes}`);
-    partial.forEach((expected, sizeClass) => this.#checkPartialList(sizeClass, expected));
+    for (const [sizeClass, expected] of partial.entries()) this.#checkPartialList(sizeClass, expected);
   }
 
   #classOf(sizeBytes: number): number {
     if (!(sizeBytes >= 1 && sizeBytes <= MAX_BLOCK)) throw new KernelPanic('KH4', `no block has ${sizeBytes} bytes`);
-    return this.#classes[(sizeBytes + GRAIN - 1) >>> 4]!;
+    return this.#classes[(sizeBytes + GRAIN - 1) >>> 4] as number;
   }
 
   #zero(at: number, words: number): void {
@@ -167,7 +170,7 @@ export class KernelHeap {
 
   /** Returns an empty slab of the class, now at the head of its partial list; 0 when no frame is left. */
   #openSlab(sizeClass: number): number {
-    let slab = this.#spare[sizeClass]!;
+    let slab = this.#spare[sizeClass] as number;
     if (slab !== 0) this.#spare[sizeClass] = 0;
     else {
       slab = this.#memory.allocate(FrameKind.kernelHeap);
@@ -181,7 +184,7 @@ export class KernelHeap {
 
   /** Threads the free list through a fresh frame, lowest address first. */
   #cut(slab: Pfn, sizeClass: number): void {
-    const size = this.#sizes[sizeClass]!;
+    const size = this.#sizes[sizeClass] as number;
     let next = 0;
     for (let i = Math.floor(MAX_BLOCK / size) - 1; i >= 0; i--) {
       const block = slab * MAX_BLOCK + i * size;
@@ -200,14 +203,12 @@ export class KernelHeap {
   }
 
   #giveBack(slab: Pfn): void {
-    this.#table.setOwner(slab, 0);
-    this.#table.setIndex(slab, 0);
     this.#memory.free(slab);
     this.#frames--;
   }
 
   #linkPartial(slab: Pfn, sizeClass: number): void {
-    const head = this.#partial[sizeClass]!;
+    const head = this.#partial[sizeClass] as number;
     this.#table.setNext(slab, head);
     this.#table.setPrevious(slab, 0);
     if (head !== 0) this.#table.setPrevious(pfn(head), slab);
@@ -225,20 +226,26 @@ export class KernelHeap {
   }
 
   #expectGiven(address: number, slab: Pfn, sizeClass: number, use: HeapUse): void {
-    const size = this.#sizes[sizeClass]!;
+    const size = this.#sizes[sizeClass] as number;
     const offset = address & (MAX_BLOCK - 1);
-    const isBlock = slab > 0 && slab < this.#table.count && this.#table.kind(slab) === FrameKind.kernelHeap
-      && sizeClassOf(this.#table.index(slab)) === sizeClass && offset % size === 0 && offset + size <= MAX_BLOCK;
+    const isBlock =
+      slab > 0 &&
+      slab < this.#table.count &&
+      this.#table.kind(slab) === FrameKind.kernelHeap &&
+      sizeClassOf(this.#table.index(slab)) === sizeClass &&
+      offset % size === 0 &&
+      offset + size <= MAX_BLOCK;
     if (!isBlock) throw new KernelPanic('KH4', `no block of ${size} bytes begins at ${address}`);
     if (this.#words[(address >>> 2) + 1] === poisonOf(address) && this.#isOnFreeList(address, slab)) {
       throw new KernelPanic('KH4', `the block at ${address} is freed twice`);
     }
-    if (this.#bytesByUse[use]! < size) throw new KernelPanic('KH4', `the block at ${address} was not given for ${heapUseNames[use]}`);
+    if ((this.#bytesByUse[use] as number) < size)
+      throw new KernelPanic('KH4', `the block at ${address} was not given for ${heapUseNames[use]}`);
   }
 
   #isOnFreeList(address: number, slab: Pfn): boolean {
     let block = this.#table.owner(slab);
-    while (block !== 0 && block !== address) block = this.#words[block >>> 2]!;
+    while (block !== 0 && block !== address) block = this.#words[block >>> 2] as number;
     return block !== 0;
   }
 
@@ -250,14 +257,22 @@ export class KernelHeap {
     const size = this.#sizes[sizeClass];
     if (size === undefined) throw new KernelPanic('KH1', `slab ${slab} is of class ${sizeClass}`);
     const free = new Set<number>();
-    for (let block = this.#table.owner(slab); block !== 0; block = this.#words[block >>> 2]!) {
+    for (let block = this.#table.owner(slab); block !== 0; block = this.#words[block >>> 2] as number) {
       const offset = block - slab * MAX_BLOCK;
       const isInside = offset >= 0 && offset + size <= MAX_BLOCK && offset % size === 0 && !free.has(block);
       invariant(isInside, 'KH1', () => `slab ${slab} has the free block ${block} outside it, askew or twice`);
-      invariant(this.#words[(block >>> 2) + 1] === poisonOf(block), 'KH3', () => `the block at ${block} was written after it was freed`);
+      invariant(
+        this.#words[(block >>> 2) + 1] === poisonOf(block),
+        'KH3',
+        () => `the block at ${block} was written after it was freed`,
+      );
       free.add(block);
     }
-    invariant(used + free.size === Math.floor(MAX_BLOCK / size), 'KH1', () => `slab ${slab}: ${used} used and ${free.size} free`);
+    invariant(
+      used + free.size === Math.floor(MAX_BLOCK / size),
+      'KH1',
+      () => `slab ${slab}: ${used} used and ${free.size} free`,
+    );
     invariant(used > 0 || this.#spare[sizeClass] === slab, 'KH2', () => `slab ${slab} is empty and not the spare`);
     return used;
   }
@@ -265,11 +280,18 @@ export class KernelHeap {
   #checkPartialList(sizeClass: number, expected: number): void {
     let count = 0;
     let previous = 0;
-    for (let slab = this.#partial[sizeClass]!; slab !== 0; slab = this.#table.next(pfn(slab))) {
+    for (let slab = this.#partial[sizeClass] as number; slab !== 0; slab = this.#table.next(pfn(slab))) {
       const header = this.#table.index(pfn(slab));
-      const isPartial = this.#table.kind(pfn(slab)) === FrameKind.kernelHeap && sizeClassOf(header) === sizeClass
-        && usedOf(header) > 0 && this.#table.owner(pfn(slab)) !== 0;
-      invariant(isPartial && this.#table.previous(pfn(slab)) === previous, 'KH2', () => `slab ${slab} is not a partial slab of class ${sizeClass}`);
+      const isPartial =
+        this.#table.kind(pfn(slab)) === FrameKind.kernelHeap &&
+        sizeClassOf(header) === sizeClass &&
+        usedOf(header) > 0 &&
+        this.#table.owner(pfn(slab)) !== 0;
+      invariant(
+        isPartial && this.#table.previous(pfn(slab)) === previous,
+        'KH2',
+        () => `slab ${slab} is not a partial slab of class ${sizeClass}`,
+      );
       invariant(++count <= expected, 'KH2', () => `class ${sizeClass} lists more than ${expected} slabs`);
       previous = slab;
     }
