@@ -1,0 +1,26 @@
+// Real time and real randomness for guest programs.
+
+import { randomFillSync } from 'node:crypto';
+import type { WasiClock, WasiRandom } from '../src/wasm/wasi/index.ts';
+
+const NANOSECONDS_PER_MILLISECOND = 1_000_000;
+
+/** Returns the host's clocks. Real time is the wall clock at the start plus the monotonic time since: finer than Date.now, and it never falls. */
+export function hostClock(): WasiClock {
+  const wallOffset = BigInt(Date.now()) * BigInt(NANOSECONDS_PER_MILLISECOND) - process.hrtime.bigint();
+  // Atomics.wait on a word that nobody wakes is a sleep that keeps the thread synchronous.
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  return {
+    resolution: 1n,
+    realtime: () => wallOffset + process.hrtime.bigint(),
+    monotonic: () => process.hrtime.bigint(),
+    sleep(nanoseconds) {
+      Atomics.wait(never, 0, 0, Number(nanoseconds) / NANOSECONDS_PER_MILLISECOND);
+    },
+  };
+}
+
+/** Returns the host's random numbers, fit for keys. */
+export function hostRandom(): WasiRandom {
+  return { fill: (bytes) => void randomFillSync(bytes) };
+}
