@@ -152,7 +152,7 @@ export class Process {
 
   /** memory.fill: every byte of the range becomes `value`. Throws `GuestFault` before any change if a part is not accessible. */
   fill(address: number, value: number, length: number): void {
-    this.#require(address, length, 'write');
+    this.require(address, length, 'write');
     for (let done = 0; done < length; ) {
       const run = Math.min(length - done, PAGE_SIZE - ((address + done) & PAGE_MASK));
       const physical = this.translate(address + done, 1);
@@ -163,8 +163,8 @@ export class Process {
 
   /** memory.copy: as if through a buffer. Throws `GuestFault` before any change if a part is not accessible. */
   move(destination: number, source: number, length: number): void {
-    this.#require(source, length, 'read');
-    this.#require(destination, length, 'write');
+    this.require(source, length, 'read');
+    this.require(destination, length, 'write');
     const backwards = destination > source && destination < source + length;
     for (let left = length; left > 0; ) {
       left -= backwards
@@ -196,9 +196,11 @@ export class Process {
     this.#bytes.copyWithin(to, from, from + run);
   }
 
-  #require(address: number, length: number, access: 'read' | 'write'): void {
+  /** Throws `GuestFault` unless the whole range allows the access. An empty range must begin in memory or at its end. */
+  require(address: number, length: number, access: 'read' | 'write'): void {
     const inSpace = address + length <= addressOf(PAGES_32_BIT);
-    if (inSpace && this.accessible(address, length, access)) return;
+    const emptyAtEnd = length === 0 && address <= this.space.breakEnd;
+    if (emptyAtEnd || (inSpace && this.accessible(address, Math.max(1, length), access))) return;
     throw new GuestFault(FaultOutcome.unmapped, address, length, access);
   }
 }

@@ -1,10 +1,10 @@
 // The one place that names concrete designs by string: what `--policy`, `--frames`, `--system` can say.
 
-import { UsageError } from '../base/index.ts';
+import { type FailurePlan, UsageError } from '../base/index.ts';
 import { bitmapAllocator, type FrameAllocatorKind, stackAllocator } from '../frames/index.ts';
-import { i386, type PageTableFormat } from '../machine/index.ts';
+import { type BlockDevice, i386, type PageTableFormat } from '../machine/index.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
-import type { Machine, MemorySystem } from '../system/index.ts';
+import { Machine, type MemorySystem } from '../system/index.ts';
 import { Uvm } from '../uvm/index.ts';
 
 /** A memory manager by name. */
@@ -37,4 +37,28 @@ function findByName<T extends { readonly name: string }>(what: string, kinds: re
   const found = kinds.find((kind) => kind.name === name);
   if (found !== undefined) return found;
   throw new UsageError(`there is no ${what} '${name}': choose one of ${kinds.map((kind) => kind.name).join(', ')}`);
+}
+
+/** A machine described by names. */
+export interface MachineDescription {
+  readonly ramBytes: number;
+  /** See `frameAllocatorNames`, `policyNames`, `systemNames`. */
+  readonly frames: string;
+  readonly policy: string;
+  readonly system: string;
+  /** Programs that will run on it at the same time. */
+  readonly liveSpaces: number;
+  readonly swap?: BlockDevice;
+  readonly seed: number;
+  /** Injected failures of frame allocation. */
+  readonly frameFailures?: FailurePlan;
+}
+
+/** Builds a machine and its memory manager. Throws a `UsageError` for an unknown name or too little RAM. */
+export function buildMachine(description: MachineDescription): { readonly machine: Machine; readonly system: MemorySystem } {
+  const { frames, policy, system, ...options } = description;
+  const systemKind = findSystem(system);
+  const policyKind = findPolicy(policy);
+  const machine = new Machine({ ...options, frameAllocator: findFrameAllocator(frames), pageTableFormat });
+  return { machine, system: systemKind.make(machine, policyKind) };
 }

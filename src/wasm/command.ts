@@ -1,0 +1,40 @@
+// What makes a module a program that can be run here: a WASI command. Checked before anything is built, one sentence per refusal.
+
+import { UsageError } from '../base/index.ts';
+import type { ModuleInfo } from './binary/index.ts';
+import type { WasiCalls } from './wasi/index.ts';
+
+/** Lists what a module imports that the host does not have, as `module.name (kind)`. */
+export function unknownImports(info: ModuleInfo, known: Readonly<Record<string, WasiCalls>>): string[] {
+  return info.imports
+    .filter((entry) => entry.kind !== 'function' || !Object.hasOwn(known, entry.module) || known[entry.module]?.[entry.name] === undefined)
+    .map((entry) => `${entry.module}.${entry.name} (${entry.kind})`);
+}
+
+/** Says why a module is not a command, or returns undefined if it is one. */
+export function whyNotCommand(info: ModuleInfo): string | undefined {
+  const kinds = new Map(info.exports.map((entry) => [entry.name, entry.kind]));
+  if (kinds.get('_start') !== 'function') {
+    return kinds.has('_initialize') ? 'it is a reactor: a library that only a host program can call' : 'it has no _start function';
+  }
+  if (kinds.get('memory') !== 'memory') return 'it does not export its memory as "memory", which WASI asks of a program';
+  return undefined;
+}
+
+/** Throws a `UsageError` unless `info` is a command whose imports the host has. */
+export function requireCommand(info: ModuleInfo, name: string, known: Readonly<Record<string, WasiCalls>>): void {
+  const unknown = unknownImports(info, known);
+  if (unknown.length > 0) throw new UsageError(`${name} imports what WASI preview1 does not have: ${unknown.join(', ')}`);
+  const why = whyNotCommand(info);
+  if (why !== undefined) throw new UsageError(`${name} is not a command, ${why}; build it as a command, with a main function`);
+}
+
+/** Compiles a module, or throws a `UsageError` with the engine's reason. */
+export function compileModule(bytes: Uint8Array, name: string): WebAssembly.Module {
+  try {
+    return new WebAssembly.Module(bytes);
+  } catch (error) {
+    if (!(error instanceof WebAssembly.CompileError)) throw error;
+    throw new UsageError(`${name} is not a WebAssembly module that this engine can compile: ${error.message}`);
+  }
+}

@@ -1,0 +1,61 @@
+// What rewritten code calls: the functions of the `quire` module (abi.ts), over one process.
+
+import { FaultOutcome } from '../system/index.ts';
+import { GuestFault, type Process } from '../process/index.ts';
+import type { QuireImports } from './abi.ts';
+import { WASM_PAGE_BYTES } from './address-layout.ts';
+import { type ModuleInfo, SegmentKind } from './binary/index.ts';
+
+/** Called at each trap, for live progress; cheap, since traps are counted in millions. */
+export type TrapObserver = () => void;
+
+/** Makes the imports of one program. `growLimit` is the byte address that memory.grow may reach. */
+export function kernelImports(
+  process: Process, memory: WebAssembly.Memory, info: ModuleInfo, growLimit: number, observe: TrapObserver,
+): QuireImports {
+  const segments = new SegmentStore(process, info);
+  const pages = () => process.space.breakEnd / WASM_PAGE_BYTES;
+  return {
+    ram: memory,
+    trap: (base, offset, size, access) => {
+      observe();
+      process.trap((base >>> 0) + (offset >>> 0), size, access === 0 ? 0 : 1);
+    },
+    size: pages,
+    grow: (delta) => {
+      const old = pages();
+      const end = (old + (delta >>> 0)) * WASM_PAGE_BYTES;
+      if (end > growLimit) return -1;
+      return typeof process.system.grow(process.space, end) === 'string' ? -1 : old;
+    },
+    copy: (destination, source, length) => process.move(destination >>> 0, source >>> 0, length >>> 0),
+    fill: (destination, value, length) => process.fill(destination >>> 0, value & 0xff, length >>> 0),
+    init: (segment, destination, source, length) => segments.copyOut(segment, destination >>> 0, source >>> 0, length >>> 0),
+    drop: (segment) => segments.drop(segment),
+  };
+}
+
+/** The data segments that memory.init can still read. Active ones count as dropped once the program has started. */
+class SegmentStore {
+  readonly #process: Process;
+  readonly #info: ModuleInfo;
+  readonly #dropped = new Set<number>();
+
+  constructor(process: Process, info: ModuleInfo) {
+    this.#process = process;
+    this.#info = info;
+  }
+
+  drop(segment: number): void {
+    this.#dropped.add(segment);
+  }
+
+  copyOut(segment: number, destination: number, source: number, length: number): void {
+    const { data, bytes } = this.#info;
+    const available = data.kind[segment] === SegmentKind.passive && !this.#dropped.has(segment) ? (data.length[segment] as number) : 0;
+    if (source + length > available) throw new GuestFault(FaultOutcome.unmapped, source, length, 'read');
+    this.#process.require(destination, length, 'write');
+    const from = (data.fileOffset[segment] as number) + source;
+    this.#process.copyOut(destination, bytes.subarray(from, from + length));
+  }
+}

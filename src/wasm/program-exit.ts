@@ -1,0 +1,28 @@
+// How a program ended, on any memory.
+
+import { GuestFault } from '../process/index.ts';
+import { ProcessExit, ProcessSignal } from './wasi/index.ts';
+
+/** The end of a program. */
+export type ProgramExit =
+  /** It returned from `_start` (0) or called proc_exit. */
+  | { readonly kind: 'exit'; readonly code: number }
+  /** It raised a signal, such as SIGABRT. */
+  | { readonly kind: 'signal'; readonly signal: string }
+  /** It trapped, or ran out of stack; `reason` is the engine's word, `error` has the call stack. */
+  | { readonly kind: 'trap'; readonly reason: string; readonly error: Error }
+  /** An access could not be resolved: bad address, rights, memory or device. */
+  | { readonly kind: 'fault'; readonly fault: GuestFault };
+
+/** Returns how `error`, thrown out of a program, ended it; throws it on if it is a mistake of the host's. */
+export function exitOf(error: unknown): ProgramExit {
+  if (error instanceof ProcessExit) return { kind: 'exit', code: error.code };
+  if (error instanceof ProcessSignal) return { kind: 'signal', signal: error.signal };
+  if (error instanceof GuestFault) return { kind: 'fault', fault: error };
+  if (error instanceof WebAssembly.RuntimeError) return { kind: 'trap', reason: error.message, error };
+  // Engines report an exhausted stack as a RangeError (V8, JavaScriptCore) or InternalError (SpiderMonkey), not as a trap.
+  if (error instanceof Error && /stack|recursion/i.test(error.message) && !(error instanceof TypeError)) {
+    return { kind: 'trap', reason: 'call stack exhausted', error };
+  }
+  throw error;
+}
