@@ -2,7 +2,7 @@
 
 import { readPath, requireWritable, type WasiCalls, type WasiContext } from './context.ts';
 import { type Descriptor, DirectoryDescriptor, FileDescriptor } from './descriptor-table.ts';
-import { WasiError } from './errno.ts';
+import { WasiErrno, WasiError } from './errno.ts';
 import { FileType, type OpenHow } from './file-system.ts';
 import { ALL_DESCRIPTOR_FLAGS, LOOKUP_FOLLOW, OpenFlag, type SnapshotLayout } from './layout.ts';
 import { type LastLink, type Place, walk } from './path-walk.ts';
@@ -30,14 +30,17 @@ export function pathCalls(context: WasiContext, layout: SnapshotLayout): WasiCal
       requireWritable(memory, result >>> 0, 4);
       const path = readPath(context, address >>> 0, length >>> 0);
       descriptors.requireFree();
-      const opened = openPlace(walk(directory.directory, path, lastLinkToOpen(lookup, openFlags)), request);
-      memory.writeU32(result >>> 0, descriptors.add(opened));
+      const at = walk(directory.directory, path, lastLinkToOpen(lookup, openFlags));
+      // Returned, not thrown: programs that search a path for their files are told so thousands of times.
+      if (at.type === undefined && !has(openFlags, OpenFlag.create)) return WasiErrno.ENOENT;
+      memory.writeU32(result >>> 0, descriptors.add(openPlace(at, request)));
       return 0;
     },
 
     path_filestat_get(fd: number, lookup: number, address: number, length: number, result: number): number {
       requireWritable(memory, result >>> 0, layout.filestat.size);
       const at = place(fd, Right.path_filestat_get, address, length, lastLink(lookup));
+      if (at.type === undefined) return WasiErrno.ENOENT;
       stats.write(result >>> 0, at.name === '.' ? at.directory.stat() : at.directory.statOf(at.name));
       return 0;
     },
@@ -154,12 +157,12 @@ function openRequest(from: DirectoryDescriptor, openFlags: number, base: number,
   return { openFlags, base, inheriting, flags };
 }
 
+/** Opens what is at a place, or a new file there, if the request says so. */
 function openPlace(at: Place, request: OpenRequest): Descriptor {
   const { openFlags } = request;
   if (at.type !== undefined && has(openFlags, OpenFlag.create) && has(openFlags, OpenFlag.exclusive)) throw new WasiError('EEXIST');
   if (at.type === FileType.directory) return openDirectory(at, request);
   if (at.type === FileType.symbolicLink) throw new WasiError('ELOOP');
-  if (at.type === undefined && !has(openFlags, OpenFlag.create)) throw new WasiError('ENOENT');
   if (has(openFlags, OpenFlag.directory)) throw new WasiError('ENOTDIR');
   if (at.slash) throw new WasiError('EISDIR');
   const file = at.directory.open(at.name, openHow(request));
