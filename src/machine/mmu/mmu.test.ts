@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KernelPanic, type Pfn, pfn } from '../../base/index.ts';
 import { Ram } from '../ram.ts';
-import { ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE, FAULT_NOT_PRESENT, FAULT_PROTECTION, faultErrorCode } from './fault.ts';
+import { type Access, ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE, FAULT_NOT_PRESENT, FAULT_PROTECTION, faultErrorCode } from './fault.ts';
 import {
   PTE_ACCESSED, PTE_DIRTY, PTE_EXECUTE, PTE_PRESENT, PTE_USER, PTE_WIRED, PTE_WRITE, type PageTableFormat,
 } from './format.ts';
@@ -103,7 +103,7 @@ describe.each(FORMATS)('Mmu with format $name', (format) => {
   it('walks as a map of pages to frames and flags says', () => {
     const step = fc.record({
       page: somePages,
-      what: fc.constantFrom('set', 'clear', ACCESS_READ, ACCESS_WRITE, ACCESS_EXECUTE),
+      what: fc.constantFrom<'set' | 'clear' | Access>('set', 'clear', ACCESS_READ, ACCESS_WRITE, ACCESS_EXECUTE),
       flags: fc.nat(all),
       frame: fc.integer({ min: 1, max: FRAMES - 1 }),
     });
