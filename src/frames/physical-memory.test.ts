@@ -1,0 +1,233 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FailurePlan, KernelPanic, PAGE_SIZE, type Pfn, pfn, UsageError } from '../base/index.ts';
+import { type MemoryKind, type MemoryRange, Ram } from '../machine/index.ts';
+import { bitmapAllocator } from './bitmap-allocator.ts';
+import { bootPhysicalMemory } from './boot.ts';
+import { FRAME_BUSY, FrameKind } from './frame-table.ts';
+import type { PhysicalMemory } from './physical-memory.ts';
+import { stackAllocator } from './stack-allocator.ts';
+
+const KINDS = [bitmapAllocator, stackAllocator];
+
+/** Boots over RAM full of a byte that no zeroed frame has. */
+function boot(frames: number, allocator = bitmapAllocator, memoryMap?: readonly MemoryRange[], failure?: FailurePlan): PhysicalMemory {
+  const ram = new Ram(new ArrayBuffer(frames * PAGE_SIZE), frames);
+  ram.bytes.fill(0xa5);
+  return bootPhysicalMemory({ ram, allocator, ...(memoryMap && { memoryMap }), ...(failure && { failure }) });
+}
+
+const frames = (first: number, end: number, kind: MemoryKind = 'usable'): MemoryRange => ({ start: first * PAGE_SIZE, end: end * PAGE_SIZE, kind });
+
+/** Takes frames until none is left. */
+function drain(memory: PhysicalMemory): Pfn[] {
+  const given: Pfn[] = [];
+  for (let frame = memory.allocate(FrameKind.anon); frame !== -1; frame = memory.allocate(FrameKind.anon)) given.push(frame);
+  return given;
+}
+
+const kindsOf = (memory: PhysicalMemory): number[] => Array.from({ length: memory.table.count }, (_, i) => memory.table.kind(pfn(i)));
+
+describe.each(KINDS)('bootPhysicalMemory with $name', (allocator) => {
+  it('pays for its metadata from RAM: 32 bytes per frame and the allocator\'s own', () => {
+    const memory = boot(1024, allocator);
+    const expected = Math.ceil((1024 * 32 + allocator.metadataBytes(1024)) / 4096);
+    expect(memory.countOf(FrameKind.frameTable)).toBe(expected);
+    expect(memory.countOf(FrameKind.reserved)).toBe(1);
+    expect(memory.managed).toBe(1024 - 1 - expected);
+    expect([memory.freeCount, memory.countOf(FrameKind.free)]).toEqual([memory.managed, memory.managed]);
+    memory.check();
+  });
+
+  it('never gives frame 0, its own metadata, permanent, reserved or bad frames', () => {
+    const map = [frames(0, 300), frames(400, 600), frames(20, 30, 'permanent'), frames(100, 101, 'bad'), frames(450, 460, 'reserved'), frames(590, 640, 'mmio')];
+    const memory = boot(700, allocator, map);
+    const before = kindsOf(memory);
+    const given = new Set<number>(drain(memory));
+    expect(given.size).toBe(memory.managed);
+    for (let frame = 0; frame < 700; frame++) expect(given.has(frame), `frame ${frame}`).toBe(before[frame] === FrameKind.free);
+    const outside = (frame: number): boolean => frame === 0 || (frame >= 20 && frame < 30) || frame === 100
+      || (frame >= 300 && frame < 400) || (frame >= 450 && frame < 460) || frame >= 590;
+    expect([...given].some(outside)).toBe(false);
+    expect(memory.countOf(FrameKind.permanent)).toBe(10);
+    expect(given.size + memory.countOf(FrameKind.frameTable)).toBe(299 + 200 - 10 - 1 - 10 - 10);
+    memory.check();
+  });
+
+  it('leaves the bytes of permanent frames alone, and frees none of the frames that are not its to give', () => {
+    const memory = boot(64, allocator, [frames(0, 64), frames(1, 5, 'permanent')]);
+    expect(memory.ram.bytes.subarray(PAGE_SIZE, 5 * PAGE_SIZE).every((byte) => byte === 0xa5)).toBe(true);
+    const metadata = kindsOf(memory).indexOf(FrameKind.frameTable);
+    for (const frame of [0, 1, metadata, 64, -1, 1e9]) expect(() => memory.free(pfn(frame)), `frame ${frame}`).toThrow(/^PH3/);
+    memory.check();
+  });
+
+  it('places its metadata in the first usable range that is large enough', () => {
+    const needed = Math.ceil((2048 * 32 + allocator.metadataBytes(2048)) / 4096);
+    const small = needed - 1;
+    const memory = boot(2048, allocator, [frames(0, 1 + small), frames(100, 100 + needed), frames(500, 2048)]);
+    const kinds = kindsOf(memory);
+    expect(kinds.indexOf(FrameKind.frameTable)).toBe(100);
+    expect(kinds.lastIndexOf(FrameKind.frameTable)).toBe(100 + needed - 1);
+    expect(memory.managed).toBe(small + (2048 - 500));
+    memory.check();
+  });
+
+  it('boots with the minimum that it names, and not with a frame less', () => {
+    const message = refusal(() => boot(2, allocator));
+    const minimum = Number(/the minimum is (\d+) KiB/.exec(message)![1]) * 1024 / PAGE_SIZE;
+    const memory = boot(minimum, allocator);
+    expect(memory.managed).toBeGreaterThanOrEqual(1);
+    memory.check();
+    expect(refusal(() => boot(minimum - 1, allocator))).toBe(message.replace('8 KiB', `${(minimum - 1) * 4} KiB`));
+  });
+
+  it('explains why a map of small holes cannot be booted', () => {
+    const map = Array.from({ length: 100 }, (_, i) => frames(i * 10, i * 10 + 2));
+    expect(refusal(() => boot(1000, allocator, map))).toMatch(/need \d+ usable frames in a row and one more \(longest run 2, usable 199\); the minimum is \d+ KiB/);
+    expect(refusal(() => boot(1000, allocator, [frames(0, 1)]))).toMatch(/longest run 0, usable 0/);
+    expect(refusal(() => boot(4, allocator, [{ start: 9, end: 1, kind: 'usable' }]))).toMatch(/starts above its end/);
+  });
+});
+
+function refusal(action: () => unknown): string {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof UsageError) return error.message;
+    throw error;
+  }
+  return 'no refusal';
+}
+
+describe.each(KINDS)('PhysicalMemory with $name', (allocator) => {
+  it('records kind, owner and index, and clears the record when the frame is freed', () => {
+    const memory = boot(64, allocator);
+    const frame = memory.allocate(FrameKind.object, 77, 5) as Pfn;
+    const { table } = memory;
+    expect([table.kind(frame), table.owner(frame), table.index(frame)]).toEqual([FrameKind.object, 77, 5]);
+    table.setFlag(frame, FRAME_BUSY);
+    table.setNext(frame, 9);
+    memory.free(frame);
+    expect([table.kind(frame), table.isClear(frame)]).toEqual([FrameKind.free, true]);
+    memory.check();
+  });
+
+  it('gives zeroed frames that hold nothing of the last owner', () => {
+    const memory = boot(32, allocator);
+    for (const frame of drain(memory)) {
+      memory.ram.frame(frame).fill(0x77);
+      memory.free(frame);
+    }
+    for (let frame = memory.allocateZeroed(FrameKind.anon); frame !== -1; frame = memory.allocateZeroed(FrameKind.anon)) {
+      expect(memory.ram.frame(frame).every((byte) => byte === 0)).toBe(true);
+    }
+    expect(memory.freeCount).toBe(0);
+  });
+
+  it('gives aligned runs, each frame of which is freed by itself', () => {
+    const memory = boot(256, allocator);
+    const first = memory.allocateRun(16, FrameKind.kernelHeap, 16) as Pfn;
+    expect(first % 16).toBe(0);
+    expect(memory.countOf(FrameKind.kernelHeap)).toBe(16);
+    expect(memory.allocateRun(250, FrameKind.kernelHeap)).toBe(-1);
+    memory.check();
+    for (let i = 0; i < 16; i++) memory.free(pfn(first + i));
+    expect([memory.countOf(FrameKind.kernelHeap), memory.freeCount]).toEqual([0, memory.managed]);
+    memory.check();
+  });
+
+  it('panics when a frame is freed that is mapped, wired, on loan or free already, and changes nothing (PH3)', () => {
+    const memory = boot(64, allocator);
+    const frame = memory.allocate(FrameKind.anon, 1, 2) as Pfn;
+    const { table } = memory;
+    const holds: [() => void, () => void][] = [
+      [() => table.setMapping(frame, 3, 100), () => table.setMapping(frame, 0, 0)],
+      [() => table.setWireCount(frame, 1), () => table.setWireCount(frame, 0)],
+      [() => table.setLoanCount(frame, 1), () => table.setLoanCount(frame, 0)],
+    ];
+    for (const [hold, release] of holds) {
+      hold();
+      expect(() => memory.free(frame)).toThrow(/^PH3/);
+      expect([table.kind(frame), table.owner(frame), memory.countOf(FrameKind.anon)]).toEqual([FrameKind.anon, 1, 1]);
+      memory.check();
+      release();
+    }
+    memory.free(frame);
+    expect(() => memory.free(frame)).toThrow(/^PH3/);
+    memory.check();
+  });
+
+  it('moves a frame to another owner and kind, and keeps count', () => {
+    const memory = boot(64, allocator);
+    const frame = memory.allocate(FrameKind.object, 1, 2) as Pfn;
+    memory.table.setWireCount(frame, 3);
+    memory.reassign(frame, FrameKind.anon, 8, 9);
+    expect([memory.countOf(FrameKind.object), memory.countOf(FrameKind.anon)]).toEqual([0, 1]);
+    expect([memory.table.owner(frame), memory.table.index(frame), memory.table.wireCount(frame)]).toEqual([8, 9, 3]);
+    memory.check();
+    expect(() => memory.reassign(pfn(0), FrameKind.anon, 1, 1)).toThrow(KernelPanic);
+  });
+
+  it('fails exactly the k-th request and loses nothing by it', () => {
+    for (let k = 0; ; k++) {
+      const failure = new FailurePlan(k);
+      const memory = boot(64, allocator, undefined, failure);
+      const given = [
+        memory.allocate(FrameKind.anon), memory.allocateZeroed(FrameKind.pageTable), memory.allocateRun(4, FrameKind.kernelHeap), memory.allocate(FrameKind.object),
+      ];
+      expect(given.map((frame) => frame === -1)).toEqual([0, 1, 2, 3].map((i) => i === k));
+      const taken = memory.countOf(FrameKind.anon) + memory.countOf(FrameKind.pageTable) + memory.countOf(FrameKind.kernelHeap) + memory.countOf(FrameKind.object);
+      expect(memory.freeCount + taken).toBe(memory.managed);
+      memory.check();
+      if (failure.failures === 0) break;
+    }
+  });
+
+  it('keeps every count through random allocation and freeing', () => {
+    const kind = fc.constantFrom(FrameKind.anon, FrameKind.object, FrameKind.pageTable, FrameKind.kernelHeap);
+    const step = fc.record({ do: fc.constantFrom('allocate', 'zeroed', 'run', 'free', 'free'), kind, pick: fc.nat(1000) });
+    fc.assert(fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      const memory = boot(40, allocator);
+      const held: { frame: Pfn; kind: number }[] = [];
+      for (const step of steps) {
+        if (step.do === 'free') {
+          const [gone] = held.splice(step.pick % Math.max(1, held.length), 1);
+          if (gone !== undefined) memory.free(gone.frame);
+        } else if (step.do === 'run') {
+          const count = 1 + (step.pick % 5);
+          const first = memory.allocateRun(count, step.kind);
+          if (first !== -1) for (let i = 0; i < count; i++) held.push({ frame: pfn(first + i), kind: step.kind });
+        } else {
+          const frame = step.do === 'zeroed' ? memory.allocateZeroed(step.kind) : memory.allocate(step.kind);
+          expect(frame === -1).toBe(held.length === memory.managed);
+          if (frame !== -1) held.push({ frame, kind: step.kind });
+        }
+        expect(memory.freeCount).toBe(memory.managed - held.length);
+      }
+      for (const wanted of [FrameKind.anon, FrameKind.object, FrameKind.pageTable, FrameKind.kernelHeap]) {
+        expect(memory.countOf(wanted)).toBe(held.filter((one) => one.kind === wanted).length);
+      }
+      expect(new Set(held.map((one) => one.frame)).size).toBe(held.length);
+      memory.check();
+    }), { numRuns: 100 });
+  });
+
+  it('notices in check what was done behind its back', () => {
+    const spoil: [string, (memory: PhysicalMemory, frame: Pfn) => void][] = [
+      ['PH1', (memory, frame) => memory.table.setKind(frame, FrameKind.free)],
+      ['PH1', (memory) => memory.allocator.allocate()],
+      ['PH2', (memory, frame) => memory.table.setKind(frame, FrameKind.object)],
+      ['PH2', (memory, frame) => memory.table.setKind(frame, 9 as FrameKind)],
+      ['FT1', (memory) => memory.table.setOwner(pfn(40), 1)],
+      ['FT2', (memory, frame) => memory.table.setMapMore(frame, 64)],
+    ];
+    for (const [id, action] of spoil) {
+      const memory = boot(64, allocator);
+      const frame = memory.allocate(FrameKind.anon) as Pfn;
+      memory.check();
+      action(memory, frame);
+      expect(() => memory.check(), id).toThrow(new RegExp(`^${id}`));
+    }
+  });
+});
