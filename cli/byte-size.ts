@@ -10,10 +10,7 @@ const factors: Record<string, number> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 **
  */
 export function parseByteSize(text: string, option: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text.trim());
-  const bytes =
-    match === null ? Number.NaN : Number(match[1]) * (factors[(match[2] ?? '').toLowerCase()] ?? Number.NaN);
+  const bytes = match === null ? Number.NaN : Number(match[1]) * (factors[(match[2] ?? '').toLowerCase()] ?? Number.NaN);
   if (Number.isSafeInteger(bytes)) return bytes;
-  throw new UsageError(
-    `${option} ${text}: not a size; write a number of bytes, or one with KiB, MiB or GiB, as in 16MiB`,
-  );
+  throw new UsageError(`${option} ${text}: not a size; write a number of bytes, or one with KiB, MiB or GiB, as in 16MiB`);
 }

@@ -7,9 +7,6 @@
 
 import { Script } from 'node:vm';
 
-/** The exit code of a command that Ctrl-C ended: 128 and the signal's number. */
-export const INTERRUPTED_EXIT_CODE = 130;
-
 const call = new Script('work()');
 
 /** Runs `work` so that Ctrl-C stops it, and tells which happened. What `work` throws is passed on. */

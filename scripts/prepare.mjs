@@ -29,9 +29,7 @@ const buildFiles = ['package.json', 'tsconfig.base.json', 'tsconfig.json'];
 export function requireNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
   if (major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1])) return;
-  say(
-    `this needs Node ${oldestNode.join('.')} or newer, and this is Node ${process.versions.node}: see https://nodejs.org`,
-  );
+  say(`this needs Node ${oldestNode.join('.')} or newer, and this is Node ${process.versions.node}: see https://nodejs.org`);
   process.exit(2);
 }
 

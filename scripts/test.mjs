@@ -24,9 +24,7 @@ process.exitCode = status;
 function countTests(path) {
   const result = JSON.parse(readFileSync(path, 'utf8'));
   // A file that cannot even be loaded has no tests of its own: it counts as one that failed.
-  const brokenFiles = result.testResults.filter(
-    (file) => file.status === 'failed' && file.assertionResults.length === 0,
-  );
+  const brokenFiles = result.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0);
   const skipped = result.numPendingTests + result.numTodoTests;
   const failed = result.numFailedTests + brokenFiles.length;
   return `${result.numPassedTests} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;

@@ -49,10 +49,7 @@ function timeSection({ mmu, seconds, tlbMisses, faults }: RunReport): Section {
     add('kernel', seconds.kernel, share(seconds.kernel), `in ${traps}`);
   }
   if (seconds.load !== undefined) add('load', seconds.load, '', 'before that: reading and compiling');
-  return [
-    { label: 'Time', value: formatSeconds(seconds.total), size: '', meaning: 'from first to last instruction' },
-    ...rows,
-  ];
+  return [{ label: 'Time', value: formatSeconds(seconds.total), size: '', meaning: 'from first to last instruction' }, ...rows];
 }
 
 function faultSection({ faults, tlbMisses }: RunReport): Section {
@@ -142,7 +139,5 @@ function sectionLines([head, ...rows]: Section, width: number, style: TextStyle)
 function numbersOf({ value, size, meaning }: Row, width: number, style: TextStyle): string {
   const numbers = `${value.padStart(VALUE_WIDTH)}${size.padStart(SIZE_WIDTH)}`;
   const room = width - LABEL_WIDTH - VALUE_WIDTH - SIZE_WIDTH - GAP.length;
-  return meaning === '' || meaning.length > room
-    ? numbers.trimEnd()
-    : `${numbers}${GAP}${style.paint('quiet', meaning)}`;
+  return meaning === '' || meaning.length > room ? numbers.trimEnd() : `${numbers}${GAP}${style.paint('quiet', meaning)}`;
 }

@@ -58,9 +58,7 @@ function faultSentences(fault: FaultReport | undefined): string[] {
   if (fault.function) {
     const { index, name, offset } = fault.function;
     const called = name === undefined ? `function ${index}` : `function ${index}, ${name}`;
-    sentences.push(
-      `The code is in ${called}${offset === undefined ? '' : `, byte ${formatAddress(offset)} of the module`}.`,
-    );
+    sentences.push(`The code is in ${called}${offset === undefined ? '' : `, byte ${formatAddress(offset)} of the module`}.`);
   }
   return sentences;
 }

@@ -23,10 +23,7 @@ export function heatLines(strips: readonly HeatStrip[], width: number, style: Te
   return [
     style.paint('title', '  Heat of the address space'),
     ...merged.flatMap((strip, index) => stripLines(strip, endOf(strips[index] ?? strip), hottest, style)),
-    style.paint(
-      'quiet',
-      `    faults: ${NONE} none  ${blocks[0]} 1  to  ${blocks[7]} ${formatCount(hottest)} in a column, log scale`,
-    ),
+    style.paint('quiet', `    faults: ${NONE} none  ${blocks[0]} 1  to  ${blocks[7]} ${formatCount(hottest)} in a column, log scale`),
     style.paint('quiet', `    in RAM: ${NONE} none  ${blocks[0]} few  to  ${blocks[7]} all pages, at the end`),
   ];
 }

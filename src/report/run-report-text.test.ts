@@ -3,13 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Ending, formatRunReport, type MapArea, type RunReport } from './index.ts';
 
-const area = (
-  start: number,
-  end: number,
-  protection: string,
-  name: string,
-  pages: [number, number, number],
-): MapArea => ({
+const area = (start: number, end: number, protection: string, name: string, pages: [number, number, number]): MapArea => ({
   start,
   end,
   protection,
@@ -133,8 +127,7 @@ const golden = `Quire ran sort.wasm in 1 MiB of RAM
     stack overflows are caught.
 `;
 
-const text = (changes: Partial<RunReport>, width = 80): string =>
-  formatRunReport({ ...report, ...changes }, { width, color: 'none' });
+const text = (changes: Partial<RunReport>, width = 80): string => formatRunReport({ ...report, ...changes }, { width, color: 'none' });
 
 const head = (ended: Ending, exitCode = 1): string => text({ ended, exitCode }).split('\n').slice(1, 4).join('\n');
 
@@ -190,12 +183,8 @@ describe('formatRunReport', () => {
 
   it('says how the run ended', () => {
     expect(head({ how: 'exit' }, 3)).toContain('It exited with code 3 after 2.00 s.');
-    expect(head({ how: 'trap', reason: 'integer divide by zero' })).toContain(
-      'It trapped after 2.00 s: integer divide by zero.',
-    );
-    expect(head({ how: 'kill', reason: 'out of RAM and swap' })).toContain(
-      'It was killed after 2.00 s: out of RAM and swap.',
-    );
+    expect(head({ how: 'trap', reason: 'integer divide by zero' })).toContain('It trapped after 2.00 s: integer divide by zero.');
+    expect(head({ how: 'kill', reason: 'out of RAM and swap' })).toContain('It was killed after 2.00 s: out of RAM and swap.');
     expect(head({ how: 'interrupt' }, 130)).toContain('It was interrupted after 2.00 s. This is the report so far.');
     expect(text({ ended: { how: 'exit' } }).replace(golden, '')).toBe('');
   });
@@ -212,9 +201,7 @@ describe('formatRunReport', () => {
       '  The code is in function 12, strcpy, byte 0x0000_1234 of the module.',
     ]);
     expect(text({ ended: { how: 'fault', fault } })).not.toContain('The code is in');
-    expect(text({ ended: { how: 'fault', fault: { ...fault, function: { index: 7 } } } })).toContain(
-      'in function 7.\n',
-    );
+    expect(text({ ended: { how: 'fault', fault: { ...fault, function: { index: 7 } } } })).toContain('in function 7.\n');
   });
 
   it('counts nothing where the MMU was off', () => {

@@ -35,8 +35,5 @@ export function formatRunReport(report: RunReport, { width, color }: ReportTextO
 }
 
 function noteLines(notes: readonly string[], width: number, style: TextStyle): string[] {
-  return [
-    style.paint('title', '  Notes'),
-    ...notes.flatMap((note) => wrap(note, width - 4).map((line) => `    ${line}`)),
-  ];
+  return [style.paint('title', '  Notes'), ...notes.flatMap((note) => wrap(note, width - 4).map((line) => `    ${line}`))];
 }

@@ -1,0 +1,10 @@
+// The exit codes that are Quire's own; every other is the guest's.
+
+/** Exit codes of the command line. */
+export const ExitCode = {
+  fine: 0,
+  /** Wrong options, bad input, or output that could not be written. */
+  usage: 2,
+  /** Ctrl-C: 128 and the signal's number, as a shell has it. */
+  interrupted: 130,
+} as const;

@@ -1,0 +1,69 @@
+// The command line: `quire <command>`. One file per command; this one joins them and turns every failure into a sentence and a code.
+//
+//   exit code   0   done
+//               2   a wrong option, a file that is not what it should be: one sentence on stderr, nothing written
+//             130   Ctrl-C
+//           other   the guest's own
+
+import { Command, CommanderError } from 'commander';
+import { UsageError } from '../src/base/index.ts';
+import { ExitCode } from './exit-code.ts';
+import { infoCommand } from './info-command.ts';
+import { packageVersion } from './package-version.ts';
+import { runCommand } from './run-command.ts';
+import { type RunProgram, runProgram } from './run-program.ts';
+import { FILE_COLUMNS, processTerminal, type Terminal } from './terminal.ts';
+
+/**
+ * Runs one command and returns the exit code of the process.
+ * @param parameters what was typed after `quire`
+ */
+export function main(parameters: readonly string[], terminal: Terminal = processTerminal(), run: RunProgram = runProgram): number {
+  let exitCode: number = ExitCode.fine;
+  const finish = (code: number): void => {
+    exitCode = code;
+  };
+  try {
+    quireCommand(terminal, run, finish).parse(parameters, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return afterCommander(error, terminal);
+    if (!(error instanceof UsageError)) throw error;
+    terminal.err.write(`quire: ${error.message}\n`);
+    return ExitCode.usage;
+  }
+}
+
+// Commander also throws when it has shown help or the version. Its messages begin with `error: ` and may have a second line,
+// `(Did you mean --ram?)`.
+function afterCommander({ code, exitCode, message }: CommanderError, terminal: Terminal): number {
+  if (exitCode === 0) return ExitCode.fine;
+  if (code !== 'commander.help') {
+    const sentence = message
+      .replace(/^error: /, '')
+      .replace(/\s*\n\s*/g, ' ')
+      .replace(/\.$/, '');
+    terminal.err.write(`quire: ${sentence}; see quire help\n`);
+  }
+  return ExitCode.usage;
+}
+
+function quireCommand(terminal: Terminal, run: RunProgram, finish: (exitCode: number) => void): Command {
+  const quire = new Command('quire')
+    .description("An operating system's memory manager on which real WebAssembly programs run.")
+    .version(packageVersion(), '--version', 'print the version')
+    .enablePositionalOptions()
+    .addCommand(runCommand(terminal, run, finish))
+    .addCommand(infoCommand(terminal, finish));
+  for (const command of [quire, ...quire.commands]) {
+    command.exitOverride().configureOutput({
+      writeOut: terminal.out.write,
+      writeErr: terminal.err.write,
+      // Errors are thrown as well, and `main` words them.
+      outputError: () => undefined,
+      getOutHelpWidth: () => terminal.out.columns ?? FILE_COLUMNS,
+      getErrHelpWidth: () => terminal.err.columns ?? FILE_COLUMNS,
+    });
+  }
+  return quire;
+}

@@ -1,0 +1,61 @@
+// A file that a command will write once there is something to say. Opening it tells at once whether it can be written, yet
+// nothing of an existing file is lost, and no new file is left behind, until the first write.
+
+import { closeSync, constants, existsSync, fstatSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { UsageError } from '../src/base/index.ts';
+
+/** A file opened for writing, empty from the first write on. */
+export class OutputFile {
+  readonly path: string;
+  readonly #descriptor: number;
+  readonly #existed: boolean;
+  #state: 'untouched' | 'written' | 'closed' = 'untouched';
+
+  /** @param option names the option in the `UsageError` that a file gets which cannot be opened */
+  constructor(path: string, option: string) {
+    this.path = path;
+    this.#existed = existsSync(path);
+    try {
+      this.#descriptor = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o666);
+    } catch (error) {
+      throw new UsageError(`${option} ${path}: cannot be written: ${reasonOf(error)}`);
+    }
+  }
+
+  /** Adds text. Throws the host's error, such as ENOSPC. */
+  write(text: string): void {
+    if (this.#state === 'untouched') this.#begin();
+    let bytes = Buffer.from(text);
+    while (bytes.length > 0) bytes = bytes.subarray(writeSync(this.#descriptor, bytes));
+  }
+
+  /** Ends the file; one that nothing was written to ends empty. */
+  close(): void {
+    if (this.#state === 'closed') return;
+    if (this.#state === 'untouched') this.#begin();
+    this.#state = 'closed';
+    closeSync(this.#descriptor);
+  }
+
+  /** Ends it as if it had never been opened, if nothing was written. */
+  discard(): void {
+    if (this.#state === 'closed') return;
+    const isNew = this.#state === 'untouched' && !this.#existed;
+    this.#state = 'closed';
+    closeSync(this.#descriptor);
+    if (isNew) unlinkSync(this.path);
+  }
+
+  #begin(): void {
+    this.#state = 'written';
+    // Pipes and devices cannot be cut.
+    if (fstatSync(this.#descriptor).isFile()) ftruncateSync(this.#descriptor);
+  }
+}
+
+/** Returns why a host call failed, in words: `no such file or directory`. */
+export function reasonOf(error: unknown): string {
+  const { message } = error as Error;
+  // Node writes `ENOENT: no such file or directory, open '/x'`.
+  return message.match(/^E[A-Z0-9]+: ([^,]+)/)?.[1] ?? message;
+}

@@ -1,0 +1,124 @@
+// `quire run`: a program on Quire's memory. The guest owns the standard streams and the exit code; Quire speaks on stderr or in files.
+
+import { Argument, Command, Option } from 'commander';
+import { livePolicies } from '../src/paging/index.ts';
+import { formatRunReport, type RunReport } from '../src/report/index.ts';
+import { EventsFile } from './events-file.ts';
+import { ExitCode } from './exit-code.ts';
+import { interruptible } from './interruptible.ts';
+import { OutputFile, reasonOf } from './output-file.ts';
+import { ProgressLine } from './progress.ts';
+import { type RunFlags, runOptions } from './run-options.ts';
+import type { RunOptions, RunProgram, RunProgress } from './run-program.ts';
+import { FILE_COLUMNS, type Output, type Terminal } from './terminal.ts';
+
+const silent: RunProgress = { update: () => undefined, hide: () => undefined };
+
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+const examples = `
+Examples:
+  $ quire run --ram 1MiB programs/qsort.wasm 500000
+  $ quire run --ram 8MiB --policy fifo --report json --report-file run.json prog.wasm
+  $ quire run --dir /data=./data --env LANG=C prog.wasm /data/input.txt`;
+
+/** Makes the command; `finish` gets its exit code. */
+export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (exitCode: number) => void): Command {
+  const policies = livePolicies.map(({ name }) => name);
+  return new Command('run')
+    .summary('run a WebAssembly program in so much RAM')
+    .description(
+      'Runs a WebAssembly (WASI) program. Every load and store goes through an MMU, page tables, a page-fault handler and swap, ' +
+        'inside the RAM you give it. Then a report says what happened. Sizes are written as 4096, 64KiB, 16MiB, 1GiB.',
+    )
+    .addArgument(new Argument('<program.wasm>', 'the program'))
+    .addArgument(new Argument('[args...]', "the program's own arguments"))
+    .option('--ram <size>', 'RAM, with the kernel in it', '16MiB')
+    .option('--swap <size>', 'swap space, or none', '256MiB')
+    .option('--swap-file <path>', 'make the swap file here (default: a temporary file)')
+    .addOption(new Option('--policy <name>', 'which page goes when RAM is full').choices(policies).default(policies[0]))
+    .addOption(new Option('--frames <name>', 'how free frames are kept').choices(['bitmap', 'stack']).default('bitmap'))
+    .addOption(new Option('--system <name>', 'the memory manager').choices(['uvm']).default('uvm'))
+    .addOption(new Option('--mmu <state>', 'off: plain WebAssembly memory, to compare with').choices(['on', 'off']).default('on'))
+    .option('--dir <guest=host>', 'let the program use a directory (repeatable)', collect)
+    .option('--env <name=value>', 'set a variable, or pass one on by its name (repeatable)', collect)
+    .option('--argv0 <name>', "the program's name for itself")
+    .option('--deterministic', 'clocks and random numbers repeat, by the seed')
+    .option('--seed <number>', 'the seed of everything random', '1')
+    .option('--events <file>', 'write every event of the kernel, one JSON object per line')
+    .addOption(new Option('--report <form>', 'the report (default: text)').choices(['text', 'json', 'none']))
+    .option('--report-file <file>', 'write the report there instead of to stderr')
+    .option('--quiet', 'no progress line, and no report unless asked for')
+    .addHelpText('after', examples)
+    .passThroughOptions()
+    .action((program: string, args: string[], flags: RunFlags) => {
+      const options = runOptions(program, args, flags, terminal.environment);
+      finish(new Run(options, flags, terminal).perform(runProgram));
+    });
+}
+
+/** One run with the files it writes. */
+class Run {
+  readonly #options: RunOptions;
+  readonly #flags: RunFlags;
+  readonly #terminal: Terminal;
+  readonly #reportFile: OutputFile | undefined;
+  readonly #events: EventsFile | undefined;
+
+  constructor(options: RunOptions, flags: RunFlags, terminal: Terminal) {
+    this.#options = options;
+    this.#flags = flags;
+    this.#terminal = terminal;
+    this.#reportFile = flags.reportFile === undefined ? undefined : new OutputFile(flags.reportFile, '--report-file');
+    try {
+      this.#events = flags.events === undefined ? undefined : new EventsFile(new OutputFile(flags.events, '--events'));
+    } catch (error) {
+      this.#reportFile?.discard();
+      throw error;
+    }
+  }
+
+  /** Runs, reports, and returns the exit code. */
+  perform(runProgram: RunProgram): number {
+    const report = this.#report(runProgram);
+    const complaints = [this.#events?.close(), this.#writeReport(report)].filter((sentence) => sentence !== undefined);
+    for (const sentence of complaints) this.#terminal.err.write(`quire: ${sentence}\n`);
+    return report.exitCode === 0 && complaints.length > 0 ? ExitCode.usage : report.exitCode;
+  }
+
+  #report(runProgram: RunProgram): RunReport {
+    const { err } = this.#terminal;
+    const progress = this.#flags.quiet ? silent : new ProgressLine(err, () => performance.now());
+    try {
+      return runProgram(this.#options, {
+        interruptible,
+        progress,
+        ...(this.#events && { events: this.#events.reader }),
+      });
+    } catch (error) {
+      this.#events?.discard();
+      this.#reportFile?.discard();
+      throw error;
+    } finally {
+      progress.hide();
+    }
+  }
+
+  // Returns a sentence if the report could not be written.
+  #writeReport(report: RunReport): string | undefined {
+    const form = this.#flags.report ?? (this.#flags.quiet && !this.#reportFile ? 'none' : 'text');
+    try {
+      const file = this.#reportFile;
+      if (form !== 'none') (file ?? this.#terminal.err).write(reportText(report, form, file ? undefined : this.#terminal.err));
+      file?.close();
+    } catch (error) {
+      return `--report-file ${this.#reportFile?.path}: cannot be written: ${reasonOf(error)}`;
+    }
+    return undefined;
+  }
+}
+
+function reportText(report: RunReport, form: 'text' | 'json', output: Output | undefined): string {
+  if (form === 'json') return `${JSON.stringify(report, null, 2)}\n`;
+  return formatRunReport(report, { width: output?.columns ?? FILE_COLUMNS, color: output?.color ?? 'none' });
+}

@@ -1,0 +1,95 @@
+// From what was typed after `quire run` to `RunOptions`: every value is checked here, with a sentence of its own.
+
+import { readFileSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { UsageError } from '../src/base/index.ts';
+import { parseByteSize } from './byte-size.ts';
+import { reasonOf } from './output-file.ts';
+import type { GrantedDirectory, RunOptions } from './run-program.ts';
+
+/** The options as commander leaves them: its choices are checked, the rest is text. */
+export interface RunFlags {
+  readonly ram: string;
+  readonly swap: string;
+  readonly swapFile?: string;
+  readonly policy: string;
+  readonly frames: string;
+  readonly system: string;
+  readonly mmu: 'on' | 'off';
+  readonly dir?: readonly string[];
+  readonly env?: readonly string[];
+  readonly argv0?: string;
+  readonly deterministic?: true;
+  readonly seed: string;
+  readonly events?: string;
+  readonly report?: 'text' | 'json' | 'none';
+  readonly reportFile?: string;
+  readonly quiet?: true;
+}
+
+/** Seeds are 32-bit, as the generator's. */
+const MAX_SEED = 0xffff_ffff;
+
+/** Checks all settings and reads the module's file. Throws `UsageError` for the first that is wrong. */
+export function runOptions(
+  program: string,
+  args: readonly string[],
+  flags: RunFlags,
+  environment: Readonly<Record<string, string | undefined>>,
+): RunOptions {
+  const swapBytes = flags.swap === 'none' ? 0 : parseByteSize(flags.swap, '--swap');
+  if (flags.swapFile !== undefined && swapBytes === 0) throw new UsageError('--swap-file: there is no swap to keep in it');
+  if (flags.report === 'none' && flags.reportFile !== undefined) throw new UsageError('--report-file: with --report none there is none');
+  return {
+    ramBytes: parseByteSize(flags.ram, '--ram'),
+    swapBytes,
+    ...(flags.swapFile !== undefined && { swapFile: flags.swapFile }),
+    policy: flags.policy,
+    frames: flags.frames,
+    system: flags.system,
+    mmu: flags.mmu,
+    seed: parseSeed(flags.seed),
+    clocksAndRandom: flags.deterministic === true ? 'seeded' : 'real',
+    directories: (flags.dir ?? []).map(parseDirectory),
+    env: Object.fromEntries((flags.env ?? []).map((text) => parseVariable(text, environment))),
+    args,
+    argv0: flags.argv0 ?? basename(program),
+    program,
+    bytes: readProgram(program),
+  };
+}
+
+/** Returns the bytes of a module's file. Throws `UsageError` if it cannot be read. */
+export function readProgram(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new UsageError(`${path}: cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+function parseSeed(text: string): number {
+  const seed = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (seed <= MAX_SEED) return seed;
+  throw new UsageError(`--seed ${text}: not a whole number from 0 to ${MAX_SEED}`);
+}
+
+function parseDirectory(text: string): GrantedDirectory {
+  const at = text.indexOf('=');
+  if (at <= 0 || at === text.length - 1) {
+    throw new UsageError(`--dir ${text}: write the guest's name and the host's directory, as in --dir /data=./data`);
+  }
+  const directory = { guest: text.slice(0, at), host: text.slice(at + 1) };
+  const found = statSync(directory.host, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return directory;
+  throw new UsageError(`--dir ${text}: ${directory.host} ${found === undefined ? 'does not exist' : 'is not a directory'}`);
+}
+
+// `--env NAME` passes the host's own value on.
+function parseVariable(text: string, environment: Readonly<Record<string, string | undefined>>): [string, string] {
+  const at = text.indexOf('=');
+  if (at > 0) return [text.slice(0, at), text.slice(at + 1)];
+  const value = environment[text];
+  if (at === -1 && text !== '' && value !== undefined) return [text, value];
+  throw new UsageError(`--env ${text}: write NAME=VALUE, or the name of a variable that is set here`);
+}

@@ -1,0 +1,59 @@
+// What `quire run` asks for: the settings of a run, checked, and what the command line lends it.
+
+import { type EventReader, UsageError } from '../src/base/index.ts';
+import type { RunReport } from '../src/report/index.ts';
+import type { ProgressSnapshot } from './progress.ts';
+
+/** The settings of one run. Sizes are bytes. */
+export interface RunOptions {
+  /** Path of the module, as it was given. */
+  readonly program: string;
+  readonly bytes: Uint8Array;
+  /** The guest's argument vector after its name. */
+  readonly args: readonly string[];
+  /** The guest's own name: its first argument. */
+  readonly argv0: string;
+  /** The guest's environment, in the order given. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly directories: readonly GrantedDirectory[];
+  readonly mmu: 'on' | 'off';
+  readonly system: string;
+  readonly policy: string;
+  readonly frames: string;
+  readonly ramBytes: number;
+  /** 0 for no swap. */
+  readonly swapBytes: number;
+  /** Where the swap file is made; default: a temporary file. */
+  readonly swapFile?: string;
+  /** `seeded`: clocks and random numbers repeat with the seed. */
+  readonly clocksAndRandom: 'real' | 'seeded';
+  readonly seed: number;
+}
+
+/** A host directory that the guest may use, and the name it has there. */
+export interface GrantedDirectory {
+  readonly guest: string;
+  readonly host: string;
+}
+
+/** What the command line lends to a run. */
+export interface RunHost {
+  /** Runs the guest so that Ctrl-C stops it; see interruptible.ts for what may be done after `interrupted`. */
+  readonly interruptible: (work: () => void) => 'finished' | 'interrupted';
+  /** Attached to the event ring before the guest starts. */
+  readonly events?: EventReader;
+  readonly progress: RunProgress;
+}
+
+/** The live line, as a run uses it. */
+export interface RunProgress {
+  readonly update: (snapshot: () => ProgressSnapshot) => void;
+  readonly hide: () => void;
+}
+
+/** Runs the program to its end, whatever that is, and reports. Throws `UsageError` before the guest's first instruction, or never. */
+export type RunProgram = (options: RunOptions, host: RunHost) => RunReport;
+
+export const runProgram: RunProgram = ({ program }) => {
+  throw new UsageError(`${program}: the runner is being built`);
+};

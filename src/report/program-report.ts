@@ -1,0 +1,189 @@
+// From a program that has run to its RunReport: gathers what machine, manager and process counted.
+
+import { PAGE_SIZE } from '../base/index.ts';
+import { FrameKind, FRAME_RECORD_BYTES } from '../frames/index.ts';
+import { HEAT_CELL_BYTES, outcomeText } from '../process/index.ts';
+import { type AreaReport, FaultOutcome, type Machine, type MemorySystem, PROT_EXECUTE, PROT_READ, PROT_WRITE } from '../system/index.ts';
+import { pageTableFormat } from '../systems/index.ts';
+import type { Program, ProgramExit } from '../wasm/index.ts';
+import type { Ending, FaultPlace, HeatStrip, MapArea, RunReport, RunSeconds } from './run-report.ts';
+
+/** Exit code of a guest that was stopped: by a trap, a fault, a signal or the kernel. */
+const GUEST_FAILED = 1;
+/** Cells of a heat strip: fits a terminal line with its labels. */
+const HEAT_CELLS = 64;
+/** Parts of the space closer than this share a strip. */
+const STRIP_GAP_BYTES = 16 * 1024 * 1024;
+
+/** What the report says about a run besides what can be counted. */
+export interface RunFacts {
+  readonly program: string;
+  readonly command: readonly string[];
+  readonly frames: string;
+  readonly seed: number;
+  readonly seconds: RunSeconds;
+  /** How the program ended; `interrupt` when it was stopped from outside. */
+  readonly exit: ProgramExit | 'interrupt';
+  /** Exit code of an interrupted run. */
+  readonly interruptCode: number;
+}
+
+/** Gathers the report of a program that has ended, or was interrupted: only counters and tables are read. */
+export function programReport(facts: RunFacts, machine: Machine, system: MemorySystem, program: Program): RunReport {
+  const { process } = program;
+  const statistics = system.statistics();
+  const areas = system.areas(process.space);
+  const swap = machine.swap;
+  return {
+    program: facts.program,
+    command: facts.command,
+    system: system.name,
+    policy: system.policy,
+    frames: facts.frames,
+    mmu: 'on',
+    pageTableFormat: pageTableFormat.name,
+    seed: facts.seed,
+    ramBytes: machine.ram.frameCount * PAGE_SIZE,
+    swapBytes: (swap?.pages ?? 0) * PAGE_SIZE,
+    exitCode: exitCode(facts),
+    ended: ending(facts, program, areas),
+    seconds: facts.seconds,
+    tlbMisses: process.tlbMisses,
+    faults: {
+      zeroFill: statistics.zeroFill,
+      image: statistics.image,
+      file: statistics.file,
+      copyOnWrite: statistics.copyOnWrite,
+      swapIn: statistics.swapIn,
+      protection: statistics.protection,
+      resident: statistics.resident,
+      failed: statistics.failed,
+      mappedAhead: statistics.mappedAheadAnon + statistics.mappedAheadObject,
+    },
+    swap: {
+      pagesIn: statistics.swapPagesIn,
+      pagesOut: statistics.swapPagesOut,
+      readOperations: swap?.counters.readOperations ?? 0,
+      writeOperations: swap?.counters.writeOperations ?? 0,
+      bytesWritten: swap?.counters.bytesWritten ?? 0,
+      bytesRead: swap?.counters.bytesRead ?? 0,
+      usedPages: areas.reduce((sum, area) => sum + area.swappedPages, 0),
+      totalPages: swap?.pages ?? 0,
+    },
+    evictions: { clean: statistics.evictedClean, dirty: statistics.evictedDirty, reactivated: statistics.reactivated },
+    resident: { peakPages: process.peakResident, finalPages: areas.reduce((sum, area) => sum + area.residentPages, 0) },
+    kernelBytes: {
+      pageTables: machine.frames.countOf(FrameKind.pageTable) * PAGE_SIZE,
+      frameTable: machine.ram.frameCount * FRAME_RECORD_BYTES,
+      heap: machine.heap.frames * PAGE_SIZE,
+    },
+    map: areas.map(mapArea),
+    heat: heatStrips(areas, program),
+    notes: notes(program),
+  };
+}
+
+function exitCode({ exit, interruptCode }: RunFacts): number {
+  if (exit === 'interrupt') return interruptCode;
+  return exit.kind === 'exit' ? exit.code : GUEST_FAILED;
+}
+
+function ending({ exit }: RunFacts, program: Program, areas: readonly AreaReport[]): Ending {
+  if (exit === 'interrupt') return { how: 'interrupt', reason: 'stopped by Ctrl-C' };
+  switch (exit.kind) {
+    case 'exit':
+      return { how: 'exit' };
+    case 'signal':
+      return { how: 'trap', reason: `the program raised ${exit.signal}` };
+    case 'trap':
+      return { how: 'trap', reason: trapReason(exit.reason, program.locate(exit.error.stack ?? '')) };
+    case 'fault':
+      return faultEnding(exit.fault, program, areas);
+  }
+}
+
+function trapReason(reason: string, place: FaultPlace | undefined): string {
+  if (place === undefined) return reason;
+  const name = place.name === undefined ? `function ${place.index}` : place.name;
+  return `${reason} in ${name}${place.offset === undefined ? '' : ` at byte 0x${place.offset.toString(16)} of the module`}`;
+}
+
+function faultEnding(fault: Extract<ProgramExit, { kind: 'fault' }>['fault'], program: Program, areas: readonly AreaReport[]): Ending {
+  const killed = fault.outcome === FaultOutcome.outOfMemory || fault.outcome === FaultOutcome.ioError;
+  const area = areas.find((candidate) => candidate.start <= fault.address && fault.address < candidate.end);
+  const place = program.locate(fault.stack ?? '');
+  return {
+    how: killed ? 'kill' : 'fault',
+    reason: killed ? outcomeText(fault.outcome) : faultReason(fault.address, program),
+    fault: {
+      address: fault.address,
+      access: fault.access,
+      why: outcomeText(fault.outcome),
+      ...(place !== undefined && { function: place }),
+      ...(area !== undefined && { area: mapArea(area) }),
+    },
+  };
+}
+
+/** Says what an access to nowhere most likely is. */
+function faultReason(address: number, program: Program): string {
+  const { layout } = program;
+  const stackPointer = program.stackPointer();
+  if (layout.order === 'stack-first') {
+    // A frame that does not fit below S wraps to the top of the 32-bit space.
+    if (stackPointer !== undefined && (stackPointer < PAGE_SIZE || stackPointer > layout.initialEnd)) return 'the stack is full: it has grown into the unmapped page 0';
+    if (address < PAGE_SIZE) return 'access through a null pointer: page 0 is not mapped';
+  }
+  if (address >= program.process.space.breakEnd) return 'access beyond the end of memory';
+  return 'access to memory that is not there';
+}
+
+function protectionText({ protection, sharing }: AreaReport): string {
+  const flag = (bit: number, letter: string): string => ((protection & bit) !== 0 ? letter : '-');
+  return flag(PROT_READ, 'r') + flag(PROT_WRITE, 'w') + flag(PROT_EXECUTE, 'x') + (sharing === 'shared' ? 's' : 'p');
+}
+
+function mapArea(area: AreaReport): MapArea {
+  const { start, end, name, offset, residentPages, dirtyPages, swappedPages } = area;
+  return { start, end, protection: protectionText(area), name, offset, residentPages, dirtyPages, swappedPages };
+}
+
+/** One strip for each part of the space in use; parts with a small gap share one. */
+function heatStrips(areas: readonly AreaReport[], program: Program): HeatStrip[] {
+  const parts: { start: number; end: number; names: Set<string> }[] = [];
+  for (const area of areas) {
+    const last = parts.at(-1);
+    if (last !== undefined && area.start - last.end < STRIP_GAP_BYTES) {
+      last.end = area.end;
+      last.names.add(area.name);
+    } else parts.push({ start: area.start, end: area.end, names: new Set([area.name]) });
+  }
+  return parts.map((part) => heatStrip(part.start, part.end, [...part.names].join(' '), program));
+}
+
+function heatStrip(start: number, end: number, name: string, { process }: Program): HeatStrip {
+  const first = Math.floor(start / HEAT_CELL_BYTES);
+  const count = Math.ceil(end / HEAT_CELL_BYTES) - first;
+  const perCell = Math.max(1, Math.ceil(count / HEAT_CELLS));
+  const cellPages = (perCell * HEAT_CELL_BYTES) / PAGE_SIZE;
+  const firstPage = (first * HEAT_CELL_BYTES) / PAGE_SIZE;
+  const cells = Array.from({ length: Math.ceil(count / perCell) }, (_, cell) => cell);
+  return {
+    name,
+    start: firstPage * PAGE_SIZE,
+    cellBytes: cellPages * PAGE_SIZE,
+    faults: cells.map((cell) => process.heat.subarray(first + cell * perCell, first + (cell + 1) * perCell).reduce((sum, n) => sum + n, 0)),
+    residentPages: cells.map((cell) => {
+      let resident = 0;
+      const from = firstPage + cell * cellPages;
+      for (let page = from; page < from + cellPages; page++) if (process.system.isResident(process.space, page)) resident++;
+      return resident;
+    }),
+  };
+}
+
+function notes({ layout }: Program): string[] {
+  if (layout.nullPage === 'unmapped') return ['page 0 is not mapped: null pointers and stack overflow are caught'];
+  const why = layout.order === 'data-first' ? `data begins at address ${layout.dataStart}` : 'the module does not say where its stack is';
+  return [`page 0 is mapped, since ${why}: null pointers and stack overflow are not caught`];
+}
