@@ -89,7 +89,7 @@ describe('FileDevice.open', () => {
 
   it('refuses what the disk could never hold, and leaves no file', () => {
     const path = join(directory, 'huge');
-    expect(complaint(() => FileDevice.open(path, 2 ** 38))).toMatch(/it needs 1073741824 MiB and the disk has \d+ MiB free/);
+    expect(complaint(() => FileDevice.open(path, 2 ** 38))).toMatch(/it needs 1073741824\.0 MiB and the disk has \d+\.\d MiB free/);
     expect(existsSync(path)).toBe(false);
     writeFileSync(path, 'mine');
     expect(complaint(() => FileDevice.open(path, 2 ** 38))).toMatch(/MiB free/);

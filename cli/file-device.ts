@@ -4,7 +4,7 @@
 //
 // The file is sparse: it has its full size from the start and takes disk space as pages are written. Room for all of it is asked
 // for when it is opened, so that a full disk is a sentence at the start, not a failed page-out in the middle; the disk can still
-// fill up later, and then a write throws `DeviceError`. Cost: a system call per transfer, about 2 us and the copy.
+// fill up later, and then a write throws `DeviceError`; pages of that run may hold old or new bytes. Cost: a system call per transfer, about 2 us and the copy.
 
 import {
   closeSync, constants, fstatSync, fsyncSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, type Stats, statfsSync, writeSync,
@@ -151,7 +151,7 @@ function reserve(file: number, directory: string, pages: number): void {
   const disk = statfsSync(directory);
   const free = disk.bavail * disk.bsize;
   if (missing > free) {
-    throw new Error(`it needs ${Math.ceil(sizeBytes / MIB)} MiB and the disk has ${Math.floor(free / MIB)} MiB free`);
+    throw new Error(`it needs ${(sizeBytes / MIB).toFixed(1)} MiB and the disk has ${(free / MIB).toFixed(1)} MiB free`);
   }
   if (stat.size < sizeBytes) ftruncateSync(file, sizeBytes);
 }

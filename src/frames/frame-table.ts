@@ -117,7 +117,20 @@ export class FrameTable {
   clear(frame: Pfn, kind: FrameKind): void {
     const at = frame << RECORD_SHIFT;
     this.#words[at] = kind;
-    for (let word = OWNER; word < RECORD_WORDS; word++) this.#words[at + word] = 0;
+    // Unrolled: this runs at every free, and a loop or a built-in fill of 7 words takes several times as long.
+    this.#words[at + OWNER] = 0;
+    this.#words[at + INDEX] = 0;
+    this.#words[at + NEXT] = 0;
+    this.#words[at + PREVIOUS] = 0;
+    this.#words[at + MAP_SPACE] = 0;
+    this.#words[at + MAP_VPN] = 0;
+    this.#words[at + MAP_MORE] = 0;
+  }
+
+  /** Tells whether the frame is mapped, wired or on loan. */
+  isHeld(frame: Pfn): boolean {
+    const at = frame << RECORD_SHIFT;
+    return this.#words[at]! >>> WIRE_SHIFT !== 0 || (this.#words[at + MAP_SPACE]! & SPACE_MASK) !== 0;
   }
 
   /** Tells whether the record is all zeros but for its kind. */

@@ -9,7 +9,7 @@
 //
 // Zeroing happens in allocateZeroed, not in free: a frame's old bytes are gone before its next owner can see them, and a frame that
 // is overwritten as a whole (a copy, a page read from swap) is never zeroed in vain.
-// Cost: allocate and free are the allocator's plus five stores. Elsewhere: placing it all at boot (boot.ts), reserves (uvm/).
+// Cost (Node 20): allocate and free together 20 ns more than the allocator's own. Elsewhere: placing it all at boot (boot.ts), reserves (uvm/).
 
 import { type FailurePlan, invariant, type Pfn } from '../base/index.ts';
 import type { Ram } from '../machine/index.ts';
@@ -106,9 +106,8 @@ export class PhysicalMemory {
   free(frame: Pfn): void {
     const { table } = this;
     this.#checkAllocated(frame);
-    invariant(table.mapSpace(frame) === 0, 'PH3', () => `frame ${frame} is freed while space ${table.mapSpace(frame)} maps it`);
-    invariant(table.wireCount(frame) === 0, 'PH3', () => `frame ${frame} is freed while it is wired`);
-    invariant(table.loanCount(frame) === 0, 'PH3', () => `frame ${frame} is freed while it is on loan`);
+    invariant(!table.isHeld(frame), 'PH3', () => `frame ${frame} is freed while it is held: mapped by space ${table.mapSpace(frame)}, `
+      + `wired ${table.wireCount(frame)} times, on loan ${table.loanCount(frame)} times`);
     this.allocator.free(frame);
     this.#count(table.kind(frame), -1);
     this.#count(FrameKind.free, 1);

@@ -10,7 +10,7 @@
 //   TLB2  a word that is not 0 lies in a chunk (1,024 words: one page of host memory) whose touched bit is set
 //
 // Untouched chunks are never stored to, so the host gives them no memory, and a flush of the whole space costs what was filled.
-// Cost: fill and invalidate a few ns; a range costs its touched chunks, plus 1 ns for every chunk it passes over.
+// Cost: fill and invalidate a few ns; a range costs its touched chunks, and 1 ns for each chunk it passes over.
 // Elsewhere: how generated code uses the words (wasm/abi.ts), when they must go (pmap/).
 
 import { invariant, type Pfn } from '../base/index.ts';
@@ -20,9 +20,9 @@ export const TLB_ENTRIES = 0x10_0000;
 
 /**
  * Bytes between the starts of two tables in a program's memory: 4 MiB of words, and above them the void that misaligned accesses of
- * up to 8 bytes index (2^(22 + 3)); the void is never written, so it costs addresses only.
+ * up to 8 bytes index, and those whose address passes 2^32 (9 * 2^22); the void is never written, so it costs addresses only.
  */
-export const TLB_TABLE_SPAN = 0x200_0000;
+export const TLB_TABLE_SPAN = 0x240_0000;
 
 /** log2 of the words in a chunk: 4 KiB of table, the unit in which a host gives memory. */
 const CHUNK_SHIFT = 10;
@@ -96,8 +96,11 @@ export class Tlb {
 
   /** Makes the next access to each of `count` pages from `first` trap. */
   invalidateRange(first: number, count: number): void {
-    this.#clear(this.#read, READ_TOUCHED, first, count);
-    this.#clear(this.#write, WRITE_TOUCHED, first, count);
+    const end = Math.min(first + count, this.#entries);
+    const lastChunk = (end - 1) >> CHUNK_SHIFT;
+    for (let chunk = first >>> CHUNK_SHIFT; chunk <= lastChunk; chunk++) {
+      if (this.#touched[chunk] !== 0) this.#clearInChunk(chunk, first, end);
+    }
   }
 
   /** Empties both tables, so that they can serve another space. */
@@ -138,20 +141,15 @@ export class Tlb {
     }
   }
 
-  /** Zeroes the words [first, first + count) of one table, chunk by chunk, where the chunk was touched. */
-  #clear(words: Int32Array, touchedBit: number, first: number, count: number): void {
-    const end = Math.min(first + count, this.#entries);
-    for (let start = first; start < end;) {
-      const chunk = start >>> CHUNK_SHIFT;
-      const chunkEnd = (chunk + 1) << CHUNK_SHIFT;
-      const stop = Math.min(chunkEnd, end);
-      const touched = this.#touched[chunk]!;
-      if ((touched & touchedBit) !== 0) {
-        words.fill(0, start, stop);
-        const wholeChunk = (start & (CHUNK_WORDS - 1)) === 0 && (stop === chunkEnd || stop === this.#entries);
-        if (wholeChunk) this.#touched[chunk] = touched & ~touchedBit;
-      }
-      start = stop;
-    }
+  /** Zeroes the words of pages [first, end) that lie in `chunk`, in the tables that were stored to there. */
+  #clearInChunk(chunk: number, first: number, end: number): void {
+    const chunkStart = chunk << CHUNK_SHIFT;
+    const chunkEnd = Math.min(chunkStart + CHUNK_WORDS, this.#entries);
+    const start = Math.max(first, chunkStart);
+    const stop = Math.min(end, chunkEnd);
+    const touched = this.#touched[chunk]!;
+    if ((touched & READ_TOUCHED) !== 0) this.#read.fill(0, start, stop);
+    if ((touched & WRITE_TOUCHED) !== 0) this.#write.fill(0, start, stop);
+    if (start === chunkStart && stop === chunkEnd) this.#touched[chunk] = 0;
   }
 }

@@ -16,7 +16,7 @@ import { invariant, PAGE_SHIFT, type Pfn, type Vpn } from '../../base/index.ts';
 import type { Ram } from '../ram.ts';
 import { Entries } from './entries.ts';
 import { checkFormat, PTE_PRESENT, type PageTableFormat, vpnBits } from './format.ts';
-import { makeEntryAt, makeWalk, type Walk } from './walk.ts';
+import { type EntryAt, makeEntryAt, makeWalk, type Walk } from './walk.ts';
 
 /** Gives a zeroed frame for a table, or -1. */
 export type TableSupply = () => Pfn | -1;
@@ -33,7 +33,7 @@ export class Mmu {
    */
   readonly walk: Walk;
   readonly #entries: Entries;
-  readonly #entryAt: (table: Pfn, vpn: number, level: number) => number;
+  readonly #entryAt: EntryAt;
   readonly #leafLevel: number;
   readonly #entryBytes: number;
 
