@@ -40,8 +40,7 @@ export class FileDevice implements BlockDevice {
       try {
         return openSync(join(own, 'swap'), constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, 0o600);
       } finally {
-        // On Linux and macOS an open file outlives its name. Where it does not, the name stays until the process ends.
-        rmSync(own, { recursive: true, force: true });
+        removeName(own);
       }
     });
     return FileDevice.#prepare(made, `a temporary file in ${directory}`, directory, pages);
@@ -130,6 +129,15 @@ function attempt<T>(what: string, action: () => T): T {
     return action();
   } catch (error) {
     throw new UsageError(`${what} cannot be used for swap: ${reasonOf(error)}; give another place with --swap-file, or --swap none`);
+  }
+}
+
+/** Removes the folder of a temporary file. An open file outlives its name on Linux and macOS; elsewhere the name stays behind. */
+function removeName(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch {
+    // A system that keeps open files by name: the file is as usable as without it.
   }
 }
 
