@@ -53,7 +53,7 @@ describe('quire info', () => {
         '  imports       8 from wasi_snapshot_preview1',
         '  memory        128 KiB at the start, may grow to 4 GiB',
         '  layout        data first: data 0x0000_0400-0x0000_0f72, then stack down from 0x0001_15b0',
-        '  page 0        in use, as data begins at address 1,024: null accesses are not caught',
+        '  page 0        mapped, as data begins at address 1,024: null accesses are not caught',
       ]),
     );
   });
@@ -63,7 +63,7 @@ describe('quire info', () => {
     expect(facts).toMatchObject({
       verdict: { runs: 'yes', reasons: [] },
       memory: { initialBytes: 131_072, maximumBytes: null },
-      layout: { order: 'data-first', stackTop: 71_088, dataStart: 1024, pageZero: 'used' },
+      layout: { order: 'data-first', stackTop: 71_088, dataStart: 1024, pageZero: 'mapped' },
       exports: ['memory', '_start'],
       data: { segments: 22 },
     });
@@ -82,9 +82,9 @@ describe('quire info', () => {
       stackTop: 4096,
       dataStart: 4096,
       dataEnd: 4097,
-      pageZero: 'free',
+      pageZero: 'unmapped',
     });
-    expect(layoutOf(moduleFile(memory))).toMatchObject({ order: 'unknown', stackTop: null, pageZero: 'unknown' });
+    expect(layoutOf(moduleFile(memory))).toMatchObject({ order: 'unknown', stackTop: null, pageZero: 'mapped' });
     expect(say(moduleFile(memory)).out).toContain('64 KiB at the start, may grow to 256 KiB');
   });
 
@@ -98,9 +98,8 @@ describe('quire info', () => {
     expect(verdict(path)).toEqual({
       runs: 'no',
       reasons: [
-        'it imports what Quire does not have: env.f, env.m (a memory), wasi_snapshot_preview1.fd_frob',
-        'it has no function _start',
-        'it exports no memory named "memory"',
+        'it imports what Quire does not have: env.f (function), env.m (memory), wasi_snapshot_preview1.fd_frob (function)',
+        'it has no _start function',
       ],
     });
     expect(say(path).code).toBe(2);
@@ -116,7 +115,7 @@ describe('quire info', () => {
     ];
     expect(verdict(moduleFile(...library))).toEqual({
       runs: 'no',
-      reasons: ['it has no function _start: it is a library for a host program'],
+      reasons: ['it is a reactor: a library that only a host program can call'],
     });
   });
 

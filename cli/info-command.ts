@@ -69,7 +69,7 @@ function layoutText({ order, stackTop, dataStart, dataEnd }: Layout): string {
   const data = dataStart === null || dataEnd === null ? '' : `data ${formatAddress(dataStart)}-${formatAddress(dataEnd)}`;
   switch (order) {
     case 'stack-first':
-      return `stack first: ${stack} to 0, then ${data}`;
+      return `stack first: ${stack}, then ${data}`;
     case 'data-first':
       return `data first: ${data}, then ${stack}`;
     case 'unknown':
@@ -77,11 +77,10 @@ function layoutText({ order, stackTop, dataStart, dataEnd }: Layout): string {
   }
 }
 
-function pageZeroText({ pageZero, dataStart, order }: Layout): string {
-  if (pageZero === 'unknown') return 'unknown: no data at a fixed address';
-  if (pageZero === 'used') return `in use, as data begins at address ${formatCount(dataStart ?? 0)}: null accesses are not caught`;
-  const overflow = order === 'stack-first' ? ' and stack overflows' : '';
-  return `free: null accesses${overflow} can be caught`;
+function pageZeroText({ pageZero, dataStart }: Layout): string {
+  if (pageZero === 'unmapped') return 'unmapped: null accesses and stack overflows are caught';
+  const why = dataStart === null ? '' : `, as data begins at address ${formatCount(dataStart)}`;
+  return `mapped${why}: null accesses are not caught`;
 }
 
 function codeText({ code }: ModuleFacts): string {
