@@ -4,18 +4,26 @@
 //   height h: nodes of 64 child addresses     covers 64^h pages; the tree grows upwards when a higher index is stored
 //
 // A word of 0 means absent. Nodes are 256 bytes, allocated when first needed and freed by `clearRange` and `destroy`.
+// The node of the words found last is remembered: faults and their neighbours look at one node again and again.
 //
 // Invariants (quoted by `check`):
 //   RX1  count = number of words that are not 0
-//   RX2  every index fits: indexes are below 64^height
-// Cost: height reads per access (1 for 256 KiB, 4 for 4 GiB). Source: the radix tree of Linux's page cache, simplified.
+//   RX2  every index fits: indexes are below limit = 64^height, and none is 2^32 or more
+//   RX3  the remembered node is the one that a walk from the root would find
+// Cost: O(1) for the node found last, else height reads (1 for 256 KiB, 4 for 64 GiB). Source: the radix tree of Linux's page
+// cache, simplified.
 
-import { invariant } from '../base/index.ts';
+import { invariant, KernelPanic } from '../base/index.ts';
 import { type HeapUse, type KernelHeap } from './kernel-heap.ts';
 
 const FANOUT_BITS = 6;
 const FANOUT = 1 << FANOUT_BITS;
+const OFFSET_MASK = FANOUT - 1;
 const NODE_BYTES = FANOUT * 4;
+/** Indexes are 32-bit, as the shifts that split them are. */
+const INDEX_LIMIT = 0x1_0000_0000;
+/** First index of the remembered node when there is none: no index lies within a node of it. */
+const NOWHERE = -FANOUT;
 
 /** A sparse page-indexed array of nonzero words in kernel memory. */
 export class RadixIndex {
@@ -24,7 +32,12 @@ export class RadixIndex {
   readonly #use: HeapUse;
   #root = 0;
   #height = 0;
+  /** Indexes below this have a path from the root: 64^height, 0 without a root. */
+  #limit = 0;
   #count = 0;
+  /** The remembered node: its first index, and where in RAM's words it begins. */
+  #nodeFirst = NOWHERE;
+  #nodeStart = 0;
 
   /** @param words RAM, in which the heap's blocks lie. */
   constructor(heap: KernelHeap, words: Uint32Array, use: HeapUse) {
@@ -64,39 +77,53 @@ export class RadixIndex {
     return this.#findSlot(index) !== 0 || this.#ensureSlot(index) !== 0;
   }
 
+  /** Returns where in RAM's words the word of `index` is, or 0 if its node is missing. */
   #findSlot(index: number): number {
-    if (this.#height === 0 || index >= FANOUT ** this.#height) return 0;
+    const offset = index - this.#nodeFirst;
+    return offset >= 0 && offset < FANOUT ? this.#nodeStart + offset : this.#walk(index);
+  }
+
+  #walk(index: number): number {
+    if (index >= this.#limit) return 0;
     let node = this.#root;
     for (let shift = (this.#height - 1) * FANOUT_BITS; shift > 0; shift -= FANOUT_BITS) {
-      node = this.#words[node / 4 + ((index >>> shift) & (FANOUT - 1))] as number;
+      node = this.#words[(node >>> 2) + ((index >>> shift) & OFFSET_MASK)] as number;
       if (node === 0) return 0;
     }
-    return node / 4 + (index & (FANOUT - 1));
+    return this.#remember(index, node);
   }
 
   #ensureSlot(index: number): number {
     if (!this.#growTo(index)) return 0;
     let node = this.#root;
     for (let shift = (this.#height - 1) * FANOUT_BITS; shift > 0; shift -= FANOUT_BITS) {
-      const slot = node / 4 + ((index >>> shift) & (FANOUT - 1));
-      let child = this.#words[slot] as number;
-      if (child === 0) {
-        child = this.#heap.allocate(NODE_BYTES, this.#use);
-        if (child === 0) return 0;
-        this.#words[slot] = child;
+      const slot = (node >>> 2) + ((index >>> shift) & OFFSET_MASK);
+      node = this.#words[slot] as number;
+      if (node === 0) {
+        node = this.#heap.allocate(NODE_BYTES, this.#use);
+        if (node === 0) return 0;
+        this.#words[slot] = node;
       }
-      node = child;
     }
-    return node / 4 + (index & (FANOUT - 1));
+    return this.#remember(index, node);
+  }
+
+  #remember(index: number, node: number): number {
+    const offset = index & OFFSET_MASK;
+    this.#nodeFirst = index - offset;
+    this.#nodeStart = node >>> 2;
+    return this.#nodeStart + offset;
   }
 
   #growTo(index: number): boolean {
-    while (this.#height === 0 || index >= FANOUT ** this.#height) {
+    if (index >= INDEX_LIMIT) throw new KernelPanic('RX2', `index ${index} does not fit in 32 bits`);
+    while (index >= this.#limit) {
       const node = this.#heap.allocate(NODE_BYTES, this.#use);
       if (node === 0) return false;
-      this.#words[node / 4] = this.#root;
+      this.#words[node >>> 2] = this.#root;
       this.#root = node;
       this.#height++;
+      this.#limit = FANOUT ** this.#height;
     }
     return true;
   }
@@ -113,7 +140,7 @@ export class RadixIndex {
     const from = Math.max(0, Math.floor((first - base) / span));
     const to = Math.min(FANOUT, Math.ceil((end - base) / span));
     for (let i = from; i < to; i++) {
-      const word = this.#words[node / 4 + i] as number;
+      const word = this.#words[(node >>> 2) + i] as number;
       if (word === 0) continue;
       if (level === 0) visit(base + i, word);
       else this.#visit(word, level - 1, base + i * span, first, end, visit);
@@ -123,11 +150,13 @@ export class RadixIndex {
   /** Sets the words in [first, end) to 0 and frees the nodes that lie wholly inside. */
   clearRange(first: number, end: number): void {
     if (this.#height === 0) return;
+    this.#nodeFirst = NOWHERE;
     this.#clear(this.#root, this.#height - 1, 0, first, end);
-    if (first <= 0 && end >= FANOUT ** this.#height) {
+    if (first <= 0 && end >= this.#limit) {
       this.#heap.free(this.#root, NODE_BYTES, this.#use);
       this.#root = 0;
       this.#height = 0;
+      this.#limit = 0;
     }
   }
 
@@ -136,7 +165,7 @@ export class RadixIndex {
     const from = Math.max(0, Math.floor((first - base) / span));
     const to = Math.min(FANOUT, Math.ceil((end - base) / span));
     for (let i = from; i < to; i++) {
-      const slot = node / 4 + i;
+      const slot = (node >>> 2) + i;
       const word = this.#words[slot] as number;
       if (word === 0) continue;
       if (level === 0) {
@@ -155,13 +184,17 @@ export class RadixIndex {
 
   /** Frees every node. */
   destroy(): void {
-    this.clearRange(0, FANOUT ** Math.max(1, this.#height));
+    this.clearRange(0, this.#limit);
   }
 
   /** Panics at the first broken invariant. */
   check(): void {
     let words = 0;
-    this.forEach(0, FANOUT ** Math.max(1, this.#height), () => words++);
+    this.forEach(0, this.#limit, () => words++);
     invariant(words === this.#count, 'RX1', () => `index counts ${this.#count} words and holds ${words}`);
+    invariant(this.#limit === (this.#height === 0 ? 0 : FANOUT ** this.#height), 'RX2', () => `height ${this.#height}, limit ${this.#limit}`);
+    if (this.#nodeFirst === NOWHERE) return;
+    const remembered = this.#nodeStart;
+    invariant(this.#walk(this.#nodeFirst) === remembered, 'RX3', () => `the node of index ${this.#nodeFirst} is not at word ${remembered}`);
   }
 }

@@ -18,7 +18,7 @@
 //   PM4  mapped frames are anon, object or permanent frames: never free, never the kernel's own
 // Source of the interface: pmap(9) of NetBSD. Cost: enter, remove and extract O(levels); by-frame operations O(mappings of the frame).
 
-import { EventType, type EventRing, invariant, type Pfn, type Vpn } from '../base/index.ts';
+import { EventType, type EventRing, invariant, KernelPanic, type Pfn, type Vpn } from '../base/index.ts';
 import {
   FRAME_MODIFIED, FRAME_REFERENCED, FrameKind, type FrameTable, type PhysicalMemory,
 } from '../frames/index.ts';
@@ -77,6 +77,9 @@ export class PhysicalMap {
   readonly #heap: KernelHeap;
   readonly #words: Uint32Array;
   readonly #events: EventRing;
+  /** Entries of one leaf table lie side by side: pages in a table, and bytes from one entry to the next. */
+  readonly #leafPages: number;
+  readonly #entryBytes: number;
   readonly #spaces: (Pmap | undefined)[] = [undefined];
   /** The space whose table a walk is extending; read by the table supply. */
   #extending: Pmap | undefined;
@@ -93,6 +96,9 @@ export class PhysicalMap {
     this.#heap = parts.heap;
     this.#words = parts.frames.ram.words;
     this.#events = parts.events;
+    const { levels, entryBytes } = parts.mmu.format;
+    this.#leafPages = 2 ** (levels.at(-1)?.indexBits ?? 0);
+    this.#entryBytes = entryBytes;
   }
 
   /** Makes an empty space. Returns undefined when there is no frame for its root table or no id left. */
@@ -145,12 +151,13 @@ export class PhysicalMap {
    * @returns false when there is no frame for a page table or no block for the reverse map: then the page is not mapped.
    */
   enter(pmap: Pmap, page: number, frame: Pfn, right: 'read' | 'write', access: Access | undefined): boolean {
-    this.#extending = pmap;
-    const entry = this.#mmu.ensureLeaf(pmap.root, page, this.#supplyTable);
-    if (entry === 0) return false;
-    const old = this.#mmu.entryFlags(entry);
-    if ((old & PTE_PRESENT) !== 0) {
-      if (this.#mmu.entryFrame(entry) === frame) return this.#reenter(pmap, page, frame, right, access, entry, old);
+    let entry = this.#mmu.leaf(pmap.root, page);
+    if (entry === 0) {
+      this.#extending = pmap;
+      entry = this.#mmu.ensureLeaf(pmap.root, page, this.#supplyTable);
+      if (entry === 0) return false;
+    } else if (this.#mmu.hasFlags(entry, PTE_PRESENT)) {
+      if (this.#mmu.entryFrame(entry) === frame) return this.#reenter(pmap, page, frame, right, access, entry);
       this.#removeEntry(pmap, page, entry);
     }
     if (!this.#addReverse(frame, pmap.id, page)) return false;
@@ -160,10 +167,10 @@ export class PhysicalMap {
   }
 
   #reenter(
-    pmap: Pmap, page: number, frame: Pfn, right: 'read' | 'write', access: Access | undefined, entry: number, old: number,
+    pmap: Pmap, page: number, frame: Pfn, right: 'read' | 'write', access: Access | undefined, entry: number,
   ): true {
     pmap.tlb.invalidate(page);
-    this.#write(pmap, page, frame, right, access, entry, old & (PTE_ACCESSED | PTE_DIRTY));
+    this.#write(pmap, page, frame, right, access, entry, this.#mmu.entryFlags(entry) & (PTE_ACCESSED | PTE_DIRTY));
     return true;
   }
 
@@ -186,22 +193,18 @@ export class PhysicalMap {
   remove(pmap: Pmap, first: number, end: number): void {
     if (pmap.residentPages === 0) return;
     this.#mmu.forEachLeaf(pmap.root, first, end, (entry, page) => {
-      if ((this.#mmu.entryFlags(entry) & PTE_PRESENT) !== 0) this.#removeEntry(pmap, page, entry);
+      if (this.#mmu.hasFlags(entry, PTE_PRESENT)) this.#removeEntry(pmap, page, entry);
     });
   }
 
   #removeEntry(pmap: Pmap, page: number, entry: number): void {
     const frame = this.#mmu.entryFrame(entry);
-    this.#gatherBits(frame, this.#mmu.entryFlags(entry));
+    if (this.#mmu.hasFlags(entry, PTE_ACCESSED)) this.#table.setFlag(frame, FRAME_REFERENCED);
+    if (this.#mmu.hasFlags(entry, PTE_DIRTY)) this.#table.setFlag(frame, FRAME_MODIFIED);
     this.#mmu.clearEntry(entry);
     pmap.tlb.invalidate(page);
     pmap.residentPages--;
     this.#dropReverse(frame, pmap.id, page);
-  }
-
-  #gatherBits(frame: Pfn, flags: number): void {
-    if ((flags & PTE_ACCESSED) !== 0) this.#table.setFlag(frame, FRAME_REFERENCED);
-    if ((flags & PTE_DIRTY) !== 0) this.#table.setFlag(frame, FRAME_MODIFIED);
   }
 
   /** Takes the write right from [first, end). Rights are given back by faults, one page at a time. */
@@ -211,26 +214,35 @@ export class PhysicalMap {
   }
 
   #protectEntry(pmap: Pmap, page: number, entry: number): void {
-    const flags = this.#mmu.entryFlags(entry);
-    if ((flags & (PTE_PRESENT | PTE_WRITE)) !== (PTE_PRESENT | PTE_WRITE)) return;
-    const frame = this.#mmu.entryFrame(entry);
-    if ((flags & PTE_DIRTY) !== 0) this.#table.setFlag(frame, FRAME_MODIFIED);
-    this.#mmu.setEntry(entry, frame, flags & ~(PTE_WRITE | PTE_DIRTY));
+    if (!this.#mmu.hasFlags(entry, PTE_PRESENT | PTE_WRITE)) return;
+    if (this.#mmu.hasFlags(entry, PTE_DIRTY)) this.#table.setFlag(this.#mmu.entryFrame(entry), FRAME_MODIFIED);
+    this.#mmu.removeFlags(entry, PTE_WRITE | PTE_DIRTY);
     pmap.tlb.invalidateWrite(page);
   }
 
   /** Returns the frame that `page` is mapped to, or -1. */
   extract(pmap: Pmap, page: number): Pfn | -1 {
     const entry = this.#mmu.leaf(pmap.root, page);
-    if (entry === 0 || (this.#mmu.entryFlags(entry) & PTE_PRESENT) === 0) return -1;
+    if (entry === 0 || !this.#mmu.hasFlags(entry, PTE_PRESENT)) return -1;
     return this.#mmu.entryFrame(entry);
+  }
+
+  /** Tells which of the pages [first, end), at most 31, are mapped: bit k stands for page first + k. */
+  mappedPages(pmap: Pmap, first: number, end: number): number {
+    let mapped = 0;
+    let entry = 0;
+    for (let page = first; page < end; page++) {
+      if (page === first || page % this.#leafPages === 0) entry = this.#mmu.leaf(pmap.root, page);
+      else if (entry !== 0) entry += this.#entryBytes;
+      if (entry !== 0 && this.#mmu.hasFlags(entry, PTE_PRESENT)) mapped |= 1 << (page - first);
+    }
+    return mapped;
   }
 
   /** Tells whether `page` is mapped with the right to write. */
   isWritable(pmap: Pmap, page: number): boolean {
     const entry = this.#mmu.leaf(pmap.root, page);
-    const needed = PTE_PRESENT | PTE_WRITE;
-    return entry !== 0 && (this.#mmu.entryFlags(entry) & needed) === needed;
+    return entry !== 0 && this.#mmu.hasFlags(entry, PTE_PRESENT | PTE_WRITE);
   }
 
   /** Lowers every mapping of a frame: to read-only, or to none at all. Bits are gathered first. */
@@ -265,9 +277,8 @@ export class PhysicalMap {
   }
 
   #clearAccessed(pmap: Pmap, page: number, entry: number): boolean {
-    const flags = this.#mmu.entryFlags(entry);
-    if ((flags & PTE_ACCESSED) === 0) return false;
-    this.#mmu.setEntry(entry, this.#mmu.entryFrame(entry), flags & ~PTE_ACCESSED);
+    if (!this.#mmu.hasFlags(entry, PTE_ACCESSED)) return false;
+    this.#mmu.removeFlags(entry, PTE_ACCESSED);
     pmap.tlb.invalidate(page);
     return true;
   }
@@ -275,20 +286,25 @@ export class PhysicalMap {
   /** Tells whether the frame was written since `clearModified`. */
   isModified(frame: Pfn): boolean {
     if (this.#table.hasFlag(frame, FRAME_MODIFIED)) return true;
-    let modified = false;
-    this.#forEachMapping(frame, (_pmap, _page, entry) => {
-      if ((this.#mmu.entryFlags(entry) & PTE_DIRTY) !== 0) modified = true;
-    });
-    return modified;
+    const space = this.#table.mapSpace(frame);
+    if (space === 0) return false;
+    if (this.#isDirty(space, this.#table.mapVpn(frame))) return true;
+    for (let block = this.#table.mapMore(frame); block !== 0; block = this.#word(block, NEXT)) {
+      if (this.#isDirty(this.#word(block, SPACE), this.#blockPage(block))) return true;
+    }
+    return false;
+  }
+
+  #isDirty(space: number, page: number): boolean {
+    return this.#mmu.hasFlags(this.#mmu.leaf(this.#space(space).root, page), PTE_DIRTY);
   }
 
   /** Declares the frame clean. */
   clearModified(frame: Pfn): void {
     this.#table.clearFlag(frame, FRAME_MODIFIED);
     this.#forEachMapping(frame, (pmap, page, entry) => {
-      const flags = this.#mmu.entryFlags(entry);
-      if ((flags & PTE_DIRTY) === 0) return;
-      this.#mmu.setEntry(entry, this.#mmu.entryFrame(entry), flags & ~PTE_DIRTY);
+      if (!this.#mmu.hasFlags(entry, PTE_DIRTY)) return;
+      this.#mmu.removeFlags(entry, PTE_DIRTY);
       pmap.tlb.invalidateWrite(page);
     });
   }
@@ -302,7 +318,8 @@ export class PhysicalMap {
 
   #space(id: number): Pmap {
     const pmap = this.#spaces[id];
-    invariant(pmap !== undefined, 'PM1', () => `a reverse mapping names space ${id}, which does not exist`);
+    // No `invariant` here: its message would be a closure on the hot path.
+    if (pmap === undefined) throw new KernelPanic('PM1', `a reverse mapping names space ${id}, which does not exist`);
     return pmap;
   }
 
@@ -320,7 +337,7 @@ export class PhysicalMap {
   }
 
   #word(block: number, index: number): number {
-    return this.#words[block / 4 + index] as number;
+    return this.#words[(block >>> 2) + index] as number;
   }
 
   #blockPage(block: number): number {

@@ -45,23 +45,23 @@ export class AnonTable {
   /** Makes an anon with one reference, no page and no slot. Returns 0 when the kernel heap is out of memory. */
   create(): number {
     const anon = this.#heap.allocate(ANON_BYTES, HeapUse.anon);
-    if (anon !== 0) this.#words[anon / 4 + REFERENCES] = 1;
+    if (anon !== 0) this.#words[(anon >>> 2) + REFERENCES] = 1;
     return anon;
   }
 
   references(anon: number): number {
-    return this.#words[anon / 4 + REFERENCES] as number;
+    return this.#words[(anon >>> 2) + REFERENCES] as number;
   }
 
   /** Counts one more amap slot that holds the anon. */
   addReference(anon: number): void {
-    this.#words[anon / 4 + REFERENCES] = this.references(anon) + 1;
+    this.#words[(anon >>> 2) + REFERENCES] = this.references(anon) + 1;
   }
 
   /** Counts one fewer; the last one frees page, slot and anon. */
   dropReference(anon: number): void {
     const left = this.references(anon) - 1;
-    this.#words[anon / 4 + REFERENCES] = left;
+    this.#words[(anon >>> 2) + REFERENCES] = left;
     if (left > 0) return;
     const frame = this.frame(anon);
     if (frame !== 0) this.#queue.release(frame);
@@ -71,22 +71,22 @@ export class AnonTable {
 
   /** Returns the frame that holds the page, or 0. */
   frame(anon: number): Pfn {
-    return this.#words[anon / 4 + FRAME] as Pfn;
+    return this.#words[(anon >>> 2) + FRAME] as Pfn;
   }
 
   /** Records where the page is; 0 when it has left memory. */
   setFrame(anon: number, frame: Pfn | 0): void {
-    this.#words[anon / 4 + FRAME] = frame;
+    this.#words[(anon >>> 2) + FRAME] = frame;
   }
 
   /** Returns the page's swap slot, or -1. */
   slot(anon: number): number {
-    return (this.#words[anon / 4 + SLOT] as number) - 1;
+    return (this.#words[(anon >>> 2) + SLOT] as number) - 1;
   }
 
   /** Records the slot that now holds a copy of the page. The anon had none. */
   setSlot(anon: number, slot: number): void {
-    this.#words[anon / 4 + SLOT] = slot + 1;
+    this.#words[(anon >>> 2) + SLOT] = slot + 1;
     this.#withSlot++;
   }
 
@@ -95,7 +95,7 @@ export class AnonTable {
     const slot = this.slot(anon);
     if (slot < 0) return;
     this.#swap.slots.free(slot, 1);
-    this.#words[anon / 4 + SLOT] = 0;
+    this.#words[(anon >>> 2) + SLOT] = 0;
     this.#withSlot--;
   }
 

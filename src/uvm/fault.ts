@@ -123,22 +123,24 @@ export class FaultHandler {
 
   /** Maps resident neighbours, with their reference bits clear: a fault saved if they are used, nothing lost if not. */
   #mapNeighbours(entry: VmMapEntry): void {
-    if ((entry.protection & PROT_READ) === 0) return;
+    if ((entry.protection & PROT_READ) === 0 || (entry.amap === undefined && entry.object === undefined)) return;
     const first = Math.max(entry.start, this.#page - PAGES_BEHIND);
     const end = Math.min(entry.end, this.#page + PAGES_AHEAD + 1);
+    const mapped = this.#pmaps.mappedPages(this.#map.pmap, first, end);
     for (let page = first; page < end; page++) {
-      if (page !== this.#page && !this.#mapNeighbour(entry, page)) return;
+      const isMapped = ((mapped >>> (page - first)) & 1) !== 0;
+      if (!isMapped && page !== this.#page && !this.#mapNeighbour(entry, page)) return;
     }
   }
 
-  /** Returns false when there is no memory to map with. */
+  /** Maps one page that is not mapped, if it is resident. Returns false when there is no memory to map with. */
   #mapNeighbour(entry: VmMapEntry, page: number): boolean {
     const { statistics, machine } = this.#core;
     const anon = entry.amap === undefined ? 0 : entry.amap.get(entry.slotOf(page));
     let frame = 0;
     if (anon !== 0) frame = this.#anons.frame(anon);
     else if (entry.object !== undefined) frame = entry.object.pages.get(entry.indexOf(page));
-    if (frame === 0 || this.#pmaps.extract(this.#map.pmap, page) !== -1) return true;
+    if (frame === 0) return true;
     const right = anon !== 0 ? this.#anonRight(anon) : this.#objectRight();
     if (!this.#pmaps.enter(this.#map.pmap, page, frame as Pfn, right, undefined)) return false;
     if (anon !== 0) statistics.mappedAheadAnon++;
