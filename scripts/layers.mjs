@@ -19,9 +19,3 @@ export const layers = [
   'lab',
   'report',
 ];
-
-/** Folders that may import less than all that is below them. */
-export const narrowLayers = {
-  // The result types stand alone, so that a report can be read where no kernel runs.
-  report: ['base', 'system'],
-};

@@ -44,8 +44,9 @@ function columnCells({ title, align, cell, total }: Column, map: readonly MapAre
   return cells.map((text) => (align === 'right' ? text.padStart(width) : text.padEnd(width)));
 }
 
+// The offset says where in a file the area begins. Areas that are no file's have their names in brackets.
 function nameOf({ name, offset }: MapArea): string {
-  return offset === 0 ? name : `${name} +${formatBytes(offset)}`.trimStart();
+  return offset === 0 || name.startsWith('[') ? name : `${name} +${formatBytes(offset)}`.trimStart();
 }
 
 function textColumn(title: string, cell: (area: MapArea) => string, total: string): Column {

@@ -162,6 +162,12 @@ describe('formatRunReport', () => {
     expect(outsideMap.filter((line) => line.length > width)).toEqual([]);
   });
 
+  it('gives the offset of an area in its file, where it has a file', () => {
+    const file = { ...area(0, 0x1000, 'r--s', 'data.db', [1, 0, 0]), offset: 0x3000 };
+    const image = { ...area(0x1000, 0x2000, 'rw-p', '[image]', [1, 0, 0]), offset: 0x1000 };
+    expect(text({ map: [file, image] })).toMatch(/r--s .* data\.db \+12 KiB\n.*rw-p .* \[image\]\n/);
+  });
+
   it('merges the cells of a strip that is too wide, and loses no fault', () => {
     const strip = {
       name: 'all',
