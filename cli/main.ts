@@ -11,7 +11,8 @@ import { ExitCode } from './exit-code.ts';
 import { infoCommand } from './info-command.ts';
 import { packageVersion } from './package-version.ts';
 import { runCommand } from './run-command.ts';
-import { type RunProgram, runProgram } from './run-program.ts';
+import type { RunProgram } from './run-program.ts';
+import { runProgram } from './runner.ts';
 import { FILE_COLUMNS, processTerminal, type Terminal } from './terminal.ts';
 
 /**

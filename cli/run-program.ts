@@ -1,6 +1,6 @@
 // What `quire run` asks for: the settings of a run, checked, and what the command line lends it.
 
-import { type EventReader, UsageError } from '../src/base/index.ts';
+import type { EventReader } from '../src/base/index.ts';
 import type { RunReport } from '../src/report/index.ts';
 import type { ProgressSnapshot } from './progress.ts';
 
@@ -53,7 +53,3 @@ export interface RunProgress {
 
 /** Runs the program to its end, whatever that is, and reports. Throws `UsageError` before the guest's first instruction, or never. */
 export type RunProgram = (options: RunOptions, host: RunHost) => RunReport;
-
-export const runProgram: RunProgram = ({ program }) => {
-  throw new UsageError(`${program}: the runner is being built`);
-};
