@@ -65,6 +65,7 @@ export function descriptorCalls(context: WasiContext, layout: SnapshotLayout): W
     fd_prestat_dir_name(fd: number, address: number, length: number): number {
       const name = preopenName(descriptors.get(fd >>> 0));
       if (length >>> 0 < name.length) throw new WasiError('ENAMETOOLONG');
+      requireWritable(memory, address >>> 0, length >>> 0);
       memory.copyOut(address >>> 0, name);
       return 0;
     },

@@ -1,5 +1,5 @@
-// The system interface of one process: all 45 functions of wasi_snapshot_preview1, and the 44 of wasi_unstable (snapshot 0) for
-// old binaries. They reach the guest only through `GuestMemory`, so they serve paged and flat memories alike, and files only
+// The system interface of one process: all functions of wasi_snapshot_preview1 (the 45 of its first edition and sock_accept, which
+// came later), and those of wasi_unstable (snapshot 0: without sock_accept) for old binaries. They reach the guest only through `GuestMemory`, so they serve paged and flat memories alike, and files only
 // through `Directory` and the streams, so they serve any host.
 //
 //   guest -- i32, i64 --> guarded call --> argument-, clock-, descriptor-, file-, path-, poll-, process-, socket-calls
