@@ -1,8 +1,8 @@
 // `quire run`: a program on Quire's memory. The guest owns the standard streams and the exit code; Quire speaks on stderr or in files.
 
 import { Argument, Command, Option } from 'commander';
-import { livePolicies } from '../src/paging/index.ts';
 import { formatRunReport, type RunReport } from '../src/report/index.ts';
+import { frameAllocatorNames, policyNames, systemNames } from '../src/systems/index.ts';
 import { EventsFile } from './events-file.ts';
 import { ExitCode } from './exit-code.ts';
 import { interruptible } from './interruptible.ts';
@@ -24,7 +24,6 @@ Examples:
 
 /** Makes the command; `finish` gets its exit code. */
 export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (exitCode: number) => void): Command {
-  const policies = livePolicies.map(({ name }) => name);
   return new Command('run')
     .summary('run a WebAssembly program in so much RAM')
     .description(
@@ -36,9 +35,9 @@ export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (
     .option('--ram <size>', 'RAM, with the kernel in it', '16MiB')
     .option('--swap <size>', 'swap space, or none', '256MiB')
     .option('--swap-file <path>', 'make the swap file here (default: a temporary file)')
-    .addOption(new Option('--policy <name>', 'which page goes when RAM is full').choices(policies).default(policies[0]))
-    .addOption(new Option('--frames <name>', 'how free frames are kept').choices(['bitmap', 'stack']).default('bitmap'))
-    .addOption(new Option('--system <name>', 'the memory manager').choices(['uvm']).default('uvm'))
+    .addOption(new Option('--policy <name>', 'which page goes when RAM is full').choices(policyNames).default(policyNames[0]))
+    .addOption(new Option('--frames <name>', 'how free frames are kept').choices(frameAllocatorNames).default(frameAllocatorNames[0]))
+    .addOption(new Option('--system <name>', 'the memory manager').choices(systemNames).default(systemNames[0]))
     .addOption(new Option('--mmu <state>', 'off: plain WebAssembly memory, to compare with').choices(['on', 'off']).default('on'))
     .option('--dir <guest=host>', 'let the program use a directory (repeatable)', collect)
     .option('--env <name=value>', 'set a variable, or pass one on by its name (repeatable)', collect)
