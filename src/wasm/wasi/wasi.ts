@@ -63,7 +63,7 @@ export function createWasi(options: WasiOptions): Wasi {
   const preview1 = callsOf(context, reader, PREVIEW1);
   const { sock_accept: _, ...snapshot0 } = callsOf(context, reader, SNAPSHOT0);
   return {
-    modules: { wasi_snapshot_preview1: preview1, wasi_unstable: snapshot0 },
+    modules: { wasi_snapshot_preview1: guardedTable(preview1), wasi_unstable: guardedTable(snapshot0) },
     close: () => context.descriptors.closeAll(),
   };
 }
@@ -88,7 +88,7 @@ function createContext(options: WasiOptions): WasiContext {
 }
 
 function callsOf(context: WasiContext, reader: ClockReader, layout: SnapshotLayout): WasiCalls {
-  const calls: WasiCalls = {
+  return {
     ...argumentCalls(context),
     ...clockCalls(context, reader),
     ...descriptorCalls(context, layout),
@@ -98,7 +98,13 @@ function callsOf(context: WasiContext, reader: ClockReader, layout: SnapshotLayo
     ...processCalls(context),
     ...socketCalls(context),
   };
-  return Object.fromEntries(Object.entries(calls).map(([name, call]) => [name, guarded(call)]));
+}
+
+/** Returns the calls behind the one catch. Without a prototype: a module that imports `toString` must not find one. */
+function guardedTable(calls: WasiCalls): WasiCalls {
+  const table: Record<string, WasiCall> = Object.create(null);
+  for (const [name, call] of Object.entries(calls)) table[name] = guarded(call);
+  return table;
 }
 
 type Word = number | bigint;
