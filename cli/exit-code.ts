@@ -3,6 +3,8 @@
 /** Exit codes of the command line. */
 export const ExitCode = {
   fine: 0,
+  /** The guest was stopped: by a trap, a fault, a signal of its own, or the kernel. */
+  guestFailed: 1,
   /** Wrong options, bad input, or output that could not be written. */
   usage: 2,
   /** Ctrl-C: 128 and the signal's number, as a shell has it. */

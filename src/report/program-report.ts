@@ -5,7 +5,7 @@ import { FrameKind, FRAME_RECORD_BYTES } from '../frames/index.ts';
 import { HEAT_CELL_BYTES, outcomeText } from '../process/index.ts';
 import { type AreaReport, FaultOutcome, type Machine, type MemorySystem, PROT_EXECUTE, PROT_READ, PROT_WRITE } from '../system/index.ts';
 import { pageTableFormat } from '../systems/index.ts';
-import type { Program, ProgramExit } from '../wasm/index.ts';
+import type { CodeLocation, Program, ProgramExit } from '../wasm/index.ts';
 import type { Ending, FaultPlace, HeatStrip, MapArea, RunReport, RunSeconds } from './run-report.ts';
 
 /** Exit code of a guest that was stopped: by a trap, a fault, a signal or the kernel. */
@@ -96,10 +96,16 @@ function ending({ exit }: RunFacts, program: Program, areas: readonly AreaReport
     case 'signal':
       return { how: 'trap', reason: `the program raised ${exit.signal}` };
     case 'trap':
-      return { how: 'trap', reason: trapReason(exit.reason, program.locate(exit.error.stack ?? '')) };
+      return { how: 'trap', reason: trapReason(exit.reason, faultPlace(program.locate(exit.error.stack ?? ''))) };
     case 'fault':
       return faultEnding(exit.fault, program, areas);
   }
+}
+
+function faultPlace(location: CodeLocation | undefined): FaultPlace | undefined {
+  if (location === undefined) return undefined;
+  const { functionIndex, name, offset } = location;
+  return { index: functionIndex, offset, ...(name !== undefined && { name }) };
 }
 
 function trapReason(reason: string, place: FaultPlace | undefined): string {
@@ -111,7 +117,7 @@ function trapReason(reason: string, place: FaultPlace | undefined): string {
 function faultEnding(fault: Extract<ProgramExit, { kind: 'fault' }>['fault'], program: Program, areas: readonly AreaReport[]): Ending {
   const killed = fault.outcome === FaultOutcome.outOfMemory || fault.outcome === FaultOutcome.ioError;
   const area = areas.find((candidate) => candidate.start <= fault.address && fault.address < candidate.end);
-  const place = program.locate(fault.stack ?? '');
+  const place = faultPlace(program.locate(fault.stack ?? ''));
   return {
     how: killed ? 'kill' : 'fault',
     reason: killed ? outcomeText(fault.outcome) : faultReason(fault.address, program),

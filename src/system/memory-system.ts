@@ -130,6 +130,8 @@ export interface MemorySystem<S extends Space = Space> {
   sync(space: S, start: number, size: number): 0 | Errno;
   /** Tells whether every page of [start, start + size) lies in an area with `protection`. */
   allows(space: S, start: number, size: number, protection: number): boolean;
+  /** Tells whether `page` has its content in RAM, mapped or not (mincore). */
+  isResident(space: S, page: number): boolean;
   /** Resolves a page fault. Allocates no JS object. */
   fault(space: S, page: number, access: Access): FaultOutcome;
   /** Frees at least `frames` frames if it can; returns how many. */

@@ -248,6 +248,14 @@ export class Uvm implements MemorySystem<VmMap> {
     return true;
   }
 
+  isResident(space: VmMap, page: number): boolean {
+    const entry = space.find(page);
+    if (entry === undefined) return false;
+    const anon = entry.amap?.get(entry.slotOf(page)) ?? 0;
+    if (anon !== 0) return this.#core.anons.frame(anon) !== 0;
+    return entry.object !== undefined && entry.object.pages.get(entry.indexOf(page)) !== 0;
+  }
+
   fault(space: VmMap, page: number, access: Access): FaultOutcome {
     return this.#faults.handle(space, page, access);
   }

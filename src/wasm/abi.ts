@@ -13,7 +13,7 @@
 //
 // The index of an aligned access of 2^l bytes is computed with a rotation that moves the address's low l bits above the page
 // number: a misaligned address then indexes the void, which is never written, reads as 0, and so goes to the slow path.
-// The void costs addresses, not memory. Each table with its void spans TLB_TABLE_SPAN bytes.
+// The void costs addresses, not memory. Each table with its void spans TLB_TABLE_SPAN bytes (machine/).
 //
 // Kernel rules that generated code relies on:
 //   GC1  TLB words change only inside an imported function (trap, size, grow, copy, ... or a WASI call)
@@ -23,8 +23,6 @@
 /** The module name of Quire's imports in rewritten code. */
 export const QUIRE_MODULE = 'quire';
 
-/** Bytes between the starts of two TLB tables: 4 MiB of words and the void above, for accesses of up to 8 bytes (2^(22+3)). */
-export const TLB_TABLE_SPAN = 0x200_0000;
 
 /** Bytes at physical address 0 that generated code may use to assemble an access that straddles two pages. */
 export const SCRATCH_BYTES = 64;

@@ -5,7 +5,7 @@
 // Nothing of the image is copied at start: its pages come in by faults, like everything else. Whatever can be refused is refused
 // by `load`, before the program's first instruction, with one sentence. Elsewhere: the trap (process/), the WASI calls (wasi/).
 
-import { type Errno, UsageError } from '../base/index.ts';
+import { type Errno, PAGE_SIZE, UsageError } from '../base/index.ts';
 import { Process, type Stopwatch } from '../process/index.ts';
 import { type Machine, type MemorySystem, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
 import { type AddressLayout, initialAreas, layOut, segmentAddresses } from './address-layout.ts';
@@ -15,7 +15,7 @@ import { ImagePager } from './image-pager.ts';
 import { kernelImports, type TrapObserver } from './kernel-imports.ts';
 import { PagedMemory } from './paged-memory.ts';
 import { exitOf, type ProgramExit } from './program-exit.ts';
-import { QUIRE_MODULE } from './abi.ts';
+import { type CodeLayout, QUIRE_MODULE } from './abi.ts';
 import { type CodeLocation, type RewrittenModule, rewriteModule, STACK_POINTER_EXPORT } from './rewrite/index.ts';
 import { createWasi, type Wasi, type WasiOptions } from './wasi/index.ts';
 
@@ -32,52 +32,69 @@ export interface ProgramOptions {
   readonly now: Stopwatch;
   /** Called at every trap. */
   readonly observe?: TrapObserver;
+  /** The module as `prepareCode` made it for the same tables; made here otherwise. */
+  readonly code?: ProgramCode;
+}
+
+/** A module read, rewritten for the tables of one live space, and compiled. Any number of programs can run it. */
+export interface ProgramCode {
+  readonly info: ModuleInfo;
+  readonly layout: AddressLayout;
+  readonly rewritten: RewrittenModule;
+  readonly module: WebAssembly.Module;
+  readonly image: ImagePager;
+}
+
+/** Reads, rewrites and compiles a module. Throws a `UsageError` if it is malformed or has no place for its data. */
+export function prepareCode(bytes: Uint8Array, name: string, tables: CodeLayout): ProgramCode {
+  const info = readModule(bytes);
+  const addresses = segmentAddresses(info, () => {
+    throw new UsageError(`${name} places data at an imported global, which WASI does not define`);
+  });
+  const layout = layOut(info, addresses);
+  checkSegments(layout);
+  const rewritten = rewriteModule(info, { layout: tables, nullPage: layout.nullPage });
+  const module = compileModule(rewritten.bytes, name);
+  return { info, layout, rewritten, module, image: new ImagePager(bytes, info.data, addresses, layout.initialEnd / PAGE_SIZE) };
 }
 
 /** A loaded program: run it once. */
 export class Program {
-  readonly info: ModuleInfo;
-  readonly layout: AddressLayout;
   readonly process: Process;
   readonly #options: ProgramOptions;
-  readonly #rewritten: RewrittenModule;
-  readonly #module: WebAssembly.Module;
+  readonly #code: ProgramCode;
   readonly #wasi: Wasi;
   #instance: WebAssembly.Instance | undefined;
 
-  private constructor(options: ProgramOptions, info: ModuleInfo, layout: AddressLayout, process: Process, wasi: Wasi) {
+  private constructor(options: ProgramOptions, code: ProgramCode, process: Process, wasi: Wasi) {
     this.#options = options;
-    this.info = info;
-    this.layout = layout;
+    this.#code = code;
     this.process = process;
     this.#wasi = wasi;
-    this.#rewritten = rewriteModule(info, {
-      layout: options.machine.tlbTables(options.liveSpace),
-      nullPage: layout.nullPage,
-    });
-    this.#module = compileModule(this.#rewritten.bytes, options.name);
   }
 
   /** Builds the address space and compiles the program. Throws a `UsageError` if it cannot run here. */
   static load(options: ProgramOptions): Program {
-    const info = readModule(options.module);
-    const addresses = segmentAddresses(info, () => {
-      throw new UsageError(`${options.name} places data at an imported global, which WASI does not define`);
-    });
-    const layout = layOut(info, addresses);
-    checkSegments(info, layout);
-    const process = new Process(options.machine, options.system, buildSpace(options, info, layout, addresses), options.now);
+    const { machine, system, name } = options;
+    const code = options.code ?? prepareCode(options.module, name, machine.tlbTables(options.liveSpace));
+    const process = new Process(machine, system, buildSpace(options, code), options.now);
     const wasi = createWasi({ ...options.wasi, memory: new PagedMemory(process) });
-    requireCommand(info, options.name, wasi.modules);
-    return new Program(options, info, layout, process, wasi);
+    requireCommand(code.info, name, wasi.modules);
+    return new Program(options, code, process, wasi);
+  }
+
+  /** Where the program's parts are. */
+  get layout(): AddressLayout {
+    return this.#code.layout;
   }
 
   /** Runs the program to its end, whatever that is. */
   run(): ProgramExit {
     const { machine, observe } = this.#options;
-    const quire = kernelImports(this.process, machine.memory as WebAssembly.Memory, this.info, this.layout.growLimit, observe ?? (() => undefined));
+    const { info, layout, module } = this.#code;
+    const quire = kernelImports(this.process, machine.memory as WebAssembly.Memory, info, layout.growLimit, observe ?? (() => undefined));
     try {
-      this.#instance = new WebAssembly.Instance(this.#module, { ...this.#wasi.modules, [QUIRE_MODULE]: { ...quire } });
+      this.#instance = new WebAssembly.Instance(module, { ...this.#wasi.modules, [QUIRE_MODULE]: { ...quire } });
       (this.#instance.exports['_start'] as () => void)();
       return { kind: 'exit', code: 0 };
     } catch (error) {
@@ -96,25 +113,24 @@ export class Program {
   /** Returns where in the original module the innermost frame of a call stack is, from the engine's text of it. */
   locate(stack: string): CodeLocation | undefined {
     for (const [, index, offset] of stack.matchAll(/wasm-function\[(\d+)\]:0x([0-9a-f]+)/g)) {
-      const place = this.#rewritten.locate(Number(index), Number.parseInt(offset as string, 16));
+      const place = this.#code.rewritten.locate(Number(index), Number.parseInt(offset as string, 16));
       if (place !== undefined) return place;
     }
     return undefined;
   }
 }
 
-function checkSegments(info: ModuleInfo, layout: AddressLayout): void {
+function checkSegments(layout: AddressLayout): void {
   if (layout.dataEnd <= layout.initialEnd) return;
   throw new UsageError(`the module's data reaches to address ${layout.dataEnd}, beyond its initial memory of ${layout.initialEnd} bytes`);
 }
 
-function buildSpace(options: ProgramOptions, info: ModuleInfo, layout: AddressLayout, addresses: Float64Array): Space {
+function buildSpace(options: ProgramOptions, { image: pager, layout }: ProgramCode): Space {
   const { system, machine } = options;
   const space = must(options, system.createSpace(
     { low: 0, high: layout.mapHigh, breakStart: layout.initialEnd, breakLimit: layout.mapLow },
     machine.liveTlb(options.liveSpace),
   ));
-  const pager = new ImagePager(info.bytes, info.data, addresses, layout.initialEnd / 4096);
   const image = must(options, system.createObject(pager));
   const dataRuns: (readonly [number, number])[] = [];
   pager.forEachDataRun((first, end) => dataRuns.push([first, end]));

@@ -1,0 +1,11 @@
+// wasm/: real programs. The module reader (binary/), the rewriter (rewrite/), the system interface (wasi/), and the loader that
+// puts a program into an address space.
+export * from './address-layout.ts';
+export * from './binary/index.ts';
+export { compileModule, requireCommand, unknownImports, whyNotCommand } from './command.ts';
+export { BadAddress, type GuestMemory } from './guest-memory.ts';
+export { exitOf, type ProgramExit } from './program-exit.ts';
+export { prepareCode, Program, type ProgramCode, type ProgramOptions } from './program.ts';
+export type { CodeLocation } from './rewrite/index.ts';
+export { type FlatProgram, type FlatRun, runFlat } from './run-flat.ts';
+export * from './wasi/index.ts';
