@@ -1,0 +1,87 @@
+// The functions that a rewritten module has and the original had not, and where they stand in its index space:
+//
+//   | guest's imports | Quire's imports | guest's own functions | helpers, in order of first use |
+//
+// So a guest function index i becomes i (imported) or i + number of Quire's imports (own). Types are appended after the guest's.
+
+import { ValueType, type FunctionType, type ModuleInfo } from '../binary/index.ts';
+import { isLoad, KIND_COUNT, kindName, kindType } from './memory-access.ts';
+
+const { i32 } = ValueType;
+
+const signature = (parameters: readonly number[], results: readonly number[] = []): FunctionType => ({ parameters, results });
+
+/** Quire's imports, in index order, as `QuireImports` in abi.ts declares them. */
+export const HOST_FUNCTIONS = [
+  { name: 'trap', type: signature([i32, i32, i32, i32]) },
+  { name: 'size', type: signature([], [i32]) },
+  { name: 'grow', type: signature([i32], [i32]) },
+  { name: 'copy', type: signature([i32, i32, i32]) },
+  { name: 'fill', type: signature([i32, i32, i32]) },
+  { name: 'init', type: signature([i32, i32, i32, i32]) },
+  { name: 'drop', type: signature([i32]) },
+] as const;
+
+/** The name of one of Quire's imported functions. */
+export type HostFunction = (typeof HOST_FUNCTIONS)[number]['name'];
+
+/** Helpers beyond the access kinds, which are helpers 0 to KIND_COUNT - 1. */
+export const HELPER_COPY = KIND_COUNT;
+export const HELPER_FILL = KIND_COUNT + 1;
+export const HELPER_INIT = KIND_COUNT + 2;
+const HELPER_COUNT = KIND_COUNT + 3;
+
+/** Returns a helper's signature: (base[, value], offset), the instruction's operands and then its immediate. */
+export function helperType(helper: number): FunctionType {
+  if (helper === HELPER_INIT) return signature([i32, i32, i32, i32]);
+  if (helper >= KIND_COUNT) return signature([i32, i32, i32]);
+  const type = kindType[helper] as number;
+  return isLoad(helper) ? signature([i32, i32], [type]) : signature([i32, type, i32]);
+}
+
+/** Returns the name that a helper has in the name section. */
+export function helperName(helper: number): string {
+  if (helper < KIND_COUNT) return `quire:${kindName(helper)}`;
+  return `quire:memory-${helper === HELPER_COPY ? 'copy' : helper === HELPER_FILL ? 'fill' : 'init'}`;
+}
+
+/** Function indices of a rewritten module. Helpers are taken into it when they are first asked for. */
+export class AddedFunctions {
+  readonly #importedCount: number;
+  readonly #totalCount: number;
+  readonly #slots = new Int32Array(HELPER_COUNT).fill(-1);
+  /** The helpers in use, in index order. */
+  readonly helpers: number[] = [];
+
+  constructor(module: ModuleInfo) {
+    this.#importedCount = module.importedFunctionCount;
+    this.#totalCount = module.functionTypes.length;
+  }
+
+  /** Returns the new index of a function of the original module. */
+  renumber(functionIndex: number): number {
+    return functionIndex < this.#importedCount ? functionIndex : functionIndex + HOST_FUNCTIONS.length;
+  }
+
+  /** Returns the original index of a function of the rewritten module, or undefined if Quire added it. */
+  originalIndex(newIndex: number): number | undefined {
+    if (newIndex < this.#importedCount) return newIndex;
+    const original = newIndex - HOST_FUNCTIONS.length;
+    return original >= this.#importedCount && original < this.#totalCount ? original : undefined;
+  }
+
+  /** Returns the index of one of Quire's imports. */
+  host(name: HostFunction): number {
+    return this.#importedCount + HOST_FUNCTIONS.findIndex((entry) => entry.name === name);
+  }
+
+  /** Returns the index of a helper, which becomes part of the module. */
+  helper(helper: number): number {
+    let slot = this.#slots[helper] as number;
+    if (slot < 0) {
+      slot = this.helpers.push(helper) - 1;
+      this.#slots[helper] = slot;
+    }
+    return this.#totalCount + HOST_FUNCTIONS.length + slot;
+  }
+}

@@ -1,0 +1,268 @@
+// The code generated at one load or store: the hit path inlined, or a call of the helper of its kind.
+//
+//   index = table index of the page of base + offset      (3 to 9 instructions, below)
+//   if (entry = i32.load TABLE + index)                   TABLE is the memarg's offset
+//     access at physical address base + entry, memarg offset k + 1      (abi.ts: a valid word is physical - guest - 1)
+//   else
+//     call the helper, which does it exactly              (codegen-helpers.ts)
+//
+// The index of an access of 2^l bytes must be 4 * page for an aligned address below 2^32, and in the void (which reads 0, so that
+// the helper decides) for all others. s is the 32-bit sum base + offset, t the exact one:
+//
+//   offset 0, or page 0 never valid and offset < 4096:   (s >>> 10 | s << 22) & mask, mask keeping bits 2..21 and 22..21+l.
+//     A misaligned s has one of bits 22.. set. A sum that wrapped lies in page 0, which has no valid word: a miss.
+//     (The optimizing tier makes one rotation of it; for i32.rotr itself the baseline tier makes a call of a C function.)
+//   any other offset:    ((t & (~0xfff | 2^l - 1)) * (2^22 + 2^54)) >>> 32 in 64 bits = page * 4 + (t mod 2^l) * 2^22.
+//     page has 21 bits: wrapped or misaligned addresses come out at 4 MiB or above, and below TLB_TABLE_SPAN.
+//   single bytes are always aligned:                     t >>> 10 & ~3
+//
+// Why an `if` with both arms, hit first: V8's baseline compiler lets the first arm that reaches the end decide where values live,
+// so the hit path keeps them in registers and only the miss path moves them.
+
+import type { CodeLayout } from '../abi.ts';
+import { Op, ValueType } from '../binary/index.ts';
+import type { AddedFunctions } from './added-functions.ts';
+import type { ByteWriter } from './byte-writer.ts';
+import { LocalRole, type FunctionLocals } from './function-locals.ts';
+import { isLoad, kindOpcode, kindShift, kindType } from './memory-access.ts';
+
+const PAGE = 4096;
+const SPACE_BYTES = 2 ** 32;
+// i64.const (2^22 + 2^54), which no JS number short of a bigint spells: signed LEB128, 7 bits a byte, bits 22 and 54 set.
+const SPREAD_CONSTANT = [Op.i64Const, 0x80, 0x80, 0x80, 0x82, 0x80, 0x80, 0x80, 0x20] as const;
+
+/** Says that an operand is on the stack rather than in a local. */
+export const ON_STACK = -1;
+
+/** Whether guest page 0 can ever be valid; unmapped, it makes wrapped sums miss. */
+export type NullPage = 'mapped' | 'unmapped';
+
+/** What the generated code depends on, for a whole module. */
+export interface CodegenContext {
+  readonly layout: CodeLayout;
+  readonly nullPage: NullPage;
+  readonly functions: AddedFunctions;
+}
+
+/** A value to be stored: in a local, or (local < 0) made by a constant instruction, `bytes[start, end)` of the original. One object, reused. */
+export interface StoredValue {
+  local: number;
+  start: number;
+  end: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Emits accesses into one function body after another. */
+export class AccessCode {
+  readonly #out: ByteWriter;
+  readonly #context: CodegenContext;
+  readonly #locals: FunctionLocals;
+  // The access under way: #address is the local that holds base + #added, where #added is 0 or the offset.
+  #base = 0;
+  #offset = 0;
+  #address = 0;
+  #added = 0;
+
+  constructor(out: ByteWriter, context: CodegenContext, locals: FunctionLocals) {
+    this.#out = out;
+    this.#context = context;
+    this.#locals = locals;
+  }
+
+  /** Emits a load with its hit path. `base` is a local, or `ON_STACK`. Leaves the value. */
+  inlineLoad(kind: number, base: number, offset: number): void {
+    const type = kindType[kind] as number;
+    this.#emitHitTest(kind, base, offset);
+    this.#out.ops(Op.if, type);
+    this.#emitPhysical();
+    this.#emitAccess(kind);
+    this.#out.u8(Op.else);
+    this.#emitGuestBase();
+    this.#emitCall(kind, offset);
+    this.#out.u8(Op.end);
+  }
+
+  /** Emits a store with its hit path. `base` is a local, or `ON_STACK`. */
+  inlineStore(kind: number, base: number, offset: number, value: StoredValue): void {
+    this.#emitHitTest(kind, base, offset);
+    this.#out.ops(Op.if, ValueType.empty);
+    this.#emitPhysical();
+    this.#emitValue(value);
+    this.#emitAccess(kind);
+    this.#out.u8(Op.else);
+    this.#emitGuestBase();
+    this.#emitValue(value);
+    this.#emitCall(kind, offset);
+    this.#out.u8(Op.end);
+  }
+
+  /** Emits an access by its helper; its operands are on the stack. */
+  called(kind: number, offset: number): void {
+    this.#emitCall(kind, offset);
+  }
+
+  /** Emits a load at a constant address: its page's word is at a known place. The address and size must lie within one page. */
+  constantLoad(kind: number, address: number): void {
+    this.#emitConstantHitTest(kind, address);
+    this.#out.ops(Op.if, kindType[kind] as number);
+    this.#emitConstantPhysical(address);
+    this.#emitAccess(kind);
+    this.#out.u8(Op.else);
+    this.#out.i32(address);
+    this.#emitCall(kind, 0);
+    this.#out.u8(Op.end);
+  }
+
+  /** Emits a store at a constant address; like `constantLoad`. */
+  constantStore(kind: number, address: number, value: StoredValue): void {
+    this.#emitConstantHitTest(kind, address);
+    this.#out.ops(Op.if, ValueType.empty);
+    this.#emitConstantPhysical(address);
+    this.#emitValue(value);
+    this.#emitAccess(kind);
+    this.#out.u8(Op.else);
+    this.#out.i32(address);
+    this.#emitValue(value);
+    this.#emitCall(kind, 0);
+    this.#out.u8(Op.end);
+  }
+
+  /** Tells whether an access at `address` (base + offset, exact) can be emitted as a constant one. */
+  fitsConstant(kind: number, address: number): boolean {
+    return (address % PAGE) + (1 << (kindShift[kind] as number)) <= PAGE && address < SPACE_BYTES;
+  }
+
+  #emitConstantHitTest(kind: number, address: number): void {
+    this.#offset = 0;
+    this.#added = 0;
+    this.#out.i32(0);
+    this.#emitWord(kind, Math.floor(address / PAGE) * 4);
+  }
+
+  #emitConstantPhysical(address: number): void {
+    this.#out.i32(address);
+    this.#out.get(this.#locals.of(LocalRole.entry));
+    this.#out.u8(Op.i32Add);
+  }
+
+  // Leaves the table word, 0 for a miss, also kept in the entry local.
+  #emitHitTest(kind: number, base: number, offset: number): void {
+    const shift = kindShift[kind] as number;
+    this.#base = base;
+    this.#offset = offset;
+    this.#added = 0;
+    if (offset === 0 || (offset < PAGE && this.#context.nullPage === 'unmapped')) {
+      if (shift === 0) this.#emitByteIndex();
+      else this.#emitRotatedIndex(shift);
+    } else {
+      this.#emitWideIndex(shift);
+    }
+    this.#emitWord(kind, 0);
+  }
+
+  #emitWord(kind: number, index: number): void {
+    const { readTable, writeTable } = this.#context.layout;
+    this.#out.access(Op.i32Load, (isLoad(kind) ? readTable : writeTable) + index);
+    this.#out.tee(this.#locals.of(LocalRole.entry));
+  }
+
+  // Leaves the base, and makes #address the local that holds it.
+  #emitBase(): void {
+    if (this.#base !== ON_STACK) {
+      this.#address = this.#base;
+      this.#out.get(this.#base);
+    } else {
+      this.#address = this.#locals.of(LocalRole.base);
+      this.#out.tee(this.#address);
+    }
+  }
+
+  #emitByteIndex(): void {
+    const out = this.#out;
+    this.#emitBase();
+    if (this.#offset !== 0) {
+      out.i32(this.#offset);
+      out.u8(Op.i32Add);
+    }
+    out.ops(Op.i32Const, 10, Op.i32ShrU, Op.i32Const, 0x7c, Op.i32And);
+  }
+
+  #emitRotatedIndex(shift: number): void {
+    const out = this.#out;
+    if (this.#offset === 0) {
+      this.#emitBase();
+    } else {
+      if (this.#base !== ON_STACK) out.get(this.#base);
+      out.i32(this.#offset);
+      out.u8(Op.i32Add);
+      this.#address = this.#locals.of(LocalRole.base);
+      out.tee(this.#address);
+      this.#added = this.#offset;
+    }
+    out.ops(Op.i32Const, 10, Op.i32ShrU);
+    out.get(this.#address);
+    out.ops(Op.i32Const, 22, Op.i32Shl, Op.i32Or);
+    out.i32((1 << (22 + shift)) - 4);
+    out.u8(Op.i32And);
+  }
+
+  #emitWideIndex(shift: number): void {
+    const out = this.#out;
+    this.#emitBase();
+    out.u8(Op.i64ExtendI32U);
+    out.i64(this.#offset);
+    out.u8(Op.i64Add);
+    if (shift === 0) {
+      out.ops(Op.i64Const, 10, Op.i64ShrU, Op.i32WrapI64, Op.i32Const, 0x7c, Op.i32And);
+      return;
+    }
+    out.i64(-PAGE + (1 << shift) - 1);
+    out.u8(Op.i64And);
+    out.ops(...SPREAD_CONSTANT);
+    out.ops(Op.i64Mul, Op.i64Const, 32, Op.i64ShrU, Op.i32WrapI64);
+  }
+
+  // Leaves base + entry, with as much of the offset added as the memarg cannot take: it takes less than a page, because
+  // physical - k - 1 must not be negative and physical is at least 4096 (GC3).
+  #emitPhysical(): void {
+    const out = this.#out;
+    out.get(this.#address);
+    const rest = this.#offset - this.#added;
+    if (rest >= PAGE) {
+      out.i32(rest);
+      out.u8(Op.i32Add);
+    }
+    out.get(this.#locals.of(LocalRole.entry));
+    out.u8(Op.i32Add);
+  }
+
+  #emitAccess(kind: number): void {
+    const rest = this.#offset - this.#added;
+    this.#out.ops(...kindOpcode(kind), 0);
+    this.#out.u32(rest < PAGE ? rest + 1 : 1);
+  }
+
+  // Leaves the base as the guest gave it.
+  #emitGuestBase(): void {
+    const out = this.#out;
+    if (this.#base !== ON_STACK) {
+      out.get(this.#base);
+      return;
+    }
+    out.get(this.#address);
+    if (this.#added !== 0) {
+      out.i32(this.#added);
+      out.u8(Op.i32Sub);
+    }
+  }
+
+  #emitCall(kind: number, offset: number): void {
+    this.#out.i32(offset);
+    this.#out.call(this.#context.functions.helper(kind));
+  }
+
+  #emitValue(value: StoredValue): void {
+    if (value.local >= 0) this.#out.get(value.local);
+    else this.#out.copy(value.bytes, value.start, value.end);
+  }
+}

@@ -1,0 +1,253 @@
+// The helper functions: each performs one kind of access, exactly, wherever it lies. Inlined hit paths (codegen-access.ts) call them on
+// a miss; cold code calls them for every access. (base[, value], offset):
+//
+//   ea = base + offset, in 64 bits
+//   loop
+//     if ea + size > 2^32: trap, which throws
+//     if the access lies in one page:  word valid? access at physical ea, return
+//     else (it straddles):             both words valid? through the scratch bytes at physical 0, return
+//     trap(base, offset, size, access)           GC2: after it, all words are valid
+//   again
+//
+// H1  No byte is written before every word that the access needs was seen valid (a store that faults leaves memory untouched).
+// H2  Nothing between the reads of the words and the access can change them (GC1: no call in between).
+// memory.copy and memory.fill are done in place when each range lies in one valid page; the kernel does the others.
+
+import { ACCESS_READ, ACCESS_WRITE, type CodeLayout } from '../abi.ts';
+import { Op, OpFC, ValueType } from '../binary/index.ts';
+import { HELPER_COPY, HELPER_FILL, HELPER_INIT, helperType, type AddedFunctions } from './added-functions.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { isLoad, kindOpcode, kindShift, KIND_COUNT } from './memory-access.ts';
+
+const { empty, i32, i64 } = ValueType;
+const PAGE = 4096;
+const SPACE_BYTES = 2 ** 32;
+
+/** Appends the body of `helper`, with its size field. */
+export function emitHelper(out: ByteWriter, helper: number, layout: CodeLayout, functions: AddedFunctions): void {
+  const code = new ByteWriter(256);
+  if (helper < KIND_COUNT) emitAccessHelper(code, helper, layout, functions);
+  else if (helper === HELPER_COPY) emitCopyHelper(code, layout, functions);
+  else if (helper === HELPER_FILL) emitFillHelper(code, layout, functions);
+  else if (helper === HELPER_INIT) emitInitHelper(code, functions);
+  code.u8(Op.end);
+  out.u32(code.length);
+  out.append(code);
+}
+
+// Declares one i64 and three i32 locals after the parameters, and names them all.
+interface AccessLocals {
+  readonly offset: number;
+  readonly ea: number;
+  readonly address: number;
+  readonly entry: number;
+  readonly second: number;
+  readonly value: number;
+}
+
+function emitAccessHelper(code: ByteWriter, kind: number, layout: CodeLayout, functions: AddedFunctions): void {
+  const parameters = helperType(kind).parameters.length;
+  const locals: AccessLocals = {
+    value: 1, offset: parameters - 1, ea: parameters, address: parameters + 1, entry: parameters + 2, second: parameters + 3,
+  };
+  const size = 1 << (kindShift[kind] as number);
+  const table = isLoad(kind) ? layout.readTable : layout.writeTable;
+  code.ops(2, 1, i64, 3, i32);
+  emitEffectiveAddress(code, locals);
+  code.ops(Op.loop, empty);
+  emitWrapCheck(code, locals, kind, functions);
+  if (size > 1) emitStraddleTest(code, locals, size);
+  emitWithinPage(code, locals, kind, table);
+  if (size > 1) {
+    code.u8(Op.else);
+    emitStraddling(code, locals, kind, table);
+    code.u8(Op.end);
+  }
+  emitTrap(code, locals, kind, functions);
+  code.ops(Op.br, 0, Op.end, Op.unreachable);
+}
+
+function emitEffectiveAddress(code: ByteWriter, locals: AccessLocals): void {
+  code.get(0);
+  code.u8(Op.i64ExtendI32U);
+  code.get(locals.offset);
+  code.ops(Op.i64ExtendI32U, Op.i64Add);
+  code.tee(locals.ea);
+  code.u8(Op.i32WrapI64);
+  code.set(locals.address);
+}
+
+function emitWrapCheck(code: ByteWriter, locals: AccessLocals, kind: number, functions: AddedFunctions): void {
+  code.get(locals.ea);
+  code.i64(SPACE_BYTES - (1 << (kindShift[kind] as number)));
+  code.ops(Op.i64GtU, Op.if, empty);
+  emitTrap(code, locals, kind, functions);
+  code.ops(Op.unreachable, Op.end);
+}
+
+// Opens the `if` whose first arm has the access within one page.
+function emitStraddleTest(code: ByteWriter, locals: AccessLocals, size: number): void {
+  code.get(locals.address);
+  code.i32(PAGE - 1);
+  code.u8(Op.i32And);
+  code.i32(PAGE - size);
+  code.ops(Op.i32LeU, Op.if, empty);
+}
+
+function emitWithinPage(code: ByteWriter, locals: AccessLocals, kind: number, table: number): void {
+  emitWord(code, locals.address, 0, table);
+  code.tee(locals.entry);
+  code.ops(Op.if, empty);
+  code.get(locals.address);
+  code.get(locals.entry);
+  code.u8(Op.i32Add);
+  emitAccess(code, locals, kind, 1);
+  code.ops(Op.return, Op.end);
+}
+
+// Leaves the table word of the page of `address + delta`.
+function emitWord(code: ByteWriter, address: number, delta: number, table: number): void {
+  code.get(address);
+  if (delta !== 0) {
+    code.i32(delta);
+    code.u8(Op.i32Add);
+  }
+  code.i32(10);
+  code.u8(Op.i32ShrU);
+  code.i32(-4);
+  code.u8(Op.i32And);
+  code.access(Op.i32Load, table);
+}
+
+// The physical address is on the stack.
+function emitAccess(code: ByteWriter, locals: AccessLocals, kind: number, offset: number): void {
+  if (!isLoad(kind)) code.get(locals.value);
+  code.ops(...kindOpcode(kind), 0, offset);
+}
+
+function emitStraddling(code: ByteWriter, locals: AccessLocals, kind: number, table: number): void {
+  const size = 1 << (kindShift[kind] as number);
+  emitWord(code, locals.address, 0, table);
+  code.tee(locals.entry);
+  code.ops(Op.if, empty);
+  emitWord(code, locals.address, size - 1, table);
+  code.tee(locals.second);
+  code.ops(Op.if, empty);
+  if (isLoad(kind)) {
+    emitPieces(code, locals, size, 'gather');
+    code.i32(0);
+    emitAccess(code, locals, kind, 0);
+  } else {
+    code.i32(0);
+    emitAccess(code, locals, kind, 0);
+    emitPieces(code, locals, size, 'scatter');
+  }
+  code.ops(Op.return, Op.end, Op.end);
+}
+
+// Copies [0, n) and [n, size) between scratch and the two pages, n being the bytes before the page boundary.
+// n = -address & 4095: the first page's share of an access that straddles.
+function emitPieces(code: ByteWriter, locals: AccessLocals, size: number, direction: 'gather' | 'scatter'): void {
+  const physical = (entry: number, emitShift: () => void): void => {
+    code.get(locals.address);
+    code.get(entry);
+    code.u8(Op.i32Add);
+    code.i32(1);
+    code.u8(Op.i32Add);
+    emitShift();
+  };
+  const share = (): void => {
+    code.i32(0);
+    code.get(locals.address);
+    code.u8(Op.i32Sub);
+    code.i32(PAGE - 1);
+    code.u8(Op.i32And);
+  };
+  const first = (): void => physical(locals.entry, () => undefined);
+  const second = (): void => physical(locals.second, () => { share(); code.u8(Op.i32Add); });
+  const copy = (page: () => void, scratch: () => void, count: () => void): void => {
+    if (direction === 'gather') { scratch(); page(); } else { page(); scratch(); }
+    count();
+    code.ops(Op.prefixFC, OpFC.memoryCopy, 0, 0);
+  };
+  copy(first, () => code.i32(0), share);
+  copy(second, share, () => { code.i32(size); share(); code.u8(Op.i32Sub); });
+}
+
+function emitTrap(code: ByteWriter, locals: AccessLocals, kind: number, functions: AddedFunctions): void {
+  code.get(0);
+  code.get(locals.offset);
+  code.i32(1 << (kindShift[kind] as number));
+  code.i32(isLoad(kind) ? ACCESS_READ : ACCESS_WRITE);
+  code.call(functions.host('trap'));
+}
+
+// Leaves whether [address, address + length) lies in one page; whether length <= 4096 is on the stack already.
+function emitInOnePage(code: ByteWriter, address: number, length: number): void {
+  code.get(address);
+  code.i32(PAGE - 1);
+  code.u8(Op.i32And);
+  code.get(length);
+  code.u8(Op.i32Add);
+  code.i32(PAGE);
+  code.ops(Op.i32LeU, Op.i32And);
+}
+
+function emitShortLength(code: ByteWriter): void {
+  code.get(2);
+  code.i32(PAGE);
+  code.u8(Op.i32LeU);
+}
+
+function emitPhysical(code: ByteWriter, address: number, entry: number): void {
+  code.get(address);
+  code.get(entry);
+  code.u8(Op.i32Add);
+  code.i32(1);
+  code.u8(Op.i32Add);
+}
+
+// (destination, source, length); locals 3 and 4 hold the words.
+function emitCopyHelper(code: ByteWriter, layout: CodeLayout, functions: AddedFunctions): void {
+  code.ops(1, 2, i32);
+  emitShortLength(code);
+  emitInOnePage(code, 0, 2);
+  emitInOnePage(code, 1, 2);
+  code.ops(Op.if, empty);
+  emitWord(code, 0, 0, layout.writeTable);
+  code.tee(3);
+  code.ops(Op.if, empty);
+  emitWord(code, 1, 0, layout.readTable);
+  code.tee(4);
+  code.ops(Op.if, empty);
+  emitPhysical(code, 0, 3);
+  emitPhysical(code, 1, 4);
+  code.get(2);
+  code.ops(Op.prefixFC, OpFC.memoryCopy, 0, 0, Op.return, Op.end, Op.end, Op.end);
+  for (const parameter of [0, 1, 2]) code.get(parameter);
+  code.call(functions.host('copy'));
+}
+
+// (destination, value, length); local 3 holds the word.
+function emitFillHelper(code: ByteWriter, layout: CodeLayout, functions: AddedFunctions): void {
+  code.ops(1, 1, i32);
+  emitShortLength(code);
+  emitInOnePage(code, 0, 2);
+  code.ops(Op.if, empty);
+  emitWord(code, 0, 0, layout.writeTable);
+  code.tee(3);
+  code.ops(Op.if, empty);
+  emitPhysical(code, 0, 3);
+  code.get(1);
+  code.get(2);
+  code.ops(Op.prefixFC, OpFC.memoryFill, 0, Op.return, Op.end, Op.end);
+  for (const parameter of [0, 1, 2]) code.get(parameter);
+  code.call(functions.host('fill'));
+}
+
+// (destination, source, length, segment): the kernel wants the segment first.
+function emitInitHelper(code: ByteWriter, functions: AddedFunctions): void {
+  code.u8(0);
+  for (const parameter of [3, 0, 1, 2]) code.get(parameter);
+  code.call(functions.host('init'));
+}

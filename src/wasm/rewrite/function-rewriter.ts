@@ -1,0 +1,404 @@
+// Rewrites one function body in one pass: decodes each instruction, copies runs of unchanged ones in bulk, and generates code for
+// those that touch memory or name a function.
+//
+// State of the pass: the guest's bytes up to `copied` are in the output; [copied, position) are unchanged and not yet copied. The last
+// two instructions' starts are remembered, so that `local.get x; local.get y; i32.store` can be taken as a whole: the two gets are
+// dropped from the output and the store uses x and y where they are.
+//
+// F1  Only locals that the guest declared may be named by guest code (else it could reach ours): checked here, not by the engine.
+// F2  Only functions and data segments that the guest declared, likewise.
+
+import { ByteReader, fcShapes, fdShapes, Op, OpFC, OpFD, opShapes, Shape, skipImmediates, skipMemoryIndex, type ModuleInfo } from '../binary/index.ts';
+import { HELPER_COPY, HELPER_FILL, HELPER_INIT } from './added-functions.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { AccessCode, ON_STACK, type CodegenContext, type StoredValue } from './codegen-access.ts';
+import { emitAfterLoad, emitExtractLane, vectorLowerings, type VectorLowering } from './codegen-vector.ts';
+import { FunctionLocals, LocalRole } from './function-locals.ts';
+import { isLoad, kindOf, kindShift, kindType, KIND_V128_LOAD, KIND_V128_STORE } from './memory-access.ts';
+
+// A body of at most this many bytes is inlined throughout, a longer one only within loops (measured: see bench/rewrite).
+const SMALL_BODY_BYTES = 200;
+
+/** Receives the correspondence of code positions: from `output` (relative to the function's code) on, bytes stem from `input` of the file. */
+export type PositionRecorder = (output: number, input: number, span: 'copied' | 'generated') => void;
+
+/** Rewrites function bodies of one module, one after another. */
+export class FunctionRewriter {
+  readonly #module: ModuleInfo;
+  readonly #context: CodegenContext;
+  /** The instructions of the body last rewritten, without locals and size. */
+  readonly code = new ByteWriter(1 << 16);
+  /** The locals that the body last rewritten needs. */
+  readonly locals = new FunctionLocals();
+  readonly #access: AccessCode;
+  readonly #value: StoredValue;
+  readonly #record: PositionRecorder | undefined;
+  #reader: ByteReader;
+  #localCount = 0;
+  #copied = 0;
+  // Starts of the last and the last but one instruction, or -1 where they are not in the run to be copied.
+  #last = -1;
+  #lastButOne = -1;
+  #hot = false;
+
+  constructor(module: ModuleInfo, context: CodegenContext, record?: PositionRecorder) {
+    this.#module = module;
+    this.#context = context;
+    this.#record = record;
+    this.#access = new AccessCode(this.code, context, this.locals);
+    this.#value = { local: -1, start: 0, end: 0, bytes: module.bytes };
+    this.#reader = new ByteReader(module.bytes, 0, 0, '');
+  }
+
+  /** Rewrites the body of own function `i` into `code` and `locals`; returns the file offset at which its instructions begin. */
+  rewrite(i: number): number {
+    const module = this.#module;
+    const functionIndex = module.importedFunctionCount + i;
+    const start = module.bodies.start[i] as number;
+    const end = module.bodies.end[i] as number;
+    const reader = new ByteReader(module.bytes, start, end, `the code of function ${functionIndex}`);
+    this.#reader = reader;
+    this.#localCount = this.#countLocals(functionIndex);
+    this.locals.reset(this.#localCount);
+    this.code.length = 0;
+    const first = reader.position;
+    this.#copied = first;
+    this.#last = -1;
+    this.#lastButOne = -1;
+    this.#rewriteInstructions(end - start <= SMALL_BODY_BYTES ? 'small' : 'large');
+    return first;
+  }
+
+  /** Appends the rewritten body to `out`: size, locals, code. */
+  appendTo(out: ByteWriter, i: number, codeStart: number): void {
+    const { bytes, bodies } = this.#module;
+    const start = bodies.start[i] as number;
+    const reader = new ByteReader(bytes, start, codeStart, 'the locals');
+    const groups = reader.u32();
+    const declarations = new ByteWriter(16);
+    declarations.u32(groups + this.locals.groupCount);
+    declarations.copy(bytes, reader.position, codeStart);
+    this.locals.emitDeclarations(declarations);
+    out.u32(declarations.length + this.code.length);
+    out.append(declarations);
+    out.append(this.code);
+  }
+
+  #countLocals(functionIndex: number): number {
+    const reader = this.#reader;
+    const type = this.#module.types[this.#module.functionTypes[functionIndex] as number];
+    let count = (type?.parameters ?? []).length;
+    for (let groups = reader.u32(); groups > 0; groups--) {
+      count += reader.u32();
+      reader.u8();
+      // The engines' common limit; it also keeps indices far from overflow.
+      if (count > 50_000) reader.fail('a function has too many locals');
+    }
+    return count;
+  }
+
+  #rewriteInstructions(size: 'small' | 'large'): void {
+    const reader = this.#reader;
+    // One entry per open block: how many loops are open around its contents.
+    const loops = [0];
+    this.#hot = size === 'small';
+    while (reader.position < reader.end) {
+      const at = reader.position;
+      const opcode = reader.bytes[at] as number;
+      reader.position = at + 1;
+      this.#rewriteInstruction(at, opcode);
+      if (this.#copied > at) {
+        this.#last = -1;
+        this.#lastButOne = -1;
+      } else {
+        this.#lastButOne = this.#last;
+        this.#last = at;
+      }
+      if (opcode === Op.block || opcode === Op.if || opcode === Op.loop) {
+        loops.push((loops[loops.length - 1] as number) + (opcode === Op.loop ? 1 : 0));
+      } else if (opcode === Op.end) {
+        loops.pop();
+        if (loops.length === 0) break;
+      } else {
+        continue;
+      }
+      this.#hot = size === 'small' || (loops[loops.length - 1] as number) > 0;
+    }
+    if (loops.length > 0) reader.fail('a function has no end');
+    if (reader.position !== reader.end) reader.fail('code follows the end of a function');
+    this.#flush(reader.end);
+  }
+
+  #rewriteInstruction(at: number, opcode: number): void {
+    const shape = opShapes[opcode] as number;
+    if (shape === Shape.none) return;
+    if (opcode >= Op.localGet && opcode <= Op.localTee) this.#checkLocal(at);
+    else if (shape === Shape.memarg) this.#scalar(at, kindOf(opcode));
+    else if (opcode === Op.call || opcode === Op.returnCall || opcode === Op.refFunc) this.#functionReference(at, opcode);
+    else if (shape === Shape.zeroByte) this.#memorySizeOrGrow(at, opcode);
+    else if (shape === Shape.prefix) this.#prefixed(at, opcode);
+    else if (shape === Shape.block) this.#checkBlockType(at);
+    else if (opcode === Op.callIndirect || opcode === Op.returnCallIndirect) this.#checkIndirectCall(at);
+    else skipImmediates(this.#reader, opcode);
+  }
+
+  #prefixed(at: number, opcode: number): void {
+    const second = this.#reader.u32();
+    const shape = (opcode === Op.prefixFC ? fcShapes : fdShapes)[second];
+    const vector = opcode === Op.prefixFD;
+    if (vector && (shape === Shape.memarg || shape === Shape.memargLane)) {
+      this.#vector(at, second);
+    } else if (!vector && second >= OpFC.memoryInit && second <= OpFC.memoryFill) {
+      this.#bulk(at, second);
+    } else {
+      this.#reader.position = at + 1;
+      skipImmediates(this.#reader, opcode);
+    }
+  }
+
+  // F1.
+  #checkLocal(at: number): void {
+    const index = this.#reader.u32();
+    if (index >= this.#localCount) this.#reader.fail(`there is no local ${index}`, at);
+  }
+
+  #checkBlockType(at: number): void {
+    const reader = this.#reader;
+    const type = reader.s32();
+    if (type >= this.#module.types.length) reader.fail(`there is no type ${type}`, at);
+  }
+
+  #checkIndirectCall(at: number): void {
+    const reader = this.#reader;
+    const type = reader.u32();
+    if (type >= this.#module.types.length) reader.fail(`there is no type ${type}`, at);
+    reader.u32();
+  }
+
+  // F2.
+  #functionReference(at: number, opcode: number): void {
+    const reader = this.#reader;
+    const index = reader.u32();
+    if (index >= this.#module.functionTypes.length) reader.fail(`there is no function ${index}`, at);
+    const renumbered = this.#context.functions.renumber(index);
+    if (renumbered === index) return;
+    this.#begin(at, at);
+    this.code.indexed(opcode, renumbered);
+    this.#done();
+  }
+
+  #memorySizeOrGrow(at: number, opcode: number): void {
+    skipMemoryIndex(this.#reader);
+    this.#checkMemory(at);
+    this.#begin(at, at);
+    this.code.call(this.#context.functions.host(opcode === Op.memorySize ? 'size' : 'grow'));
+    this.#done();
+  }
+
+  #bulk(at: number, second: number): void {
+    const { functions } = this.#context;
+    const reader = this.#reader;
+    const segment = second === OpFC.memoryInit || second === OpFC.dataDrop ? this.#segment(at) : 0;
+    if (second !== OpFC.dataDrop) {
+      skipMemoryIndex(reader);
+      if (second === OpFC.memoryCopy) skipMemoryIndex(reader);
+      this.#checkMemory(at);
+    }
+    this.#begin(at, at);
+    if (second === OpFC.memoryInit || second === OpFC.dataDrop) this.code.i32(segment);
+    switch (second) {
+      case OpFC.memoryInit: this.code.call(functions.helper(HELPER_INIT)); break;
+      case OpFC.dataDrop: this.code.call(functions.host('drop')); break;
+      case OpFC.memoryCopy: this.code.call(functions.helper(HELPER_COPY)); break;
+      default: this.code.call(functions.helper(HELPER_FILL));
+    }
+    this.#done();
+  }
+
+  #segment(at: number): number {
+    const reader = this.#reader;
+    const segment = reader.u32();
+    if (segment >= this.#module.data.count) reader.fail(`there is no data segment ${segment}`, at);
+    return segment;
+  }
+
+  #checkMemory(at: number): void {
+    if (this.#module.memory === undefined) this.#reader.fail('an instruction needs a memory and the module has none', at);
+  }
+
+  // Reads a memarg and returns its offset; `#honest` then tells whether the hint is the natural alignment.
+  #honest = false;
+  #memarg(at: number, naturalShift: number): number {
+    const reader = this.#reader;
+    const hint = reader.u32();
+    if (hint >= 0x40) reader.unsupported('several memories', at);
+    if (hint > naturalShift) reader.fail('an alignment is larger than the access', at);
+    this.#checkMemory(at);
+    this.#honest = hint === naturalShift;
+    return reader.u32();
+  }
+
+  #scalar(at: number, kind: number): void {
+    const offset = this.#memarg(at, kindShift[kind] as number);
+    if (isLoad(kind)) this.#load(at, kind, offset);
+    else this.#store(at, kind, offset);
+    this.#done();
+  }
+
+  #load(at: number, kind: number, offset: number): void {
+    if (!this.#hot || !this.#honest) {
+      this.#begin(at, at);
+      this.#access.called(kind, offset);
+      return;
+    }
+    const address = this.#constantAt(this.#last, offset);
+    if (address >= 0 && this.#access.fitsConstant(kind, address)) {
+      this.#begin(this.#last, at);
+      this.#access.constantLoad(kind, address);
+      return;
+    }
+    this.#access.inlineLoad(kind, this.#takeBase(this.#last, at, at), offset);
+  }
+
+  #store(at: number, kind: number, offset: number): void {
+    if (!this.#hot || !this.#honest) {
+      this.#begin(at, at);
+      this.#access.called(kind, offset);
+      return;
+    }
+    const valueStart = this.#takeValue(at, kindType[kind] as number);
+    const baseStart = valueStart === at ? -1 : this.#lastButOne;
+    const address = this.#constantAt(baseStart, offset);
+    if (address >= 0 && this.#access.fitsConstant(kind, address)) {
+      this.#begin(baseStart, at);
+      this.#access.constantStore(kind, address, this.#value);
+      return;
+    }
+    this.#access.inlineStore(kind, this.#takeBase(baseStart, valueStart, at), offset, this.#value);
+  }
+
+  // Returns the exact address of an access whose base is the `i32.const` at `start`, or -1.
+  #constantAt(start: number, offset: number): number {
+    if (start < 0 || this.#module.bytes[start] !== Op.i32Const) return -1;
+    return (this.#operand(start, 'signed') >>> 0) + offset;
+  }
+
+  // Reads again the immediate of the instruction at `start`.
+  #operand(start: number, sign: 'signed' | 'unsigned'): number {
+    const reader = this.#reader;
+    const resume = reader.position;
+    reader.position = start + 1;
+    const value = sign === 'signed' ? reader.s32() : reader.u32();
+    reader.position = resume;
+    return value;
+  }
+
+  // Copies the code before an access and returns the local that holds its base. `start` is where the base's instruction begins, if
+  // that is known, and `end` where it ends.
+  #takeBase(start: number, end: number, at: number): number {
+    const opcode = start < 0 ? -1 : this.#module.bytes[start];
+    if (opcode !== Op.localGet && opcode !== Op.localTee) {
+      this.#begin(end, at);
+      return ON_STACK;
+    }
+    this.#begin(start, at);
+    const local = this.#operand(start, 'unsigned');
+    if (opcode === Op.localTee) this.code.set(local);
+    return local;
+  }
+
+  // Finds the value of a store and returns the end of the code that is still to be copied before it; `at` if nothing is.
+  #takeValue(at: number, type: number): number {
+    const start = this.#last;
+    const value = this.#value;
+    const opcode = start < 0 ? -1 : (this.#module.bytes[start] as number);
+    if (opcode === Op.localGet) {
+      value.local = this.#operand(start, 'unsigned');
+      return start;
+    }
+    if (opcode >= Op.i32Const && opcode <= Op.f64Const) {
+      value.local = -1;
+      value.start = start;
+      value.end = at;
+      return start;
+    }
+    if (opcode === Op.localTee) {
+      this.#begin(start, at);
+      value.local = this.#operand(start, 'unsigned');
+    } else {
+      this.#begin(at, at);
+      value.local = this.locals.ofValue(type);
+    }
+    this.code.set(value.local);
+    this.#copied = at;
+    return at;
+  }
+
+  #vector(at: number, second: number): void {
+    if (second === OpFD.load || second === OpFD.store) {
+      const kind = second === OpFD.load ? KIND_V128_LOAD : KIND_V128_STORE;
+      const offset = this.#memarg(at, kindShift[kind] as number);
+      this.#begin(at, at);
+      this.#access.called(kind, offset);
+      this.#done();
+      return;
+    }
+    const lowering = vectorLowerings.get(second) as VectorLowering;
+    const offset = this.#memarg(at, kindShift[lowering.kind] as number);
+    if (lowering.form === 'store-lane') this.#storeLane(at, lowering, offset);
+    else this.#loadVector(at, lowering, offset);
+    this.#done();
+  }
+
+  #loadVector(at: number, lowering: VectorLowering, offset: number): void {
+    const { kind } = lowering;
+    const lane = lowering.form === 'load-lane' ? this.#lane(at, kind) : 0;
+    const vector = lowering.form === 'load-lane' ? this.locals.of(LocalRole.v128) : -1;
+    if (vector >= 0) {
+      this.#begin(at, at);
+      this.code.set(vector);
+      this.#last = -1;
+      this.#copied = at;
+    }
+    this.#load(at, kind, offset);
+    emitAfterLoad(this.code, lowering, lane, () => this.locals.ofValue(kindType[kind] as number), vector);
+  }
+
+  #storeLane(at: number, lowering: VectorLowering, offset: number): void {
+    const { kind } = lowering;
+    const lane = this.#lane(at, kind);
+    this.#begin(at, at);
+    emitExtractLane(this.code, lowering, lane);
+    if (!this.#hot || !this.#honest) {
+      this.#access.called(kind, offset);
+      return;
+    }
+    this.#value.local = this.locals.ofValue(kindType[kind] as number);
+    this.code.set(this.#value.local);
+    this.#access.inlineStore(kind, ON_STACK, offset, this.#value);
+  }
+
+  #lane(at: number, kind: number): number {
+    const lane = this.#reader.u8();
+    if (lane >= 16 >> (kindShift[kind] as number)) this.#reader.fail(`there is no lane ${lane}`, at);
+    return lane;
+  }
+
+  // Copies unchanged code up to `upTo`; generated code for the instruction at `at` follows.
+  #begin(upTo: number, at: number): void {
+    this.#flush(upTo);
+    this.#record?.(this.code.length, at, 'generated');
+  }
+
+  // The instruction that ends here has been replaced.
+  #done(): void {
+    this.#copied = this.#reader.position;
+  }
+
+  #flush(upTo: number): void {
+    if (upTo <= this.#copied) return;
+    this.#record?.(this.code.length, this.#copied, 'copied');
+    this.code.copy(this.#module.bytes, this.#copied, upTo);
+    this.#copied = upTo;
+  }
+}

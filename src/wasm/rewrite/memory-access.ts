@@ -1,0 +1,44 @@
+// The kinds of access that generated code makes: every scalar load and store, and the two whole-vector ones. The other SIMD memory
+// instructions are made of scalar ones (codegen-vector.ts).
+//
+// A kind's number is its opcode - 0x28 for the scalar ones, so that tables are indexed without a search.
+
+import { Op, OpFD, ValueType } from '../binary/index.ts';
+
+/** Number of `v128.load`. */
+export const KIND_V128_LOAD = 23;
+/** Number of `v128.store`. */
+export const KIND_V128_STORE = 24;
+/** How many kinds there are. */
+export const KIND_COUNT = 25;
+
+const LAST_LOAD = Op.i64Load32U - Op.i32Load;
+
+/** log2 of the bytes accessed, by kind: i32 i64 f32 f64, narrow i32 loads, narrow i64 loads, stores the same way, v128. */
+export const kindShift: Readonly<Uint8Array> = Uint8Array.of(2, 3, 2, 3, 0, 0, 1, 1, 0, 0, 1, 1, 2, 2, 2, 3, 2, 3, 0, 1, 0, 1, 2, 4, 4);
+
+const { i32, i64, f32, f64, v128 } = ValueType;
+
+/** The type of the value loaded or stored, by kind. */
+export const kindType: Readonly<Uint8Array> = Uint8Array.of(
+  i32, i64, f32, f64, i32, i32, i32, i32, i64, i64, i64, i64, i64, i64, i32, i64, f32, f64, i32, i32, i64, i64, i64, v128, v128,
+);
+
+/** Returns the kind of a scalar access from its opcode. */
+export const kindOf = (opcode: number): number => opcode - Op.i32Load;
+
+/** Tells loads from stores. */
+export const isLoad = (kind: number): boolean => kind <= LAST_LOAD || kind === KIND_V128_LOAD;
+
+/** The access's opcode bytes, without its memarg. */
+export function kindOpcode(kind: number): readonly number[] {
+  if (kind === KIND_V128_LOAD) return [Op.prefixFD, OpFD.load];
+  if (kind === KIND_V128_STORE) return [Op.prefixFD, OpFD.store];
+  return [kind + Op.i32Load];
+}
+
+/** Names a kind as the helper function that performs it is named in stack traces. */
+export function kindName(kind: number): string {
+  const type = { [i32]: 'i32', [i64]: 'i64', [f32]: 'f32', [f64]: 'f64', [v128]: 'v128' }[kindType[kind] as number] ?? '';
+  return `${isLoad(kind) ? 'load' : 'store'}-${type}-${8 << (kindShift[kind] as number)}-bits`;
+}
