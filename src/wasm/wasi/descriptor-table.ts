@@ -12,7 +12,7 @@ import { ALL_RIGHTS, DIRECTORY_RIGHTS, FILE_RIGHTS, Right, STREAM_RIGHTS } from 
 import type { ByteSink, ByteSource } from './streams.ts';
 
 /** Descriptors that a process may have: as `ulimit -n` commonly says, and well below what a host gives. */
-export const MAX_DESCRIPTORS = 1024;
+const MAX_DESCRIPTORS = 1024;
 
 /** What every descriptor has. Rights are bits of `Right`, flags of `DescriptorFlag`. */
 abstract class DescriptorBase {
@@ -74,6 +74,7 @@ export class StreamDescriptor extends DescriptorBase {
   }
 }
 
+/** What a descriptor's number stands for. */
 export type Descriptor = FileDescriptor | DirectoryDescriptor | StreamDescriptor;
 
 /** Returns the descriptor of a preopened directory: it may do everything, and so may what is opened through it. */

@@ -21,6 +21,7 @@ export const FileType = {
   symbolicLink: 7,
 } as const;
 
+/** A kind of file. */
 export type FileType = (typeof FileType)[keyof typeof FileType];
 
 /** Attributes of a file. Sizes in bytes, times in nanoseconds since 1970. */

@@ -4,6 +4,7 @@ export { type WasiCall, type WasiCalls } from './context.ts';
 export * from './errno.ts';
 export * from './file-system.ts';
 export * from './memory-file-system.ts';
+export type { MemoryFileSystemOptions } from './memory-node.ts';
 export { ProcessExit, ProcessSignal } from './process-calls.ts';
 export * from './streams.ts';
 export * from './wasi.ts';

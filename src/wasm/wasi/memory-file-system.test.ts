@@ -61,6 +61,27 @@ describe('a memory file system of limited size', () => {
     expect(guest.readFile('f')).toBe('\0'.repeat(6));
   });
 
+  test('holds as many files as it may, and takes new ones as old ones go', () => {
+    const guest = TestGuest.on(new MemoryFileSystem({ limitNodes: 4 }).root); // the root and three
+    const fd = guest.open('f', { flags: 1 });
+    expect(guest.onPath('path_create_directory', 'd')).toBe(0);
+    expect(guest.symlink('f', 'l')).toBe(0);
+    expect(guest.link('f', 'another name')).toBe(0);
+    expect(guest.open('g', { flags: 1 })).toBe(-E.ENOSPC);
+    expect(guest.symlink('f', 'g')).toBe(E.ENOSPC);
+    expect(guest.onPath('path_create_directory', 'g')).toBe(E.ENOSPC);
+    for (const name of ['l', 'f', 'another name']) expect(guest.onPath('path_unlink_file', name)).toBe(0);
+    expect(guest.onPath('path_remove_directory', 'd')).toBe(0);
+    expect(guest.onPath('path_create_directory', 'a')).toBe(0);
+    expect(guest.onPath('path_create_directory', 'b')).toBe(0);
+    expect(guest.onPath('path_create_directory', 'c')).toBe(E.ENOSPC); // `f` is still open
+    guest.call('fd_close', fd);
+    expect(guest.rename('a', 'b')).toBe(0);
+    expect(guest.onPath('path_create_directory', 'c')).toBe(0);
+    expect(guest.onPath('path_create_directory', 'e')).toBe(0);
+    expect(guest.onPath('path_create_directory', 'g')).toBe(E.ENOSPC);
+  });
+
   test('a size that the host has no buffer for is a full disk', () => {
     const guest = TestGuest.on(new MemoryFileSystem({ limitBytes: Number.MAX_SAFE_INTEGER }).root);
     const fd = guest.open('f', { flags: 1 });
