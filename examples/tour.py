@@ -4,8 +4,8 @@
 import json
 import sys
 
-BOOKS = 20_000
-LOOKUPS = 5_000
+BOOKS = 16_000
+LOOKUPS = 2_000
 PLOT = "a whale, a storm, a letter, a lost ring, a long night, a train, a false name, a garden, an old debt, a duel, "
 
 
