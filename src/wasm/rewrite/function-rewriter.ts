@@ -14,7 +14,11 @@ import { ByteWriter } from './byte-writer.ts';
 import { AccessCode, ON_STACK, type CodegenContext, type StoredValue } from './codegen-access.ts';
 import { emitAfterLoad, emitExtractLane, vectorLowerings, type VectorLowering } from './codegen-vector.ts';
 import { FunctionLocals, LocalRole } from './function-locals.ts';
+import { type StubStore, timeZoneStubStores } from './time-zone-stub.ts';
 import { isLoad, kindOf, kindShift, kindType, KIND_V128_LOAD, KIND_V128_STORE } from './memory-access.ts';
+
+// The block type of an `if` without results.
+const EMPTY_BLOCK = 0x40;
 
 // A body of at most this many bytes is inlined throughout, a longer one only within loops (measured: see bench/rewrite).
 const SMALL_BODY_BYTES = 200;
@@ -65,7 +69,9 @@ export class FunctionRewriter {
     this.#copied = first;
     this.#last = -1;
     this.#lastButOne = -1;
-    this.#rewriteInstructions(end - start <= SMALL_BODY_BYTES ? 'small' : 'large');
+    const stub = this.#context.nullPage === 'unmapped' ? timeZoneStubStores(module, i) : undefined;
+    if (stub !== undefined) this.#rewriteStub(stub, end);
+    else this.#rewriteInstructions(end - start <= SMALL_BODY_BYTES ? 'small' : 'large');
     return first;
   }
 
@@ -127,6 +133,21 @@ export class FunctionRewriter {
     if (loops.length > 0) reader.fail('a function has no end');
     if (reader.position !== reader.end) reader.fail('code follows the end of a function');
     this.#flush(reader.end);
+  }
+
+  // Each store happens only through a pointer that is not null.
+  #rewriteStub(stores: readonly StubStore[], end: number): void {
+    for (const { pointer, valueStart, valueEnd, end: storeEnd } of stores) {
+      this.#begin(this.#copied, valueEnd);
+      this.code.get(pointer);
+      this.code.ops(Op.if, EMPTY_BLOCK);
+      this.code.get(pointer);
+      this.code.copy(this.#module.bytes, valueStart, valueEnd);
+      this.#access.called(kindOf(Op.i32Store), 0);
+      this.code.ops(Op.end);
+      this.#copied = storeEnd;
+    }
+    this.#flush(end);
   }
 
   #rewriteInstruction(at: number, opcode: number): void {
