@@ -58,7 +58,9 @@ export class ExactTimes {
 }
 
 /** Returns the kind of a host file; pipes are `unknown`, as WASI has no word for them. */
-export function fileTypeOf(stat: Pick<BigIntStats, 'isFile' | 'isDirectory' | 'isSymbolicLink' | 'isCharacterDevice' | 'isBlockDevice' | 'isSocket'>): FileType {
+export function fileTypeOf(
+  stat: Pick<BigIntStats, 'isFile' | 'isDirectory' | 'isSymbolicLink' | 'isCharacterDevice' | 'isBlockDevice' | 'isSocket'>,
+): FileType {
   if (stat.isFile()) return FileType.regularFile;
   if (stat.isDirectory()) return FileType.directory;
   if (stat.isSymbolicLink()) return FileType.symbolicLink;

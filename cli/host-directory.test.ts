@@ -42,7 +42,8 @@ describe('a hostile guest', () => {
     symlinkSync('etc', join(inside, 'd', 'etc2'));
     symlinkSync('../etc/passwd', join(inside, 'd', 'passwd'));
     symlinkSync(join(inside, 'd'), join(inside, 'absolute'));
-    for (const path of ['etc/passwd', 'etc/', 'up', 'd/passwd', 'absolute/x']) expect([path, guest.stat(path, 1)]).toEqual([path, E.ENOTCAPABLE]);
+    for (const path of ['etc/passwd', 'etc/', 'up', 'd/passwd', 'absolute/x'])
+      expect([path, guest.stat(path, 1)]).toEqual([path, E.ENOTCAPABLE]);
     expect(guest.open('up', { follow: 1, flags: 1 })).toBe(-E.ENOTCAPABLE);
     expect(guest.open('etc/new', { flags: 1 })).toBe(-E.ENOTCAPABLE);
     expect(guest.stat('d/etc2', 1)).toBe(E.ENOENT);
@@ -51,14 +52,17 @@ describe('a hostile guest', () => {
     expect(lstatSync('/etc').isDirectory()).toBe(true);
   });
 
-  test.each(['..', '../', '../secret', 'd/../../secret', './../secret', 'd/./../..//secret', '/', '//', '/etc/passwd'])('the path %s is not for it', (path) => {
-    expect(guest.stat(path)).toBe(E.ENOTCAPABLE);
-    expect(guest.open(path, { base: 0 })).toBe(-E.ENOTCAPABLE);
-    expect(guest.onPath('path_create_directory', `${path}/new`)).toBe(E.ENOTCAPABLE);
-    expect(guest.rename('d', path)).toBe(E.ENOTCAPABLE);
-    expect(guest.rename(path, 'stolen')).toBe(E.ENOTCAPABLE);
-    expect(guest.link(path, 'stolen')).toBe(E.ENOTCAPABLE);
-  });
+  test.each(['..', '../', '../secret', 'd/../../secret', './../secret', 'd/./../..//secret', '/', '//', '/etc/passwd'])(
+    'the path %s is not for it',
+    (path) => {
+      expect(guest.stat(path)).toBe(E.ENOTCAPABLE);
+      expect(guest.open(path, { base: 0 })).toBe(-E.ENOTCAPABLE);
+      expect(guest.onPath('path_create_directory', `${path}/new`)).toBe(E.ENOTCAPABLE);
+      expect(guest.rename('d', path)).toBe(E.ENOTCAPABLE);
+      expect(guest.rename(path, 'stolen')).toBe(E.ENOTCAPABLE);
+      expect(guest.link(path, 'stolen')).toBe(E.ENOTCAPABLE);
+    },
+  );
 
   test('a directory swapped for a link after it was opened is not entered', () => {
     const fd = guest.open('d', { flags: 2 });
@@ -105,7 +109,12 @@ describe('a hostile guest', () => {
   });
 
   test('renaming and linking do not cross into another kind of file system', () => {
-    const two = new TestGuest({ preopens: [{ guestPath: '/1', directory: hostDirectory(inside) }, { guestPath: '/2', directory: new MemoryFileSystem().root }] });
+    const two = new TestGuest({
+      preopens: [
+        { guestPath: '/1', directory: hostDirectory(inside) },
+        { guestPath: '/2', directory: new MemoryFileSystem().root },
+      ],
+    });
     expect(two.rename('d', 'd', 3, 4)).toBe(E.EXDEV);
   });
 });

@@ -1,6 +1,6 @@
 // Node's errors as WASI's: the one place where a failed host call becomes an errno.
 
-import { isErrnoName, WasiError, type WasiErrnoName } from '../src/wasm/wasi/index.ts';
+import { isErrnoName, type WasiErrnoName, WasiError } from '../src/wasm/wasi/index.ts';
 
 /** Host error codes that WASI knows by another name (same meaning on Linux). */
 const ALIASES: Readonly<Record<string, WasiErrnoName>> = { EOPNOTSUPP: 'ENOTSUP', EWOULDBLOCK: 'EAGAIN' };

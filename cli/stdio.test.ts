@@ -2,8 +2,8 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { hostCall } from './host-errors.ts';
 import { hostClock, hostRandom } from './host-clock.ts';
+import { hostCall } from './host-errors.ts';
 import { hostSink, hostSource, type StreamCalls } from './stdio.ts';
 
 /** A host that fails with `codes`, one after the other, and then moves `count` bytes. */
@@ -58,9 +58,21 @@ describe('host streams', () => {
 describe('host calls', () => {
   test('only failed host calls become errnos; a bug stays a bug', () => {
     const bug = new TypeError('bug');
-    expect(() => hostCall(() => { throw bug; })).toThrow(bug);
-    expect(() => hostCall(() => { throw Object.assign(new Error(), { code: 'ERR_INVALID_ARG_TYPE' }); })).not.toThrow(/EIO/);
-    expect(() => hostCall(() => { throw Object.assign(new Error(), { code: 'EOPNOTSUPP', syscall: 'x' }); })).toThrow(expect.objectContaining({ errno: 58 }));
+    expect(() =>
+      hostCall(() => {
+        throw bug;
+      }),
+    ).toThrow(bug);
+    expect(() =>
+      hostCall(() => {
+        throw Object.assign(new Error(), { code: 'ERR_INVALID_ARG_TYPE' });
+      }),
+    ).not.toThrow(/EIO/);
+    expect(() =>
+      hostCall(() => {
+        throw Object.assign(new Error(), { code: 'EOPNOTSUPP', syscall: 'x' });
+      }),
+    ).toThrow(expect.objectContaining({ errno: 58 }));
   });
 });
 

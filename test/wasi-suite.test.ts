@@ -30,12 +30,19 @@ interface SuiteTest {
 
 function collect(folder: string): SuiteTest[] {
   const directory = join(oracle, folder);
-  return readdirSync(directory).filter((name) => name.endsWith('.wasm')).map((file) => {
-    const name = basename(file, '.wasm');
-    const json = join(directory, `${name}.json`);
-    const manifest = (existsSync(json) ? JSON.parse(readFileSync(json, 'utf8')) : {}) as Manifest;
-    return { name, wasm: join(directory, file), manifest, root: manifest.root === undefined ? undefined : join(directory, manifest.root) };
-  });
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.wasm'))
+    .map((file) => {
+      const name = basename(file, '.wasm');
+      const json = join(directory, `${name}.json`);
+      const manifest = (existsSync(json) ? JSON.parse(readFileSync(json, 'utf8')) : {}) as Manifest;
+      return {
+        name,
+        wasm: join(directory, file),
+        manifest,
+        root: manifest.root === undefined ? undefined : join(directory, manifest.root),
+      };
+    });
 }
 
 function run(suiteTest: SuiteTest, root: Directory | undefined): void {

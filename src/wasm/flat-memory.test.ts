@@ -8,7 +8,12 @@ describe('a flat memory', () => {
   test('reads and writes little-endian words of each size', () => {
     const memory = new FlatMemory(new WebAssembly.Memory({ initial: 1 }));
     memory.copyOut(9, new Uint8Array([1, 2, 3, 4, 5, 6, 7, 0x88]));
-    expect([memory.readU8(16), memory.readU16(9), memory.readU32(9), memory.readU64(9)]).toEqual([0x88, 0x0201, 0x04030201, 0x8807060504030201n]);
+    expect([memory.readU8(16), memory.readU16(9), memory.readU32(9), memory.readU64(9)]).toEqual([
+      0x88,
+      0x0201,
+      0x04030201,
+      0x8807060504030201n,
+    ]);
     memory.writeU8(100, 0x1ff);
     memory.writeU16(101, 0x1234);
     memory.writeU32(103, 0xdeadbeef);
@@ -21,9 +26,16 @@ describe('a flat memory', () => {
   test('ends at its last byte, for every call, and touches nothing beyond', () => {
     const memory = new FlatMemory(new WebAssembly.Memory({ initial: 1 }));
     const calls: [number, (address: number) => unknown][] = [
-      [1, (at) => memory.readU8(at)], [2, (at) => memory.readU16(at)], [4, (at) => memory.readU32(at)], [8, (at) => memory.readU64(at)],
-      [1, (at) => memory.writeU8(at, 1)], [2, (at) => memory.writeU16(at, 1)], [4, (at) => memory.writeU32(at, 1)], [8, (at) => memory.writeU64(at, 1n)],
-      [5, (at) => memory.copyIn(at, new Uint8Array(5))], [5, (at) => memory.copyOut(at, new Uint8Array(5))],
+      [1, (at) => memory.readU8(at)],
+      [2, (at) => memory.readU16(at)],
+      [4, (at) => memory.readU32(at)],
+      [8, (at) => memory.readU64(at)],
+      [1, (at) => memory.writeU8(at, 1)],
+      [2, (at) => memory.writeU16(at, 1)],
+      [4, (at) => memory.writeU32(at, 1)],
+      [8, (at) => memory.writeU64(at, 1n)],
+      [5, (at) => memory.copyIn(at, new Uint8Array(5))],
+      [5, (at) => memory.copyOut(at, new Uint8Array(5))],
     ];
     for (const [size, call] of calls) {
       expect(() => call(SIZE - size)).not.toThrow();

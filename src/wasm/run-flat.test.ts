@@ -25,7 +25,14 @@ function moduleOf(sketch: Sketch): Uint8Array {
   const exports = [[...text(start), 0, imports.length], ...(memory === undefined ? [] : [[...text(memory), 2, 0]])];
   const code = [0, ...body, 0x0b];
   return new Uint8Array([
-    0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
+    0x00,
+    0x61,
+    0x73,
+    0x6d,
+    1,
+    0,
+    0,
+    0,
     ...section(1, 3, 0x60, 0, 0, 0x60, 1, 0x7f, 0, 0x60, 4, 0x7f, 0x7f, 0x7f, 0x7f, 1, 0x7f),
     ...section(2, imports.length, ...imports.flatMap(([module, name, type]) => [...text(module), ...text(name), 0, type])),
     ...section(3, 1, 0),
@@ -47,14 +54,21 @@ const UNREACHABLE = 0x00;
 const I32 = 0x41;
 
 function run(sketch: Sketch, options: Partial<WasiOptions> = {}): FlatRun {
-  return runFlat({ module: moduleOf(sketch), name: 'test.wasm', wasi: { clock: deterministicClock(), random: deterministicRandom(1), ...options } });
+  return runFlat({
+    module: moduleOf(sketch),
+    name: 'test.wasm',
+    wasi: { clock: deterministicClock(), random: deterministicRandom(1), ...options },
+  });
 }
 
 describe('a program', () => {
   test('that returns has exit code 0, one that exits has its own', () => {
     expect(run({})).toEqual({ exit: { kind: 'exit', code: 0 }, memoryBytes: 65_536 });
     expect(run({ imports: [[WASI, 'proc_exit', 1]], body: [I32, 33, ...CALL_IMPORT] }).exit).toEqual({ kind: 'exit', code: 33 });
-    expect(run({ imports: [['wasi_unstable', 'proc_exit', 1]], body: [I32, 0x7f, ...CALL_IMPORT] }).exit).toEqual({ kind: 'exit', code: 0xffff_ffff });
+    expect(run({ imports: [['wasi_unstable', 'proc_exit', 1]], body: [I32, 0x7f, ...CALL_IMPORT] }).exit).toEqual({
+      kind: 'exit',
+      code: 0xffff_ffff,
+    });
   });
 
   test('writes what is in its memory', () => {
@@ -67,7 +81,10 @@ describe('a program', () => {
 
   test('that traps, or recurses without end, is reported as such', () => {
     expect(run({ body: [UNREACHABLE] }).exit).toMatchObject({ kind: 'trap', reason: expect.stringMatching(/unreachable/) });
-    expect(run({ body: [I32, 0x7f, 0x28, 0, 0, 0x1a] }).exit).toMatchObject({ kind: 'trap', reason: expect.stringMatching(/out of bounds/) });
+    expect(run({ body: [I32, 0x7f, 0x28, 0, 0, 0x1a] }).exit).toMatchObject({
+      kind: 'trap',
+      reason: expect.stringMatching(/out of bounds/),
+    });
     expect(run({ body: CALL_SELF(0) }).exit).toMatchObject({ kind: 'trap', reason: 'call stack exhausted' });
   });
 
@@ -76,7 +93,12 @@ describe('a program', () => {
   });
 
   test('cannot hide a failure of the host: it is thrown on', () => {
-    const stdout = { isTerminal: false, write: () => { throw new TypeError('a bug of ours'); } };
+    const stdout = {
+      isTerminal: false,
+      write: () => {
+        throw new TypeError('a bug of ours');
+      },
+    };
     const data = [8, 0, 0, 0, 3, 0, 0, 0, 65, 66, 67];
     const body = [I32, 1, I32, 0, I32, 1, I32, 32, ...CALL_IMPORT, 0x1a];
     expect(() => run({ imports: [[WASI, 'fd_write', 2]], body, data }, { stdout })).toThrow('a bug of ours');
@@ -92,8 +114,17 @@ describe('what cannot run is refused in one sentence, before anything runs', () 
   };
 
   test('unknown imports, all of them named', () => {
-    refused({ imports: [['env', 'a', 0], [WASI, 'fd_write', 2], [WASI, 'sock_open', 0], ['__proto__', 'x', 0]] },
-      /^test\.wasm imports what WASI preview1 does not have: env\.a \(function\), wasi_snapshot_preview1\.sock_open \(function\), __proto__\.x \(function\)$/);
+    refused(
+      {
+        imports: [
+          ['env', 'a', 0],
+          [WASI, 'fd_write', 2],
+          [WASI, 'sock_open', 0],
+          ['__proto__', 'x', 0],
+        ],
+      },
+      /^test\.wasm imports what WASI preview1 does not have: env\.a \(function\), wasi_snapshot_preview1\.sock_open \(function\), __proto__\.x \(function\)$/,
+    );
     refused({ imports: [[WASI, 'toString', 0]] }, /toString/);
     refused({ imports: [['wasi_unstable', 'sock_accept', 0]] }, /sock_accept/);
   });
@@ -108,7 +139,12 @@ describe('what cannot run is refused in one sentence, before anything runs', () 
   test('what is no module', () => {
     const wasi = { clock: deterministicClock(), random: deterministicRandom(1) };
     const bytes = moduleOf({});
-    for (const module of [new Uint8Array(0), new TextEncoder().encode('not wasm'), bytes.slice(0, bytes.length - 1), new Uint8Array([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0])]) {
+    for (const module of [
+      new Uint8Array(0),
+      new TextEncoder().encode('not wasm'),
+      bytes.slice(0, bytes.length - 1),
+      new Uint8Array([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0]),
+    ]) {
       expect(() => runFlat({ module, name: 'x.wasm', wasi })).toThrow(UsageError);
     }
   });

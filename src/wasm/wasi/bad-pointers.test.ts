@@ -22,7 +22,12 @@ function scene(): Scene {
   files.writeFile('dir/inner', '');
   files.root.makeLink('link', 'file');
   const stdout = new CollectingSink();
-  const guest = TestGuest.on(files.root, { stdout, stdin: bytesSource(new Uint8Array(100).fill(1)), args: ['program', 'b'], environ: { A: '1' } });
+  const guest = TestGuest.on(files.root, {
+    stdout,
+    stdin: bytesSource(new Uint8Array(100).fill(1)),
+    args: ['program', 'b'],
+    environ: { A: '1' },
+  });
   const fd = guest.open('file');
   guest.string('file', 4096);
   guest.string('fresh', 4200);
@@ -98,7 +103,9 @@ describe.each(CALLS.map(([name, parameters], i) => [`${i} ${name}`, name, parame
     for (const bad of BAD) {
       const stage = scene();
       const before = stateOf(stage);
-      const words = parametersFor(stage.fd).map((parameter, i) => (typeof parameter !== 'object' ? parameter : i === position ? bad : parameter.ptr));
+      const words = parametersFor(stage.fd).map((parameter, i) =>
+        typeof parameter !== 'object' ? parameter : i === position ? bad : parameter.ptr,
+      );
       expect([bad, stage.guest.call(name, ...words)]).toEqual([bad, EFAULT]);
       expect(stateOf(stage)).toEqual(before);
     }
@@ -114,7 +121,12 @@ describe.each(CALLS.map(([name, parameters], i) => [`${i} ${name}`, name, parame
 describe('a bad buffer in a list of good ones', () => {
   test.each(['fd_write', 'fd_read'])('%s moves nothing', (name) => {
     const stage = scene();
-    for (const [address, length] of [[END - 4, 5], [END, 1], [0xffff_fff0, 32], [BUFFER, 0xffff_ffff]] as const) {
+    for (const [address, length] of [
+      [END - 4, 5],
+      [END, 1],
+      [0xffff_fff0, 32],
+      [BUFFER, 0xffff_ffff],
+    ] as const) {
       stage.guest.vectors([BUFFER, 5], [address, length], [BUFFER, 5]);
       const before = stateOf(stage);
       expect(stage.guest.call(name, stage.fd, VECTORS, 3, RESULT)).toBe(EFAULT);

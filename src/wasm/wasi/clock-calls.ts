@@ -1,9 +1,9 @@
 // clock_res_get, clock_time_get. CPU time is the monotonic time since the process began: the machine runs nothing but the guest.
 
+import type { WasiClock } from './clock.ts';
 import { requireWritable, type WasiCalls, type WasiContext } from './context.ts';
 import { WasiError } from './errno.ts';
 import { ClockId } from './layout.ts';
-import type { WasiClock } from './clock.ts';
 
 /** Reads clocks by their numbers. */
 export class ClockReader {

@@ -4,6 +4,7 @@
 // A call's result is a number from here; 0 is success. `BadAddress` becomes EFAULT in `wasi.ts` and nowhere else.
 
 /** Error numbers by their POSIX names. `ENOTCAPABLE` (a right is missing, or a path leaves its directory) is WASI's own. */
+// biome-ignore format: a table, eight to a line.
 export const WasiErrno = {
   SUCCESS: 0, E2BIG: 1, EACCES: 2, EADDRINUSE: 3, EADDRNOTAVAIL: 4, EAFNOSUPPORT: 5, EAGAIN: 6, EALREADY: 7,
   EBADF: 8, EBADMSG: 9, EBUSY: 10, ECANCELED: 11, ECHILD: 12, ECONNABORTED: 13, ECONNREFUSED: 14, ECONNRESET: 15,

@@ -6,7 +6,7 @@ import { WasiErrno as E } from './errno.ts';
 import { type Directory, FileType } from './file-system.ts';
 import { DescriptorFlag, OpenFlag, TimesFlag } from './layout.ts';
 import { Right } from './rights.ts';
-import { BUFFER, RESULT, STRINGS, type Attributes, TestGuest } from './test-guest.conformance.ts';
+import { type Attributes, BUFFER, RESULT, STRINGS, TestGuest } from './test-guest.conformance.ts';
 
 /** A fresh file system and what removes it. */
 export interface FileSystemUnderTest {
@@ -294,7 +294,12 @@ export function describeFileSystem(name: string, make: () => FileSystemUnderTest
         const entries = guest.list(fd);
         if (typeof entries === 'number') throw new Error(`errno ${entries}`);
         expect(entries.map((entry) => [entry.name, entry.type])).toEqual([
-          ['.', 3], ['..', 3], ['a', 4], ['b', 4], ['link', 7], ['long'.repeat(20), 4],
+          ['.', 3],
+          ['..', 3],
+          ['a', 4],
+          ['b', 4],
+          ['link', 7],
+          ['long'.repeat(20), 4],
         ]);
         expect(entries[0]?.inode).toBe(statted('d').inode);
         expect(entries[2]?.inode).toBe(statted('d/a').inode);

@@ -1,6 +1,6 @@
 // wasi/: the system interface that guest programs call: WASI preview1 and snapshot 0, on any guest memory and any file system.
 export * from './clock.ts';
-export { type WasiCall, type WasiCalls } from './context.ts';
+export type { WasiCall, WasiCalls } from './context.ts';
 export * from './errno.ts';
 export * from './file-system.ts';
 export * from './memory-file-system.ts';

@@ -105,7 +105,12 @@ describe('the embedder', () => {
     const one = new MemoryFileSystem();
     const other = new MemoryFileSystem();
     one.writeFile('f', 'x');
-    const guest = new TestGuest({ preopens: [{ guestPath: '/1', directory: one.root }, { guestPath: '/2', directory: other.root }] });
+    const guest = new TestGuest({
+      preopens: [
+        { guestPath: '/1', directory: one.root },
+        { guestPath: '/2', directory: other.root },
+      ],
+    });
     expect(guest.rename('f', 'f', 3, 4)).toBe(E.EXDEV);
     expect(guest.call('path_link', 3, 0, ...guest.string('f'), 4, ...guest.string('g', 9000))).toBe(E.EXDEV);
   });

@@ -22,8 +22,15 @@ export function pathCalls(context: WasiContext, layout: SnapshotLayout): WasiCal
 
   return {
     path_open(
-      fd: number, lookup: number, address: number, length: number, openFlags: number,
-      base: bigint, inheriting: bigint, flags: number, result: number,
+      fd: number,
+      lookup: number,
+      address: number,
+      length: number,
+      openFlags: number,
+      base: bigint,
+      inheriting: bigint,
+      flags: number,
+      result: number,
     ): number {
       const directory = descriptors.directory(fd >>> 0, Right.path_open | rightsToOpen(openFlags));
       const request = openRequest(directory, openFlags, rightsFrom(base), rightsFrom(inheriting), flags);
@@ -46,7 +53,13 @@ export function pathCalls(context: WasiContext, layout: SnapshotLayout): WasiCal
     },
 
     path_filestat_set_times(
-      fd: number, lookup: number, address: number, length: number, accessed: bigint, modified: bigint, flags: number,
+      fd: number,
+      lookup: number,
+      address: number,
+      length: number,
+      accessed: bigint,
+      modified: bigint,
+      flags: number,
     ): number {
       const times = timesFrom(clock, accessed, modified, flags);
       const at = place(fd, Right.path_filestat_set_times, address, length, lastLink(lookup));
@@ -100,7 +113,13 @@ export function pathCalls(context: WasiContext, layout: SnapshotLayout): WasiCal
     },
 
     path_link(
-      oldFd: number, lookup: number, oldAddress: number, oldLength: number, newFd: number, newAddress: number, newLength: number,
+      oldFd: number,
+      lookup: number,
+      oldAddress: number,
+      oldLength: number,
+      newFd: number,
+      newAddress: number,
+      newLength: number,
     ): number {
       const from = place(oldFd, Right.path_link_source, oldAddress, oldLength, lastLink(lookup));
       const to = place(newFd, Right.path_link_target, newAddress, newLength, 'never');
@@ -146,7 +165,9 @@ const ALL_OPEN_FLAGS = OpenFlag.create | OpenFlag.directory | OpenFlag.exclusive
 
 /** The rights that the directory itself needs for these open flags, besides path_open. */
 function rightsToOpen(openFlags: number): number {
-  return (has(openFlags, OpenFlag.create) ? Right.path_create_file : 0) | (has(openFlags, OpenFlag.truncate) ? Right.path_filestat_set_size : 0);
+  return (
+    (has(openFlags, OpenFlag.create) ? Right.path_create_file : 0) | (has(openFlags, OpenFlag.truncate) ? Right.path_filestat_set_size : 0)
+  );
 }
 
 /** Checks flags and rights; EINVAL, and ENOTCAPABLE for rights that the directory does not pass on. */

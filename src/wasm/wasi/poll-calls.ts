@@ -45,15 +45,21 @@ export function pollCalls(context: WasiContext, layout: SnapshotLayout, reader: 
       requireWritable(memory, events >>> 0, wanted * EVENT.size);
       requireWritable(memory, result >>> 0, 4);
       const pending = readSubscriptions(context, layout, reader, subscriptions >>> 0, wanted);
-      const soonest = pending.reduce((least, one) => (one.wait < least ? one.wait : least), (pending[0] as Pending).wait);
-      if (soonest > 0n) clock.sleep(soonest);
-      const due = soonest > 0n ? soonest : 0n;
+      const due = soonestOf(pending);
+      if (due > 0n) clock.sleep(due);
       let written = 0;
       for (const one of pending) if (one.wait <= due) writeEvent((events >>> 0) + EVENT.size * written++, one);
       memory.writeU32(result >>> 0, written);
       return 0;
     },
   };
+}
+
+/** Nanoseconds until the first of `pending` happens, at least 0. */
+function soonestOf(pending: readonly Pending[]): bigint {
+  let soonest = (pending[0] as Pending).wait;
+  for (const { wait } of pending) if (wait < soonest) soonest = wait;
+  return soonest > 0n ? soonest : 0n;
 }
 
 function readSubscriptions(context: WasiContext, layout: SnapshotLayout, reader: ClockReader, address: number, count: number): Pending[] {

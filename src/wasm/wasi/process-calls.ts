@@ -28,6 +28,7 @@ export class ProcessSignal extends Error {
 }
 
 /** Signals in the order of `signal` in typenames.witx, with the default action it states. */
+// biome-ignore format: a table.
 const SIGNALS: readonly (readonly [name: string, action: 'end' | 'ignore' | 'stop'])[] = [
   ['NONE', 'ignore'], ['HUP', 'end'], ['INT', 'end'], ['QUIT', 'end'], ['ILL', 'end'], ['TRAP', 'end'], ['ABRT', 'end'], ['BUS', 'end'],
   ['FPE', 'end'], ['KILL', 'end'], ['USR1', 'end'], ['SEGV', 'end'], ['USR2', 'end'], ['PIPE', 'ignore'], ['ALRM', 'end'], ['TERM', 'end'],

@@ -44,12 +44,14 @@ export const Right = {
 export const ALL_RIGHTS = 2 ** 30 - 1;
 
 /** Rights that mean something for a regular file. */
+// biome-ignore format: a list in the order of the document.
 export const FILE_RIGHTS =
   Right.fd_datasync | Right.fd_read | Right.fd_seek | Right.fd_fdstat_set_flags | Right.fd_sync | Right.fd_tell |
   Right.fd_write | Right.fd_advise | Right.fd_allocate | Right.fd_filestat_get | Right.fd_filestat_set_size |
   Right.fd_filestat_set_times | Right.poll_fd_readwrite;
 
 /** Rights that mean something for a directory. */
+// biome-ignore format: a list in the order of the document.
 export const DIRECTORY_RIGHTS =
   Right.fd_fdstat_set_flags | Right.fd_sync | Right.fd_datasync | Right.path_create_directory | Right.path_create_file |
   Right.path_link_source | Right.path_link_target | Right.path_open | Right.fd_readdir | Right.path_readlink |
@@ -58,7 +60,8 @@ export const DIRECTORY_RIGHTS =
   Right.path_remove_directory | Right.path_unlink_file;
 
 /** Rights of a stream, besides reading or writing: no seek and no tell, by which programs know a terminal. */
-export const STREAM_RIGHTS = Right.fd_fdstat_set_flags | Right.fd_sync | Right.fd_datasync | Right.fd_filestat_get | Right.poll_fd_readwrite;
+export const STREAM_RIGHTS =
+  Right.fd_fdstat_set_flags | Right.fd_sync | Right.fd_datasync | Right.fd_filestat_get | Right.poll_fd_readwrite;
 
 /** Cuts a u64 of rights, as a call passes it, to the defined bits. */
 export function rightsFrom(bits: bigint): number {

@@ -25,7 +25,7 @@ export class StringBlock {
     }
     this.#offsets = offsets;
     this.#bytes = new Uint8Array(size);
-    encoded.forEach((part, i) => this.#bytes.set(part, offsets[i]));
+    for (const [i, part] of encoded.entries()) this.#bytes.set(part, offsets[i]);
   }
 
   /** How many strings. */
@@ -41,6 +41,6 @@ export class StringBlock {
   /** Writes the pointers at `pointers` and the strings at `strings`, which both must be writable. */
   copyOut(memory: GuestMemory, pointers: number, strings: number): void {
     memory.copyOut(strings, this.#bytes);
-    this.#offsets.forEach((offset, i) => memory.writeU32(pointers + 4 * i, strings + offset));
+    for (const [i, offset] of this.#offsets.entries()) memory.writeU32(pointers + 4 * i, strings + offset);
   }
 }

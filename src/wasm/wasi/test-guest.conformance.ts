@@ -94,10 +94,22 @@ export class TestGuest {
   }
 
   /** Opens `path`; returns the descriptor, or minus the error number. */
-  open(path: string, how: { dir?: number; follow?: 0 | 1; flags?: number; base?: number; inheriting?: number; descriptorFlags?: number } = {}): number {
+  open(
+    path: string,
+    how: { dir?: number; follow?: 0 | 1; flags?: number; base?: number; inheriting?: number; descriptorFlags?: number } = {},
+  ): number {
     const base = how.base ?? this.rights(how.dir ?? 3).inheriting & ~((how.flags ?? 0) & 2 ? 0x40 : 0);
-    const errno = this.call('path_open', how.dir ?? 3, how.follow ?? 0, ...this.string(path), how.flags ?? 0, BigInt(base),
-      BigInt(how.inheriting ?? this.rights(how.dir ?? 3).inheriting), how.descriptorFlags ?? 0, RESULT);
+    const errno = this.call(
+      'path_open',
+      how.dir ?? 3,
+      how.follow ?? 0,
+      ...this.string(path),
+      how.flags ?? 0,
+      BigInt(base),
+      BigInt(how.inheriting ?? this.rights(how.dir ?? 3).inheriting),
+      how.descriptorFlags ?? 0,
+      RESULT,
+    );
     return errno === 0 ? this.result32() : -errno;
   }
 
@@ -190,7 +202,11 @@ export class TestGuest {
         const nameLength = this.view.getUint32(at + 16, true);
         if (at + 24 + nameLength > BUFFER + used) break;
         cookie = this.view.getBigUint64(at, true);
-        entries.push({ name: this.textAt(at + 24, nameLength), type: this.view.getUint8(at + 20), inode: this.view.getBigUint64(at + 8, true) });
+        entries.push({
+          name: this.textAt(at + 24, nameLength),
+          type: this.view.getUint8(at + 20),
+          inode: this.view.getBigUint64(at + 8, true),
+        });
         at += 24 + nameLength;
       }
       if (used < length) return entries;

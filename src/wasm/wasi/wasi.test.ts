@@ -190,7 +190,12 @@ describe('descriptors', () => {
   });
 
   test('preopened directories are told by name, other descriptors are not', () => {
-    const guest = new TestGuest({ preopens: [{ guestPath: '/', directory: new MemoryFileSystem().root }, { guestPath: '/dätä', directory: new MemoryFileSystem().root }] });
+    const guest = new TestGuest({
+      preopens: [
+        { guestPath: '/', directory: new MemoryFileSystem().root },
+        { guestPath: '/dätä', directory: new MemoryFileSystem().root },
+      ],
+    });
     expect(guest.call('fd_prestat_get', 4, RESULT)).toBe(0);
     expect([guest.view.getUint8(RESULT), guest.view.getUint32(RESULT + 4, true)]).toEqual([0, 7]);
     expect(guest.call('fd_prestat_dir_name', 4, BUFFER, 6)).toBe(E.ENAMETOOLONG);
@@ -213,7 +218,12 @@ describe('descriptors', () => {
 
 describe('poll_oneoff', () => {
   const EVENTS = 8192;
-  interface Subscription { userdata: bigint; clock?: { id: number; timeout: bigint; flags?: number }; read?: number; write?: number }
+  interface Subscription {
+    userdata: bigint;
+    clock?: { id: number; timeout: bigint; flags?: number };
+    read?: number;
+    write?: number;
+  }
 
   function subscribe(guest: TestGuest, subscriptions: readonly Subscription[]): void {
     const { view } = guest;
@@ -233,7 +243,12 @@ describe('poll_oneoff', () => {
     if (errno !== 0) return errno;
     return Array.from({ length: guest.result32() }, (_, i) => {
       const at = EVENTS + 32 * i;
-      return [guest.view.getBigUint64(at, true), guest.view.getUint16(at + 8, true), guest.view.getUint8(at + 10), guest.view.getBigUint64(at + 16, true)];
+      return [
+        guest.view.getBigUint64(at, true),
+        guest.view.getUint16(at + 8, true),
+        guest.view.getUint8(at + 10),
+        guest.view.getBigUint64(at + 16, true),
+      ];
     });
   }
 
@@ -241,14 +256,32 @@ describe('poll_oneoff', () => {
   function sleeper(): WasiClock & { slept: bigint[] } {
     let now = 1000n;
     const slept: bigint[] = [];
-    return { resolution: 1n, slept, realtime: () => now + 5000n, monotonic: () => now, sleep: (time) => { slept.push(time); now += time; } };
+    return {
+      resolution: 1n,
+      slept,
+      realtime: () => now + 5000n,
+      monotonic: () => now,
+      sleep: (time) => {
+        slept.push(time);
+        now += time;
+      },
+    };
   }
 
   test('sleeps until the first clock, then reports all that are due', () => {
     const clock = sleeper();
     const guest = new TestGuest({ clock });
-    expect(poll(guest, { userdata: 1n, clock: { id: 1, timeout: 70n } }, { userdata: 2n, clock: { id: 1, timeout: 50n } }, { userdata: 3n, clock: { id: 0, timeout: 50n } }))
-      .toEqual([[2n, 0, 0, 0n], [3n, 0, 0, 0n]]);
+    expect(
+      poll(
+        guest,
+        { userdata: 1n, clock: { id: 1, timeout: 70n } },
+        { userdata: 2n, clock: { id: 1, timeout: 50n } },
+        { userdata: 3n, clock: { id: 0, timeout: 50n } },
+      ),
+    ).toEqual([
+      [2n, 0, 0, 0n],
+      [3n, 0, 0, 0n],
+    ]);
     expect(clock.slept).toEqual([50n]);
   });
 
@@ -256,7 +289,13 @@ describe('poll_oneoff', () => {
     const clock = sleeper();
     const guest = new TestGuest({ clock });
     expect(poll(guest, { userdata: 1n, clock: { id: 0, timeout: 6040n, flags: 1 } })).toEqual([[1n, 0, 0, 0n]]);
-    expect(poll(guest, { userdata: 2n, clock: { id: 1, timeout: 1040n, flags: 1 } }, { userdata: 3n, clock: { id: 1, timeout: 1041n, flags: 1 } })).toEqual([[2n, 0, 0, 0n]]);
+    expect(
+      poll(
+        guest,
+        { userdata: 2n, clock: { id: 1, timeout: 1040n, flags: 1 } },
+        { userdata: 3n, clock: { id: 1, timeout: 1041n, flags: 1 } },
+      ),
+    ).toEqual([[2n, 0, 0, 0n]]);
     expect(poll(guest, { userdata: 4n, clock: { id: 1, timeout: 0n } })).toEqual([[4n, 0, 0, 0n]]);
     expect(clock.slept).toEqual([40n]);
   });
@@ -268,15 +307,38 @@ describe('poll_oneoff', () => {
     const guest = TestGuest.on(files.root, { clock });
     const fd = guest.open('f');
     guest.read(fd, 2);
-    expect(poll(guest, { userdata: 1n, clock: { id: 1, timeout: 9n } }, { userdata: 2n, read: fd }, { userdata: 3n, write: 1 }, { userdata: 4n, read: 0 }))
-      .toEqual([[2n, 0, 1, 3n], [3n, 0, 2, 0n], [4n, 0, 1, 1n]]);
+    expect(
+      poll(
+        guest,
+        { userdata: 1n, clock: { id: 1, timeout: 9n } },
+        { userdata: 2n, read: fd },
+        { userdata: 3n, write: 1 },
+        { userdata: 4n, read: 0 },
+      ),
+    ).toEqual([
+      [2n, 0, 1, 3n],
+      [3n, 0, 2, 0n],
+      [4n, 0, 1, 1n],
+    ]);
     expect(clock.slept).toEqual([]);
   });
 
   test('reports what is wrong with one subscription as its event', () => {
     const guest = TestGuest.on(new MemoryFileSystem().root);
-    expect(poll(guest, { userdata: 1n, read: 77 }, { userdata: 2n, clock: { id: 9, timeout: 5n } }, { userdata: 3n, write: 0 }, { userdata: 4n, read: 3 }))
-      .toEqual([[1n, E.EBADF, 1, 0n], [2n, E.EINVAL, 0, 0n], [3n, E.EBADF, 2, 0n], [4n, E.EBADF, 1, 0n]]);
+    expect(
+      poll(
+        guest,
+        { userdata: 1n, read: 77 },
+        { userdata: 2n, clock: { id: 9, timeout: 5n } },
+        { userdata: 3n, write: 0 },
+        { userdata: 4n, read: 3 },
+      ),
+    ).toEqual([
+      [1n, E.EBADF, 1, 0n],
+      [2n, E.EINVAL, 0, 0n],
+      [3n, E.EBADF, 2, 0n],
+      [4n, E.EBADF, 1, 0n],
+    ]);
   });
 
   test('refuses no subscriptions, too many, and unknown kinds', () => {
@@ -337,14 +399,20 @@ describe('snapshot 0', () => {
   test('counts whence from current, end, set', () => {
     const guest = old();
     const fd = guest.open('f');
-    const seek = (delta: bigint, whence: number): bigint => (guest.call('fd_seek', fd, delta, whence, RESULT), guest.result64());
+    const seek = (delta: bigint, whence: number): bigint => {
+      guest.call('fd_seek', fd, delta, whence, RESULT);
+      return guest.result64();
+    };
     expect([seek(3n, 2), seek(2n, 0), seek(-1n, 1)]).toEqual([3n, 5n, 9n]);
   });
 
   test('has a 56-byte subscription whose clock begins with an identifier', () => {
     const guest = old();
     const { view } = guest;
-    for (const [i, userdata] of [[0, 11n], [1, 12n]] as const) {
+    for (const [i, userdata] of [
+      [0, 11n],
+      [1, 12n],
+    ] as const) {
       const at = STRINGS + 56 * i;
       view.setBigUint64(at, userdata, true);
       view.setBigUint64(at + 16, 0xffff_ffff_ffffn, true);
