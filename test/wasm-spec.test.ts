@@ -1,17 +1,19 @@
 // The WebAssembly specification's own tests of memory instructions, each module run as it is and rewritten: every command must come
-// to the same, and to what the script says wherever the engine itself agrees with the script.
+// to the same, or to what the script says.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PlainHost, RewrittenHost } from './support/wasm/spec-host.ts';
-import { runScript, type SpecCommand } from './support/wasm/spec-script.ts';
+import { runScript, type SpecCommand, type SpecOutcome } from './support/wasm/spec-script.ts';
 
 const folder = join(import.meta.dirname, '../../shared/oracle/wasm-spec');
 const names = [
   'address', 'align', 'data', 'endianness', 'float_memory', 'load', 'memory', 'memory_copy', 'memory_fill', 'memory_grow', 'memory_size',
   'memory_trap', 'store',
 ];
+
+const isMet = (command: SpecOutcome): boolean => command.expected !== undefined && command.outcome.startsWith(command.expected);
 
 const present = existsSync(folder);
 if (!present) console.warn(`SKIPPED: the WebAssembly specification's tests are not at ${folder}`);
@@ -22,9 +24,10 @@ describe.skipIf(!present)('the specification\'s memory tests, rewritten', () => 
     const read = (filename: string): Uint8Array => readFileSync(join(folder, name, filename));
     const plain = runScript(script.commands, new PlainHost(), read);
     const rewritten = runScript(script.commands, new RewrittenHost(), read);
-    expect(rewritten).toEqual(plain);
-    expect(rewritten.filter((command) => command.outcome !== 'skipped').length).toBeGreaterThan(0);
-    const met = (command: (typeof plain)[number]): boolean => command.expected !== undefined && command.outcome.startsWith(command.expected);
-    expect(rewritten.filter(met).length).toBe(plain.filter(met).length);
+    // Data segments never reach the engine once rewritten, so an engine older than the script may refuse what the rewriter takes.
+    const differences = rewritten.filter((command, i) => command.outcome !== plain[i]?.outcome && !isMet(command));
+    expect(differences).toEqual([]);
+    expect(rewritten.filter(isMet).length).toBeGreaterThanOrEqual(plain.filter(isMet).length);
+    expect(rewritten.some(isMet)).toBe(true);
   });
 });
