@@ -2,8 +2,8 @@
 
 import { basename } from 'node:path';
 import { Argument, Command } from 'commander';
-import { UsageError } from '../src/base/index.ts';
 import { formatAddress, formatBytes, formatCount, formatCountOf, formatShare } from '../src/report/index.ts';
+import { aboutModule } from '../src/wasm/index.ts';
 import { ExitCode } from './exit-code.ts';
 import { type Layout, type ModuleFacts, moduleFacts } from './module-facts.ts';
 import { readProgram } from './run-options.ts';
@@ -22,19 +22,10 @@ export function infoCommand(terminal: Terminal, finish: (exitCode: number) => vo
     .addArgument(new Argument('<program.wasm>', 'the program'))
     .option('--json', 'as one JSON object')
     .action((program: string, flags: { json?: true }) => {
-      const facts = factsOf(program);
+      const facts = aboutModule(program, () => moduleFacts(readProgram(program)));
       terminal.out.write(flags.json ? `${JSON.stringify({ program, ...facts }, null, 2)}\n` : factsText(program, facts));
       finish(facts.verdict.runs === 'yes' ? ExitCode.fine : ExitCode.usage);
     });
-}
-
-function factsOf(program: string): ModuleFacts {
-  const bytes = readProgram(program);
-  try {
-    return moduleFacts(bytes);
-  } catch (error) {
-    throw error instanceof UsageError ? new UsageError(`${program}: ${error.message}`) : error;
-  }
 }
 
 function factsText(program: string, facts: ModuleFacts): string {

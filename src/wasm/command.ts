@@ -29,6 +29,15 @@ export function requireCommand(info: ModuleInfo, name: string, known: Readonly<R
   if (why !== undefined) throw new UsageError(`${name} is not a command, ${why}; build it as a command, with a main function`);
 }
 
+/** Does a step of reading a module; a `UsageError` of the step gets the module's name in front. */
+export function aboutModule<T>(name: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    throw error instanceof UsageError ? new UsageError(`${name}: ${error.message}`) : error;
+  }
+}
+
 /** Compiles a module, or throws a `UsageError` with the engine's reason. */
 export function compileModule(bytes: Uint8Array, name: string): WebAssembly.Module {
   try {

@@ -2,7 +2,7 @@
 // puts a program into an address space.
 export * from './address-layout.ts';
 export * from './binary/index.ts';
-export { compileModule, requireCommand, unknownImports, whyNotCommand } from './command.ts';
+export { aboutModule, compileModule, requireCommand, unknownImports, whyNotCommand } from './command.ts';
 export { BadAddress, type GuestMemory } from './guest-memory.ts';
 export { exitOf, type ProgramExit } from './program-exit.ts';
 export { prepareCode, Program, type ProgramCode, type ProgramOptions } from './program.ts';

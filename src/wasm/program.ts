@@ -10,7 +10,7 @@ import { Process, type Stopwatch } from '../process/index.ts';
 import { type Machine, type MemorySystem, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
 import { type AddressLayout, initialAreas, layOut, segmentAddresses } from './address-layout.ts';
 import { type ModuleInfo, readModule } from './binary/index.ts';
-import { compileModule, requireCommand } from './command.ts';
+import { aboutModule, compileModule, requireCommand } from './command.ts';
 import { ImagePager } from './image-pager.ts';
 import { kernelImports, type TrapObserver } from './kernel-imports.ts';
 import { PagedMemory } from './paged-memory.ts';
@@ -47,13 +47,13 @@ export interface ProgramCode {
 
 /** Reads, rewrites and compiles a module. Throws a `UsageError` if it is malformed or has no place for its data. */
 export function prepareCode(bytes: Uint8Array, name: string, tables: CodeLayout): ProgramCode {
-  const info = readModule(bytes);
+  const info = aboutModule(name, () => readModule(bytes));
   const addresses = segmentAddresses(info, () => {
     throw new UsageError(`${name} places data at an imported global, which WASI does not define`);
   });
-  const layout = layOut(info, addresses);
+  const layout = aboutModule(name, () => layOut(info, addresses));
   checkSegments(layout);
-  const rewritten = rewriteModule(info, { layout: tables, nullPage: layout.nullPage });
+  const rewritten = aboutModule(name, () => rewriteModule(info, { layout: tables, nullPage: layout.nullPage }));
   const module = compileModule(rewritten.bytes, name);
   return { info, layout, rewritten, module, image: new ImagePager(bytes, info.data, addresses, layout.initialEnd / PAGE_SIZE) };
 }

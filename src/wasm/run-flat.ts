@@ -4,7 +4,7 @@
 // Everything that can be refused is refused before the program's first instruction, with one sentence (`UsageError`).
 
 import { readModule } from './binary/index.ts';
-import { compileModule, requireCommand } from './command.ts';
+import { aboutModule, compileModule, requireCommand } from './command.ts';
 import { FlatMemory } from './flat-memory.ts';
 import { exitOf, type ProgramExit } from './program-exit.ts';
 import { createWasi, type WasiCalls, type WasiOptions } from './wasi/index.ts';
@@ -28,7 +28,7 @@ export interface FlatRun {
 /** Runs a program to its end. `UsageError` if it is not a WASI command; whatever is not the program's own doing is thrown on. */
 export function runFlat(program: FlatProgram): FlatRun {
   const { module: bytes, name } = program;
-  const info = readModule(bytes);
+  const info = aboutModule(name, () => readModule(bytes));
   const module = compileModule(bytes, name);
   const memory = new FlatMemory();
   const wasi = createWasi({ ...program.wasi, memory });
