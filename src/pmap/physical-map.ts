@@ -77,8 +77,8 @@ export class PhysicalMap {
   readonly #heap: KernelHeap;
   readonly #words: Uint32Array;
   readonly #events: EventRing;
-  /** Entries of one leaf table lie side by side: pages in a table, and bytes from one entry to the next. */
-  readonly #leafPages: number;
+  /** Entries of one leaf table lie side by side: mask of a page's index in its table, and bytes from one entry to the next. */
+  readonly #leafMask: number;
   readonly #entryBytes: number;
   readonly #spaces: (Pmap | undefined)[] = [undefined];
   /** The space whose table a walk is extending; read by the table supply. */
@@ -97,7 +97,7 @@ export class PhysicalMap {
     this.#words = parts.frames.ram.words;
     this.#events = parts.events;
     const { levels, entryBytes } = parts.mmu.format;
-    this.#leafPages = 2 ** (levels.at(-1)?.indexBits ?? 0);
+    this.#leafMask = 2 ** (levels.at(-1)?.indexBits ?? 0) - 1;
     this.#entryBytes = entryBytes;
   }
 
@@ -232,7 +232,7 @@ export class PhysicalMap {
     let mapped = 0;
     let entry = 0;
     for (let page = first; page < end; page++) {
-      if (page === first || page % this.#leafPages === 0) entry = this.#mmu.leaf(pmap.root, page);
+      if (page === first || (page & this.#leafMask) === 0) entry = this.#mmu.leaf(pmap.root, page);
       else if (entry !== 0) entry += this.#entryBytes;
       if (entry !== 0 && this.#mmu.hasFlags(entry, PTE_PRESENT)) mapped |= 1 << (page - first);
     }

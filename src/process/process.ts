@@ -11,7 +11,7 @@
 
 import { addressOf, EventType, invariant, PAGE_MASK, PAGE_SIZE, pageOf } from '../base/index.ts';
 import type { Pmap } from '../pmap/index.ts';
-import { FaultOutcome, type Machine, type MemorySystem, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
+import { FaultOutcome, type Machine, type MemorySystem, PROT_NONE, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
 import { GuestFault } from './guest-fault.ts';
 
 /** Faults are counted per 64 KiB of the 32-bit space, for the report's heat line. */
@@ -201,6 +201,7 @@ export class Process {
     const inSpace = address + length <= addressOf(PAGES_32_BIT);
     const emptyAtEnd = length === 0 && address <= this.space.breakEnd;
     if (emptyAtEnd || (inSpace && this.accessible(address, Math.max(1, length), access))) return;
-    throw new GuestFault(FaultOutcome.unmapped, address, length, access);
+    const isMapped = inSpace && this.system.allows(this.space, address, Math.max(1, length), PROT_NONE);
+    throw new GuestFault(isMapped ? FaultOutcome.protection : FaultOutcome.unmapped, address, length, access);
   }
 }

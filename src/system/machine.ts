@@ -4,7 +4,7 @@
 //
 // `check()` walks everything the machine and its manager know: after each test all live machines are checked.
 
-import { EventRing, type FailurePlan, MIB, PAGE_SIZE, UsageError } from '../base/index.ts';
+import { EventRing, type FailurePlan, KIB, MIB, PAGE_SIZE, UsageError } from '../base/index.ts';
 import { bootPhysicalMemory, type FrameAllocatorKind, type PhysicalMemory } from '../frames/index.ts';
 import { KernelHeap } from '../heap/index.ts';
 import { type BlockDevice, type MemoryRange, Mmu, type PageTableFormat, Ram, Tlb, TLB_TABLE_SPAN } from '../machine/index.ts';
@@ -12,6 +12,14 @@ import { PhysicalMap } from '../pmap/index.ts';
 
 /** Largest RAM of a live run: the TLB tables of a space lie above it in the same 4 GiB memory. */
 export const MAX_RAM_BYTES = 2048 * MIB;
+/**
+ * Smallest RAM of a machine. What must be in memory at once: frame 0 and the frame table (2 frames), the kernel's reserve (5), page
+ * tables of a process (4), one slab for each size of kernel object (6), and the pages held for the access under way (up to 8). A
+ * process runs in 23 frames, forks and copies in 27, under every policy (measured: minimum-ram.test.ts); 32 leave some air.
+ */
+export const MIN_RAM_BYTES = 128 * KIB;
+/** The same for RAM with holes: frames that the allocator must have after boot. */
+const MIN_MANAGED_FRAMES = 28;
 /** Bytes in a WebAssembly page, the unit of `WebAssembly.Memory`. */
 const WASM_PAGE = 65536;
 /** Read and write tables of one space. */
@@ -19,7 +27,7 @@ const TABLES_PER_SPACE = 2;
 
 /** What a machine is built from. */
 export interface MachineOptions {
-  /** Bytes of RAM, rounded down to whole frames; at most `MAX_RAM_BYTES`. */
+  /** Bytes of RAM, rounded down to whole frames; from `MIN_RAM_BYTES` to `MAX_RAM_BYTES`. */
   readonly ramBytes: number;
   readonly frameAllocator: FrameAllocatorKind;
   readonly pageTableFormat: PageTableFormat;
@@ -31,8 +39,10 @@ export interface MachineOptions {
   readonly swap?: BlockDevice;
   /** Seed of everything random in the machine. */
   readonly seed: number;
-  /** Injected failures. */
+  /** Injected failures of frame allocation. */
   readonly frameFailures?: FailurePlan;
+  /** Injected failures of kernel-heap allocation. */
+  readonly heapFailures?: FailurePlan;
 }
 
 /** Hardware, frames, kernel heap, pmap and events of one machine. */
@@ -50,10 +60,11 @@ export class Machine {
   readonly #tablesStart: number;
   readonly #liveSpaces: number;
 
+  /** Boots. Throws a `UsageError` for too little or too much RAM, and for a memory map that leaves too little of it. */
   constructor(options: MachineOptions) {
     const ramBytes = Math.floor(options.ramBytes / PAGE_SIZE) * PAGE_SIZE;
-    if (!(ramBytes > 0 && ramBytes <= MAX_RAM_BYTES)) {
-      throw new UsageError(`RAM of ${options.ramBytes} bytes is not possible: give between one page and ${MAX_RAM_BYTES / MIB} MiB`);
+    if (!(ramBytes >= MIN_RAM_BYTES && ramBytes <= MAX_RAM_BYTES)) {
+      throw new UsageError(`RAM of ${options.ramBytes} bytes is not possible: give between ${MIN_RAM_BYTES / KIB} KiB and ${MAX_RAM_BYTES / MIB} MiB`);
     }
     this.#tablesStart = Math.ceil(ramBytes / WASM_PAGE) * WASM_PAGE;
     this.#liveSpaces = options.liveSpaces;
@@ -66,7 +77,10 @@ export class Machine {
       ...(options.memoryMap !== undefined && { memoryMap: options.memoryMap }),
       ...(options.frameFailures !== undefined && { failure: options.frameFailures }),
     });
-    this.heap = new KernelHeap(this.frames);
+    if (this.frames.managed < MIN_MANAGED_FRAMES) {
+      throw new UsageError(`the memory map leaves ${this.frames.managed} frames to use, ${MIN_MANAGED_FRAMES} are needed: give more usable RAM`);
+    }
+    this.heap = new KernelHeap(this.frames, options.heapFailures);
     this.mmu = new Mmu(this.ram, options.pageTableFormat);
     this.pmaps = new PhysicalMap({ mmu: this.mmu, frames: this.frames, heap: this.heap, events: this.events });
     this.swap = options.swap;

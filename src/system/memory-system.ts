@@ -64,7 +64,7 @@ export interface MapRequest {
   readonly object?: MemoryObject;
   /** Byte offset in the object, a multiple of the page size. */
   readonly offset?: number;
-  /** `fixed`: exactly at `address`, replacing what is there. `hint`: there if free. Default: the highest hole of the mmap area. */
+  /** `fixed`: exactly at `address`, replacing what is there. `hint`: there if free and inside the mmap area. Default: the highest hole of the mmap area. */
   readonly place?: { readonly how: 'fixed' | 'hint'; readonly address: number };
   /** Shown in the address map: `image`, `heap`, `stack`, a file's name. */
   readonly name?: string;
@@ -120,9 +120,9 @@ export interface MemorySystem<S extends Space = Space> {
   releaseObject(object: MemoryObject): void;
   /** Maps an area. Returns its first address, or EINVAL, ENOMEM. */
   map(space: S, request: MapRequest): VirtAddr | Errno;
-  /** Unmaps every page of [start, start + size); gaps are allowed. EINVAL for bad bounds. */
+  /** Unmaps every page of [start, start + size); gaps are allowed. EINVAL for bad bounds, ENOMEM if a part of an area cannot be split off. */
   unmap(space: S, start: number, size: number): 0 | Errno;
-  /** Changes rights. ENOMEM if part of the range is not mapped, EACCES beyond what the object allows; EINVAL for bad bounds. */
+  /** Changes rights. ENOMEM if part of the range is not mapped or cannot be split off, EACCES beyond what the object allows; EINVAL for bad bounds or rights. */
   protect(space: S, start: number, size: number, protection: number): 0 | Errno;
   /** Moves the break to `end`. Returns it, or ENOMEM beyond the limit or over another area, EINVAL below the start. */
   grow(space: S, end: number): VirtAddr | Errno;

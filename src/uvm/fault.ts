@@ -40,6 +40,11 @@ const RIGHT_NEEDED = [PROT_READ, PROT_WRITE, PROT_EXECUTE] as const;
 /** A step's result besides the outcomes: memory was short, run the daemon and begin again. */
 const RESTART = -1;
 type Step = FaultOutcome | typeof RESTART;
+/**
+ * Runs of the daemon that evict nothing before a fault gives up. The first may have given back empty slabs of the kernel heap, which
+ * can be all that was missing; after it there are none but those that the fault itself took and gave back.
+ */
+const BARREN_RUNS = 2;
 
 /** How a resolved fault got its page; the counters of the report. The deepest work counts: a page read from swap, then copied, is a swap-in. */
 type FaultKind = 'zeroFill' | 'image' | 'file' | 'copyOnWrite' | 'swapIn' | 'protection' | 'resident';
@@ -65,28 +70,35 @@ export class FaultHandler {
 
   /** Resolves the fault of `access` on `page`. */
   handle(map: VmMap, page: number, access: Access): FaultOutcome {
-    const { statistics, queue, machine } = this.#core;
+    const { statistics } = this.#core;
     statistics.faults++;
     this.#map = map;
     this.#page = page;
     this.#access = access;
     this.#kind = 'resident';
-    if (machine.frames.freeCount < queue.freeMinimum) this.#daemon.run(queue.freeTarget);
+    this.#daemon.wakeIfLow();
     let step = this.#resolve('first');
-    while (step === RESTART) {
-      statistics.restarts++;
-      if (!this.#makeRoom()) step = FaultOutcome.outOfMemory;
-      else step = this.#resolve('again');
-    }
+    if (step === RESTART) step = this.#resolveAgain();
     if (step === FaultOutcome.resolved) statistics[this.#kind]++;
     else statistics.failed++;
     return step;
   }
 
-  /** Runs the daemon. Returns false when it could free nothing: there is no memory to be had. */
-  #makeRoom(): boolean {
-    const { machine, queue } = this.#core;
-    return this.#daemon.run(Math.max(queue.freeTarget, machine.frames.freeCount + 1)) > 0;
+  /**
+   * Lets the daemon run and begins again, until the fault is resolved or there is no memory to be had. It asks for twice as much
+   * each time, since a copy of a large amap needs many frames at once. Ends: the page that the fault works on is held, so each run
+   * that evicts leaves fewer pages in memory.
+   */
+  #resolveAgain(): FaultOutcome {
+    const { statistics, queue, machine } = this.#core;
+    let barrenRuns = 0;
+    for (let wanted = 1; ; wanted *= 2) {
+      statistics.restarts++;
+      const evicted = this.#daemon.run(Math.max(queue.freeTarget, machine.frames.freeCount + wanted));
+      if (evicted === 0 && ++barrenRuns === BARREN_RUNS) return FaultOutcome.outOfMemory;
+      const step = this.#resolve('again');
+      if (step !== RESTART) return step;
+    }
   }
 
   #resolve(pass: 'first' | 'again'): Step {

@@ -29,6 +29,8 @@ export class PageDaemon {
   #setAsideSize = 0;
   /** Set when a write failed or swap is full in this run: then dirty pages are not tried again. */
   #swapFailed = false;
+  /** The last run evicted nothing. */
+  #barren = false;
 
   constructor(core: UvmCore) {
     this.#core = core;
@@ -36,19 +38,30 @@ export class PageDaemon {
     this.#setAside = new Int32Array(core.machine.ram.frameCount);
   }
 
-  /** Frees pages until `target` frames are free or nothing more can be freed. Returns how many it freed. */
+  /**
+   * Runs if free memory is low. After a run that evicted nothing it waits until memory was no longer low in between, or until a
+   * fault asks for a run: without swap, each fault would look at all pages for nothing.
+   */
+  wakeIfLow(): void {
+    const { machine, queue } = this.#core;
+    if (machine.frames.freeCount >= queue.freeMinimum) this.#barren = false;
+    else if (!this.#barren) this.run(queue.freeTarget);
+  }
+
+  /** Evicts pages until `target` frames are free or nothing more can be evicted; then gives back the kernel heap's empty slabs too. Returns the pages evicted. */
   run(target: number): number {
     const { machine, queue, statistics } = this.#core;
-    const before = machine.frames.freeCount;
+    const before = statistics.evictedClean + statistics.evictedDirty;
     statistics.daemonWakes++;
-    machine.events.emit(EventType.daemon, 0, before, target);
+    machine.events.emit(EventType.daemon, 0, machine.frames.freeCount, target);
     this.#swapFailed = false;
     this.#scan(target);
     if (machine.frames.freeCount < target) machine.heap.reap();
     statistics.reactivated = queue.policy.reactivations + statistics.daemonHeld;
-    const freed = machine.frames.freeCount - before;
-    statistics.daemonFreed += freed;
-    return freed;
+    const evicted = statistics.evictedClean + statistics.evictedDirty - before;
+    statistics.daemonFreed += evicted;
+    this.#barren = evicted === 0;
+    return evicted;
   }
 
   #scan(target: number): void {

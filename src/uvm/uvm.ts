@@ -57,7 +57,7 @@ export class Uvm implements MemorySystem<VmMap> {
 
   createSpace(layout: SpaceLayout, tlb: Tlb): VmMap | Errno {
     const { machine } = this.#core;
-    this.#ensureFree();
+    this.#daemon.wakeIfLow();
     const pmap = machine.pmaps.create(tlb);
     if (pmap === undefined) return 'ENOMEM';
     const map = VmMap.create(pmap, layout, machine.heap);
@@ -77,6 +77,15 @@ export class Uvm implements MemorySystem<VmMap> {
   }
 
   fork(space: VmMap, tlb: Tlb): VmMap | Errno {
+    const { frames } = this.#core.machine;
+    // Entries without number can need more frames than the reserve has: then the daemon makes room for twice as many each time.
+    for (let wanted = 1; ; wanted *= 2) {
+      const child = this.#tryFork(space, tlb);
+      if (child !== 'ENOMEM' || this.#daemon.run(frames.freeCount + wanted) === 0) return child;
+    }
+  }
+
+  #tryFork(space: VmMap, tlb: Tlb): VmMap | Errno {
     const child = this.createSpace(space.layout, tlb);
     if (typeof child === 'string') return child;
     child.breakEndPage = space.breakEndPage;
@@ -86,7 +95,7 @@ export class Uvm implements MemorySystem<VmMap> {
   }
 
   createObject(pager: Pager): MemoryObject | Errno {
-    this.#ensureFree();
+    this.#daemon.wakeIfLow();
     return this.#core.objects.create(pager);
   }
 
@@ -94,18 +103,12 @@ export class Uvm implements MemorySystem<VmMap> {
     this.#core.objects.release(object as UvmObject);
   }
 
-  /** Kernel memory comes from the same frames: requests wake the daemon as faults do. */
-  #ensureFree(): void {
-    const { machine, queue } = this.#core;
-    if (machine.frames.freeCount < queue.freeMinimum) this.#daemon.run(queue.freeTarget);
-  }
-
   map(space: VmMap, request: MapRequest): VirtAddr | Errno {
-    this.#ensureFree();
     const pages = pagesFor(request.size);
     const attributes = entryAttributes(request);
     if (typeof attributes === 'string') return attributes;
     if (!(pages > 0)) return 'EINVAL';
+    this.#daemon.wakeIfLow();
     const start = this.#choosePlace(space, pages, request);
     if (typeof start === 'string') return start;
     return this.#mapAt(space, start, start + pages, attributes);
@@ -124,13 +127,13 @@ export class Uvm implements MemorySystem<VmMap> {
   }
 
   #mapAt(space: VmMap, start: number, end: number, attributes: EntryAttributes): VirtAddr | Errno {
-    if (!space.clipRange(start, end)) return 'ENOMEM';
-    // The new entry is made before the old ones go, so that running out of memory loses nothing.
+    // The new entry's memory is got before the old ones go, so that running out of it loses nothing.
     const amap = needsAmapNow(attributes) ? Amap.create(this.#core.machine, this.#core.anons, end - start) : undefined;
     if (amap === undefined && needsAmapNow(attributes)) return 'ENOMEM';
     const reserved = space.reserveEntry();
-    if (reserved === 0) {
+    if (reserved === 0 || !space.clipRange(start, end)) {
       amap?.drop(0, end - start);
+      if (reserved !== 0) space.releaseEntry(reserved);
       return 'ENOMEM';
     }
     this.#removeRange(space, start, end);
@@ -145,7 +148,7 @@ export class Uvm implements MemorySystem<VmMap> {
   unmap(space: VmMap, start: number, size: number): 0 | Errno {
     const range = pageRange(space, start, size);
     if (typeof range === 'string') return range;
-    this.#ensureFree();
+    this.#daemon.wakeIfLow();
     if (!space.clipRange(range.first, range.end)) return 'ENOMEM';
     this.#removeRange(space, range.first, range.end);
     this.#core.machine.events.emit(EventType.unmap, space.pmap.id, range.first, range.end - range.first);
@@ -172,6 +175,7 @@ export class Uvm implements MemorySystem<VmMap> {
   protect(space: VmMap, start: number, size: number, protection: number): 0 | Errno {
     const range = pageRange(space, start, size);
     if (typeof range === 'string') return range;
+    if ((protection & ~ALL_RIGHTS) !== 0) return 'EINVAL';
     const { first, end } = range;
     for (let page = first; page < end; ) {
       const entry = space.find(page);
@@ -179,7 +183,7 @@ export class Uvm implements MemorySystem<VmMap> {
       if ((protection & ~entry.maxProtection) !== 0) return 'EACCES';
       page = entry.end;
     }
-    this.#ensureFree();
+    this.#daemon.wakeIfLow();
     if (!space.clipRange(first, end)) return 'ENOMEM';
     let entry = space.findNext(first);
     for (; entry !== undefined && entry.start < end; entry = space.next(entry)) this.#protectEntry(space, entry, protection);
@@ -197,10 +201,10 @@ export class Uvm implements MemorySystem<VmMap> {
   }
 
   grow(space: VmMap, end: number): VirtAddr | Errno {
-    if (end < space.breakStart) return 'EINVAL';
-    if (end > space.layout.breakLimit) return 'ENOMEM';
+    if (!(end >= space.breakStart)) return 'EINVAL';
     const oldEnd = space.breakEndPage;
     const newEnd = pageAtOrAfter(end);
+    if (addressOf(newEnd) > space.layout.breakLimit) return 'ENOMEM';
     if (newEnd > oldEnd) {
       const result = this.#growBreak(space, oldEnd, newEnd);
       if (result !== 0) return result;
@@ -214,7 +218,7 @@ export class Uvm implements MemorySystem<VmMap> {
   }
 
   #growBreak(space: VmMap, oldEnd: number, newEnd: number): 0 | Errno {
-    this.#ensureFree();
+    this.#daemon.wakeIfLow();
     if (!space.isFree(oldEnd, newEnd)) return 'ENOMEM';
     const below = oldEnd > 0 ? space.find(oldEnd - 1) : undefined;
     if (below !== undefined && isHeap(below) && space.extend(below, newEnd)) return 0;
@@ -261,7 +265,10 @@ export class Uvm implements MemorySystem<VmMap> {
   }
 
   reclaim(frames: number): number {
-    return this.#daemon.run(this.#core.machine.frames.freeCount + frames);
+    const { frames: memory } = this.#core.machine;
+    const before = memory.freeCount;
+    this.#daemon.run(before + frames);
+    return memory.freeCount - before;
   }
 
   areas(space: VmMap): AreaReport[] {
@@ -294,7 +301,11 @@ const heapAttributes: EntryAttributes = {
 };
 
 function isHeap(entry: VmMapEntry): boolean {
-  return entry.name === heapAttributes.name && entry.object === undefined && entry.protection === heapAttributes.protection;
+  const { name, object, protection, maxProtection, copyOnWrite } = heapAttributes;
+  return (
+    entry.name === name && entry.object === object && entry.copyOnWrite === copyOnWrite &&
+    entry.protection === protection && entry.maxProtection === maxProtection
+  );
 }
 
 function needsAmapNow(attributes: EntryAttributes): boolean {

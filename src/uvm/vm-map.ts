@@ -97,6 +97,11 @@ export class VmMap implements Space {
     return this.#heap.allocate(MAP_ENTRY_BYTES, HeapUse.mapEntry);
   }
 
+  /** Gives back a block that `reserveEntry` gave and no entry took. */
+  releaseEntry(block: number): void {
+    this.#heap.free(block, MAP_ENTRY_BYTES, HeapUse.mapEntry);
+  }
+
   /** Adds an entry, in a block that `reserveEntry` gave. */
   insert(start: number, end: number, attributes: EntryAttributes, block: number): VmMapEntry {
     const entry = new VmMapEntry(start, end, attributes, block);
@@ -107,7 +112,7 @@ export class VmMap implements Space {
   /** Takes an entry out and frees it; its layers are the caller's to drop. */
   remove(entry: VmMapEntry): void {
     this.#entries.remove(entry);
-    this.#heap.free(entry.block, MAP_ENTRY_BYTES, HeapUse.mapEntry);
+    this.releaseEntry(entry.block);
   }
 
   /** Splits `entry` at `at`, which lies inside it. Returns the upper part, or undefined when out of kernel memory. */
@@ -128,13 +133,17 @@ export class VmMap implements Space {
     return upper;
   }
 
-  /** Makes entry bounds at `first` and `end`, where entries lie across them. Returns false when out of kernel memory. */
+  /** Makes entry bounds at `first` and `end`, where entries lie across them. Returns false, with the entries as they were, when out of kernel memory. */
   clipRange(first: number, end: number): boolean {
-    for (const at of [first, end]) {
-      const entry = this.#entries.find(at);
-      if (entry !== undefined && entry.start < at && this.clip(entry, at) === undefined) return false;
-    }
-    return true;
+    if (!this.#clipAt(first)) return false;
+    if (this.#clipAt(end)) return true;
+    this.mergeRange(first, first);
+    return false;
+  }
+
+  #clipAt(page: number): boolean {
+    const entry = this.#entries.find(page);
+    return entry === undefined || entry.start === page || this.clip(entry, page) !== undefined;
   }
 
   /** Lengthens `entry` to `end`, which is free, keeping its layers. Returns false if its amap is held there by another entry. */
