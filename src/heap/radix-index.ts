@@ -25,6 +25,13 @@ const INDEX_LIMIT = 0x1_0000_0000;
 /** First index of the remembered node when there is none: no index lies within a node of it. */
 const NOWHERE = -FANOUT;
 
+/** Returns the smallest height that covers `index`. */
+function levelsFor(index: number): number {
+  let levels = 1;
+  while (index >= FANOUT ** levels) levels++;
+  return levels;
+}
+
 /** A sparse page-indexed array of nonzero words in kernel memory. */
 export class RadixIndex {
   readonly #heap: KernelHeap;
@@ -122,7 +129,9 @@ export class RadixIndex {
       if (node === 0) return false;
       this.#words[node >>> 2] = this.#root;
       this.#root = node;
-      this.#height++;
+      // Without words to keep below, one root of the full height will do.
+      const levels = this.#height === 0 ? levelsFor(index) : 1;
+      this.#height += levels;
       this.#limit = FANOUT ** this.#height;
     }
     return true;
