@@ -16,6 +16,7 @@ export interface SmallMachineOptions {
   readonly liveSpaces?: number;
   readonly seed?: number;
   readonly frameFailures?: FailurePlan;
+  readonly heapFailures?: FailurePlan;
 }
 
 export const layout: SpaceLayout = { low: 0, high: 0xffff_0000, breakStart: 0x100_0000, breakLimit: 0x4000_0000 };
@@ -38,6 +39,7 @@ export function smallMachine(options: SmallMachineOptions = {}) {
     seed: options.seed ?? 1,
     ...(swap !== undefined && { swap }),
     ...(options.frameFailures !== undefined && { frameFailures: options.frameFailures }),
+    ...(options.heapFailures !== undefined && { heapFailures: options.heapFailures }),
   });
   const system = new Uvm(machine, options.policy ?? (livePolicies[0] as PolicyKind));
   live.push(system);

@@ -1,0 +1,253 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { EventRing, FailurePlan, KernelPanic, PAGE_SIZE, type Pfn } from '../base/index.ts';
+import { bitmapAllocator, bootPhysicalMemory, FRAME_MODIFIED, FRAME_REFERENCED, FrameKind } from '../frames/index.ts';
+import { HeapUse, KernelHeap } from '../heap/index.ts';
+import { FAULT_NOT_PRESENT, FAULT_PROTECTION, i386, Mmu, Ram, Tlb } from '../machine/index.ts';
+import { type Pmap, PhysicalMap } from './physical-map.ts';
+
+const live: PhysicalMap[] = [];
+afterEach(() => {
+  for (const pmaps of live.splice(0)) pmaps.check();
+});
+
+function make(options: { frameCount?: number; heapFailure?: FailurePlan; frameFailure?: FailurePlan } = {}) {
+  const frameCount = options.frameCount ?? 64;
+  const ram = new Ram(new ArrayBuffer(frameCount * PAGE_SIZE), frameCount);
+  const frames = bootPhysicalMemory({
+    ram,
+    allocator: bitmapAllocator,
+    ...(options.frameFailure !== undefined && { failure: options.frameFailure }),
+  });
+  const heap = new KernelHeap(frames, options.heapFailure);
+  const pmaps = new PhysicalMap({ mmu: new Mmu(ram, i386), frames, heap, events: new EventRing() });
+  live.push(pmaps);
+  const newPmap = () => pmaps.create(new Tlb(new ArrayBuffer(8192), 0, 4096, 1024)) as Pmap;
+  const newPage = () => frames.allocate(FrameKind.anon) as Pfn;
+  return { frames, heap, pmaps, newPmap, newPage };
+}
+
+describe('enter', () => {
+  it('maps a page ahead of use with both bits clear and no TLB word', () => {
+    const { pmaps, newPmap, newPage } = make();
+    const pmap = newPmap();
+    const frame = newPage();
+    expect(pmaps.enter(pmap, 5, frame, 'write', undefined)).toBe(true);
+    expect(pmaps.extract(pmap, 5)).toBe(frame);
+    expect([pmap.tlb.reads(5), pmap.tlb.writes(5)]).toEqual([false, false]);
+    expect([pmaps.testAndClearReferenced(frame), pmaps.isModified(frame)]).toEqual([false, false]);
+    expect(pmap.residentPages).toBe(1);
+  });
+
+  it.each([[0, true, false, true, false], [1, true, true, true, true]] as const)(
+    'seeds bits and TLB as if access %i had happened', (access, reads, writes, referenced, modified) => {
+      const { pmaps, newPmap, newPage } = make();
+      const pmap = newPmap();
+      const frame = newPage();
+      pmaps.enter(pmap, 5, frame, 'write', access);
+      expect([pmap.tlb.reads(5), pmap.tlb.writes(5)]).toEqual([reads, writes]);
+      expect(pmaps.isModified(frame)).toBe(modified);
+      expect(pmaps.testAndClearReferenced(frame)).toBe(referenced);
+    });
+
+  it('replaces another frame, which keeps its bits', () => {
+    const { pmaps, frames, newPmap, newPage } = make();
+    const pmap = newPmap();
+    const [first, second] = [newPage(), newPage()];
+    pmaps.enter(pmap, 5, first, 'write', 1);
+    pmaps.enter(pmap, 5, second, 'read', 0);
+    expect(pmaps.extract(pmap, 5)).toBe(second);
+    expect(pmaps.isWritable(pmap, 5)).toBe(false);
+    expect([pmaps.mappings(first), pmaps.mappings(second), pmap.residentPages]).toEqual([0, 1, 1]);
+    expect(frames.table.flags(first)).toBe(FRAME_MODIFIED | FRAME_REFERENCED);
+    expect(pmap.tlb.readFrame(5)).toBe(second);
+    expect(pmap.tlb.writes(5)).toBe(false);
+  });
+
+  it('keeps the bits of a page that is entered again, also when the right to write goes', () => {
+    const { pmaps, newPmap, newPage } = make();
+    const pmap = newPmap();
+    const frame = newPage();
+    pmaps.enter(pmap, 5, frame, 'write', 1);
+    pmaps.enter(pmap, 5, frame, 'read', undefined);
+    expect(pmaps.isModified(frame)).toBe(true);
+    expect(pmaps.refill(pmap, 5, 1)).toBe(FAULT_PROTECTION);
+    expect(pmaps.refill(pmap, 5, 0)).toBe(frame);
+    expect(pmaps.testAndClearReferenced(frame)).toBe(true);
+  });
+
+  it('maps nothing when there is no frame for a page table, and succeeds when there is', () => {
+    // Allocation 0 is the root, 1 the page, 2 the table.
+    const { pmaps, newPmap, newPage } = make({ frameFailure: new FailurePlan(2) });
+    const pmap = newPmap();
+    const frame = newPage();
+    expect(pmaps.enter(pmap, 5, frame, 'write', 1)).toBe(false);
+    expect([pmaps.extract(pmap, 5), pmap.residentPages, pmap.tableFrames, pmaps.mappings(frame)]).toEqual([-1, 0, 1, 0]);
+    expect(pmaps.enter(pmap, 5, frame, 'write', 1)).toBe(true);
+    expect(pmap.tableFrames).toBe(2);
+  });
+
+  it('leaves the page unmapped when the reverse map has no memory', () => {
+    const { pmaps, newPmap, newPage } = make({ heapFailure: new FailurePlan(0) });
+    const pmap = newPmap();
+    const [shared, other] = [newPage(), newPage()];
+    pmaps.enter(pmap, 1, shared, 'read', 0);
+    pmaps.enter(pmap, 2, other, 'write', 1);
+    expect(pmaps.enter(pmap, 2, shared, 'read', 0)).toBe(false);
+    expect([pmaps.extract(pmap, 2), pmaps.mappings(shared), pmaps.isModified(other)]).toEqual([-1, 1, true]);
+    expect(pmap.tlb.reads(2)).toBe(false);
+  });
+});
+
+describe('refill', () => {
+  it('finds only what is mapped, with the right that is there', () => {
+    const { pmaps, newPmap, newPage } = make();
+    const pmap = newPmap();
+    expect(pmaps.refill(pmap, 7, 0)).toBe(FAULT_NOT_PRESENT);
+    const frame = newPage();
+    pmaps.enter(pmap, 7, frame, 'read', undefined);
+    expect(pmaps.refill(pmap, 7, 1)).toBe(FAULT_PROTECTION);
+    expect(pmap.tlb.writes(7)).toBe(false);
+    expect(pmaps.refill(pmap, 7, 0)).toBe(frame);
+    expect(pmap.tlb.readFrame(7)).toBe(frame);
+  });
+});
+
+describe('reference and modify bits', () => {
+  it('are exact: a clear empties the TLB word, the next access sets them again', () => {
+    const { pmaps, newPmap, newPage } = make();
+    const pmap = newPmap();
+    const frame = newPage();
+    pmaps.enter(pmap, 5, frame, 'write', 1);
+    expect(pmaps.testAndClearReferenced(frame)).toBe(true);
+    expect([pmap.tlb.reads(5), pmap.tlb.writes(5)]).toEqual([false, false]);
+    expect(pmaps.testAndClearReferenced(frame)).toBe(false);
+    expect(pmaps.isModified(frame)).toBe(true);
+    pmaps.refill(pmap, 5, 0);
+    pmaps.clearModified(frame);
+    expect([pmap.tlb.reads(5), pmap.tlb.writes(5), pmaps.isModified(frame)]).toEqual([true, false, false]);
+    pmaps.refill(pmap, 5, 1);
+    expect([pmap.tlb.writes(5), pmaps.isModified(frame), pmaps.testAndClearReferenced(frame)]).toEqual([true, true, true]);
+  });
+
+  it('are the union over all mappings, those that are gone too', () => {
+    const { pmaps, newPmap, newPage } = make();
+    const [a, b, c] = [newPmap(), newPmap(), newPmap()];
+    const frame = newPage();
+    pmaps.enter(a, 1, frame, 'write', undefined);
+    pmaps.enter(b, 2, frame, 'write', undefined);
+    pmaps.enter(c, 3, frame, 'write', undefined);
+    expect([pmaps.isModified(frame), pmaps.testAndClearReferenced(frame)]).toEqual([false, false]);
+    pmaps.refill(b, 2, 1);
+    expect(pmaps.isModified(frame)).toBe(true);
+    pmaps.remove(b, 2, 3);
+    expect(pmaps.isModified(frame)).toBe(true);
+    expect(pmaps.testAndClearReferenced(frame)).toBe(true);
+    pmaps.refill(c, 3, 0);
+    expect(pmaps.testAndClearReferenced(frame)).toBe(true);
+    expect(c.tlb.reads(3)).toBe(false);
+    pmaps.clearModified(frame);
+    expect(pmaps.isModified(frame)).toBe(false);
+    pmaps.refill(a, 1, 1);
+    expect(pmaps.isModified(frame)).toBe(true);
+  });
+});
+
+describe('protection', () => {
+  it('is lowered by range: a store traps, a load still hits, the modification is remembered', () => {
+    const { pmaps, newPmap, newPage } = make();
+    const pmap = newPmap();
+    const frames = [newPage(), newPage(), newPage()];
+    frames.forEach((frame, i) => pmaps.enter(pmap, 10 + i, frame, 'write', 1));
+    pmaps.writeProtect(pmap, 11, 12);
+    expect([10, 11, 12].map((page) => pmaps.isWritable(pmap, page))).toEqual([true, false, true]);
+    expect([10, 11, 12].map((page) => pmap.tlb.writes(page))).toEqual([true, false, true]);
+    expect(pmap.tlb.reads(11)).toBe(true);
+    expect(pmaps.isModified(frames[1] as Pfn)).toBe(true);
+  });
+
+  it('is lowered by frame in every space', () => {
+    const { pmaps, heap, newPmap, newPage } = make();
+    const [a, b] = [newPmap(), newPmap()];
+    const frame = newPage();
+    pmaps.enter(a, 1, frame, 'write', 1);
+    pmaps.enter(b, 2, frame, 'write', 1);
+    pmaps.enter(b, 3, frame, 'write', 1);
+    pmaps.pageProtect(frame, 'read');
+    expect([pmaps.isWritable(a, 1), pmaps.isWritable(b, 2), pmaps.isWritable(b, 3), pmaps.mappings(frame)]).toEqual([false, false, false, 3]);
+    pmaps.pageProtect(frame, 'none');
+    expect([pmaps.mappings(frame), a.residentPages, b.residentPages, heap.bytesInUse(HeapUse.reverseMap)]).toEqual([0, 0, 0, 0]);
+  });
+});
+
+describe('mappedPages', () => {
+  it('has a bit for each mapped page, across tables that are there and tables that are not', () => {
+    const { pmaps, newPmap, newPage } = make();
+    const pmap = newPmap();
+    // A leaf table of i386 maps 1,024 pages.
+    for (const page of [1021, 1023]) pmaps.enter(pmap, page, newPage(), 'read', undefined);
+    expect(pmaps.mappedPages(pmap, 1020, 1028)).toBe(0b1010);
+    pmaps.enter(pmap, 1024, newPage(), 'read', undefined);
+    expect(pmaps.mappedPages(pmap, 1020, 1028)).toBe(0b1_1010);
+    expect(pmaps.mappedPages(pmap, 3000, 3008)).toBe(0);
+    expect(pmaps.mappedPages(pmap, 1024, 1024)).toBe(0);
+    expect(pmaps.mappedPages(pmap, 0xf_ffff, 0x10_0000)).toBe(0);
+  });
+});
+
+describe('the reverse map', () => {
+  it.each([[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])('survives removal in the order %i %i %i', (...order) => {
+    const { pmaps, newPmap, newPage } = make();
+    const spaces = [newPmap(), newPmap(), newPmap()] as const;
+    const frame = newPage();
+    spaces.forEach((pmap, i) => pmaps.enter(pmap, 100 + i, frame, 'read', 0));
+    order.forEach((which, gone) => {
+      pmaps.remove(spaces[which] as Pmap, 0, 1024);
+      expect(pmaps.mappings(frame)).toBe(2 - gone);
+      pmaps.check();
+    });
+  });
+});
+
+describe('spaces', () => {
+  it('give all their tables back and their ids to the next', () => {
+    const { pmaps, frames, newPmap, newPage } = make();
+    const free = frames.freeCount;
+    const pmap = newPmap();
+    const frame = newPage();
+    pmaps.enter(pmap, 5, frame, 'read', 0);
+    pmaps.enter(pmap, 5000, newPage(), 'read', undefined);
+    expect(() => pmaps.destroy(pmap)).toThrow(KernelPanic);
+    pmaps.remove(pmap, 0, 0x10_0000);
+    pmaps.destroy(pmap);
+    // The two pages are their owner's to free.
+    expect(frames.freeCount).toBe(free - 2);
+    expect(frames.countOf(FrameKind.pageTable)).toBe(0);
+    expect(newPmap().id).toBe(pmap.id);
+  });
+
+  it('are not made without a frame for the root', () => {
+    const { pmaps } = make({ frameFailure: new FailurePlan(0) });
+    expect(pmaps.create(Tlb.none())).toBeUndefined();
+  });
+});
+
+describe('check', () => {
+  it('finds a TLB word that the tables do not back (PM3)', () => {
+    const { pmaps, newPmap, newPage } = make();
+    const pmap = newPmap();
+    const frame = newPage();
+    pmaps.enter(pmap, 5, frame, 'read', 0);
+    pmap.tlb.fillWrite(5, frame);
+    expect(() => pmaps.check()).toThrow(/PM3/);
+    pmap.tlb.invalidateWrite(5);
+  });
+
+  it('finds a mapping of a frame that is not for mapping (PM4)', () => {
+    const { pmaps, frames, newPmap } = make();
+    const pmap = newPmap();
+    const table = frames.allocate(FrameKind.pageTable) as Pfn;
+    pmaps.enter(pmap, 5, table, 'read', undefined);
+    expect(() => pmaps.check()).toThrow(/PM4/);
+    pmaps.remove(pmap, 5, 6);
+  });
+});
