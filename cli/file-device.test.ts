@@ -1,5 +1,14 @@
 import {
-  existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +19,9 @@ import { DeviceError } from '../src/machine/index.ts';
 import { FileDevice } from './file-device.ts';
 
 let directory: string;
-beforeEach(() => { directory = mkdtempSync(join(tmpdir(), 'quire-test-')); });
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'quire-test-'));
+});
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 let nextName = 0;
@@ -41,7 +52,9 @@ describe('FileDevice.temporary', () => {
 
   it('says where it could not be made', () => {
     const missing = join(directory, 'missing');
-    expect(complaint(() => FileDevice.temporary(16, missing))).toMatch(/^a temporary file in .*missing cannot be used for swap: no such file or directory; /);
+    expect(complaint(() => FileDevice.temporary(16, missing))).toMatch(
+      /^a temporary file in .*missing cannot be used for swap: no such file or directory; /,
+    );
   });
 });
 
@@ -63,7 +76,11 @@ describe('FileDevice.open', () => {
     const first = FileDevice.open(path, 8);
     first.write(5, page(0x42));
     first.close();
-    expect(readFileSync(path).subarray(5 * PAGE_SIZE, 6 * PAGE_SIZE).equals(page(0x42))).toBe(true);
+    expect(
+      readFileSync(path)
+        .subarray(5 * PAGE_SIZE, 6 * PAGE_SIZE)
+        .equals(page(0x42)),
+    ).toBe(true);
     const second = FileDevice.open(path, 4);
     expect(statSync(path).size).toBe(8 * PAGE_SIZE);
     second.close();
@@ -76,7 +93,9 @@ describe('FileDevice.open', () => {
 
   it('says in a sentence what cannot be used', () => {
     const inMissing = join(directory, 'missing', 'swap');
-    expect(complaint(() => FileDevice.open(inMissing, 4))).toMatch(/cannot be used for swap: no such file or directory; give another place/);
+    expect(complaint(() => FileDevice.open(inMissing, 4))).toMatch(
+      /cannot be used for swap: no such file or directory; give another place/,
+    );
     mkdirSync(join(directory, 'folder'));
     expect(complaint(() => FileDevice.open(join(directory, 'folder'), 4))).toMatch(/illegal operation on a directory/);
     writeFileSync(join(directory, 'plain'), '');

@@ -7,12 +7,24 @@
 // fill up later, and then a write throws `DeviceError`; pages of that run may hold old or new bytes. Cost: a system call per transfer, about 2 us and the copy.
 
 import {
-  closeSync, constants, fstatSync, fsyncSync, ftruncateSync, mkdtempSync, openSync, readSync, rmSync, type Stats, statfsSync, writeSync,
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readSync,
+  rmSync,
+  type Stats,
+  statfsSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MIB, PAGE_SIZE, UsageError } from '../src/base/index.ts';
 import { type BlockDevice, type DeviceCounters, DeviceError, transferPages } from '../src/machine/index.ts';
+import { reasonOf } from './output-file.ts';
 
 /** Bytes that `stat` counts as one block, whatever the file system's own unit (POSIX leaves it open; Linux, macOS: 512). */
 const STAT_BLOCK = 512;
@@ -110,7 +122,7 @@ export class FileDevice implements BlockDevice {
 
   /** Repeats `step`, which moves bytes from `at` of the transfer on and returns how many it did, until all are moved. */
   #transfer(operation: 'read' | 'write', page: number, sizeBytes: number, step: (at: number, position: number) => number): void {
-    for (let at = 0; at < sizeBytes;) {
+    for (let at = 0; at < sizeBytes; ) {
       let moved: number;
       try {
         moved = step(at, page * PAGE_SIZE + at);
@@ -167,10 +179,4 @@ function reserve(file: number, directory: string, pages: number): void {
 /** Returns the bytes of disk that a file has already. */
 function occupied(stat: Stats): number {
   return stat.blocks * STAT_BLOCK;
-}
-
-/** Returns the system's words for an error, without the path and the system call's name. */
-function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return /^[A-Z0-9]+: ([^,]+),/.exec(message)?.[1] ?? message;
 }

@@ -1,6 +1,6 @@
 // What a guest gets from the host: its arguments, streams, directories, clocks and random numbers.
 
-import { deterministicClock, deterministicRandom, type ByteSink, type WasiOptions } from '../src/wasm/index.ts';
+import { type ByteSink, deterministicClock, deterministicRandom, type WasiOptions } from '../src/wasm/index.ts';
 import { hostClock, hostRandom } from './host-clock.ts';
 import { hostDirectory } from './host-directory.ts';
 import type { RunHost, RunOptions } from './run-program.ts';

@@ -66,9 +66,7 @@ function load(options: RunOptions, host: RunHost, machine: Machine, system: Memo
   });
 }
 
-function run(
-  options: RunOptions, host: RunHost, machine: Machine, system: MemorySystem, program: Program, loadSeconds: number,
-): RunReport {
+function run(options: RunOptions, host: RunHost, machine: Machine, system: MemorySystem, program: Program, loadSeconds: number): RunReport {
   let exit: ProgramExit | 'interrupt' = 'interrupt';
   const start = performance.now();
   host.interruptible(() => {

@@ -10,11 +10,15 @@ import type { RunHost, RunOptions } from './run-program.ts';
 /** Runs the program as the engine alone would; every counter of the report is 0. */
 export function runUnmapped(options: RunOptions, host: RunHost): RunReport {
   let run: FlatRun | undefined;
-  const start = performance.now();
+  const loadStart = performance.now();
+  let start = loadStart;
+  const loaded = () => {
+    start = performance.now();
+  };
   host.interruptible(() => {
-    run = runFlat({ module: options.bytes, name: options.program, wasi: guestWorld(options, host) });
+    run = runFlat({ module: options.bytes, name: options.program, wasi: guestWorld(options, host), loaded });
   });
-  const total = (performance.now() - start) / 1000;
+  const seconds = { total: (performance.now() - start) / 1000, kernel: 0, load: (start - loadStart) / 1000 };
   return {
     program: basename(options.program),
     command: [options.argv0, ...options.args],
@@ -25,7 +29,7 @@ export function runUnmapped(options: RunOptions, host: RunHost): RunReport {
     swapBytes: 0,
     exitCode: exitCode(run?.exit),
     ended: ending(run?.exit),
-    seconds: { total, kernel: 0 },
+    seconds,
     tlbMisses: 0,
     faults: { zeroFill: 0, image: 0, file: 0, copyOnWrite: 0, swapIn: 0, protection: 0, resident: 0, failed: 0, mappedAhead: 0 },
     swap: { pagesIn: 0, pagesOut: 0, readOperations: 0, writeOperations: 0, bytesWritten: 0 },

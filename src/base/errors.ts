@@ -3,8 +3,21 @@
 
 /** The POSIX error names a memory request can return. A failed request changes nothing. */
 export type Errno =
-  | 'EACCES' | 'EAGAIN' | 'EBADF' | 'EBUSY' | 'EEXIST' | 'EFAULT' | 'EINVAL' | 'EIO'
-  | 'ENODEV' | 'ENOENT' | 'ENOMEM' | 'ENOSPC' | 'ENOSYS' | 'ENXIO' | 'EPERM';
+  | 'EACCES'
+  | 'EAGAIN'
+  | 'EBADF'
+  | 'EBUSY'
+  | 'EEXIST'
+  | 'EFAULT'
+  | 'EINVAL'
+  | 'EIO'
+  | 'ENODEV'
+  | 'ENOENT'
+  | 'ENOMEM'
+  | 'ENOSPC'
+  | 'ENOSYS'
+  | 'ENXIO'
+  | 'EPERM';
 
 /** A broken invariant or a caller's bug inside the kernel. `id` names the invariant in the file that owns it. */
 export class KernelPanic extends Error {

@@ -19,9 +19,13 @@ export const PAGE_SIZE = 4096;
 /** Mask of the offset within a page. */
 export const PAGE_MASK = PAGE_SIZE - 1;
 
+/** Brands a number that is known to be a physical address; checks nothing. */
 export const physAddr = (value: number): PhysAddr => value as PhysAddr;
+/** Brands a number that is known to be a virtual address; checks nothing. */
 export const virtAddr = (value: number): VirtAddr => value as VirtAddr;
+/** Brands a number that is known to be a frame number; checks nothing. */
 export const pfn = (value: number): Pfn => value as Pfn;
+/** Brands a number that is known to be a page number; checks nothing. */
 export const vpn = (value: number): Vpn => value as Vpn;
 
 /** Returns the page that holds `address`; exact for every safe integer. */
@@ -33,6 +37,9 @@ export const addressOf = (page: number): VirtAddr => (page * PAGE_SIZE) as VirtA
 /** Returns how many pages hold `sizeBytes`. */
 export const pagesFor = (sizeBytes: number): number => Math.ceil(sizeBytes / PAGE_SIZE);
 
+/** Bytes in a kibibyte. */
 export const KIB = 1024;
+/** Bytes in a mebibyte. */
 export const MIB = 1024 * KIB;
+/** Bytes in a gibibyte. */
 export const GIB = 1024 * MIB;

@@ -81,8 +81,11 @@ class BitmapAllocator implements FrameAllocator {
   }
 
   allocateRun(count: number, alignment = 1): Pfn | -1 {
-    invariant(count >= 1 && alignment >= 1 && Number.isInteger(Math.log2(alignment)), 'FA2',
-      () => `a run of ${count} frames aligned to ${alignment} makes no sense`);
+    invariant(
+      count >= 1 && alignment >= 1 && Number.isInteger(Math.log2(alignment)),
+      'FA2',
+      () => `a run of ${count} frames aligned to ${alignment} makes no sense`,
+    );
     // The alignment is that of the frame's number, the search is in indexes from `first`.
     const align = (index: number): number => Math.ceil((index + this.#first) / alignment) * alignment - this.#first;
     let start = align(this.#nextFree(0));
@@ -115,7 +118,7 @@ class BitmapAllocator implements FrameAllocator {
 
   largestFree(): number {
     let longest = 0;
-    for (let index = this.#nextFree(0); index < this.#count;) {
+    for (let index = this.#nextFree(0); index < this.#count; ) {
       const given = this.#nextGiven(index, this.#count);
       const end = given === -1 ? this.#count : given;
       longest = Math.max(longest, end - index);

@@ -5,7 +5,7 @@
 // The two share one run of frames, so the overhead of both is real RAM: 32 bytes of table and the allocator's own bytes per frame
 // of RAM, holes included. Frame 0 is never used: address 0 means "none", and generated code keeps its scratch bytes there.
 
-import { type FailurePlan, KIB, PAGE_SIZE, pagesFor, type Pfn, UsageError } from '../base/index.ts';
+import { type FailurePlan, KIB, PAGE_SIZE, type Pfn, pagesFor, UsageError } from '../base/index.ts';
 import { type FrameRange, type MemoryKind, type MemoryRange, normalizeMemoryMap, type Ram } from '../machine/index.ts';
 import type { FrameAllocator, FrameAllocatorKind } from './frame-allocator.ts';
 import { FRAME_RECORD_BYTES, FrameKind, FrameTable } from './frame-table.ts';
@@ -66,8 +66,9 @@ function placeMetadata(ranges: readonly FrameRange[], needed: number, frameCount
   if (fit !== undefined && total > needed) return fit.first;
   const longest = usable.reduce((most, range) => Math.max(most, range.end - range.first), 0);
   throw new UsageError(
-    `RAM of ${frameCount * 4} KiB has too little usable memory: its frame table and ${kind.name} allocator need ${needed} usable frames `
-    + `in a row and one more (longest run ${longest}, usable ${total}); the minimum is ${minimumRam(kind) / KIB} KiB, all usable`);
+    `RAM of ${frameCount * 4} KiB has too little usable memory: its frame table and ${kind.name} allocator need ${needed} usable frames ` +
+      `in a row and one more (longest run ${longest}, usable ${total}); the minimum is ${minimumRam(kind) / KIB} KiB, all usable`,
+  );
 }
 
 /** Returns the smallest RAM, in bytes, that can be booted when all of it is usable: frame 0, the metadata, one frame to give. */

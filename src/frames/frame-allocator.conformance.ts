@@ -108,7 +108,13 @@ export function describeFrameAllocator(kind: FrameAllocatorKind): void {
 
     it('panics at a run of nothing and at an alignment that is no power of two', () => {
       const allocator = makeFree(0, 8);
-      for (const [count, alignment] of [[0, 1], [-1, 1], [1, 0], [1, 3], [1, -2]] as const) {
+      for (const [count, alignment] of [
+        [0, 1],
+        [-1, 1],
+        [1, 0],
+        [1, 3],
+        [1, -2],
+      ] as const) {
         expect(() => allocator.allocateRun(count, alignment)).toThrow(KernelPanic);
       }
       expect(allocator.freeCount).toBe(8);
@@ -131,39 +137,62 @@ export function describeFrameAllocator(kind: FrameAllocatorKind): void {
     it('agrees with a set of free frames on random sequences', () => {
       const step = fc.oneof(
         { weight: 4, arbitrary: fc.constant({ do: 'allocate' as const, count: 1, alignment: 1, pick: 0 }) },
-        { weight: 4, arbitrary: fc.record({ do: fc.constant('free' as const), count: fc.integer({ min: 1, max: 40 }), alignment: fc.constant(1), pick: fc.nat(10_000) }) },
-        { weight: 2, arbitrary: fc.record({ do: fc.constant('run' as const), count: fc.integer({ min: 1, max: 40 }), alignment: fc.constantFrom(1, 2, 8, 32), pick: fc.constant(0) }) },
+        {
+          weight: 4,
+          arbitrary: fc.record({
+            do: fc.constant('free' as const),
+            count: fc.integer({ min: 1, max: 40 }),
+            alignment: fc.constant(1),
+            pick: fc.nat(10_000),
+          }),
+        },
+        {
+          weight: 2,
+          arbitrary: fc.record({
+            do: fc.constant('run' as const),
+            count: fc.integer({ min: 1, max: 40 }),
+            alignment: fc.constantFrom(1, 2, 8, 32),
+            pick: fc.constant(0),
+          }),
+        },
       );
-      const setup = fc.record({ first: fc.constantFrom(0, 1, 31, 100), count: fc.constantFrom(1, 33, 64, 200), steps: fc.array(step, { maxLength: 60 }) });
-      fc.assert(fc.property(setup, ({ first, count, steps }) => {
-        const allocator = make(first, count);
-        const model = new Model();
-        for (const step of steps) {
-          if (step.do === 'free') {
-            // A stretch of frames from a random place: those that are given go back, the others must panic.
-            for (let i = 0; i < step.count; i++) {
-              const frame = first + ((step.pick + i) % count);
-              if (model.free.has(frame)) expect(() => allocator.free(pfn(frame))).toThrow(/^FA3/);
-              else allocator.free(pfn(frame));
-              model.free.add(frame);
+      const setup = fc.record({
+        first: fc.constantFrom(0, 1, 31, 100),
+        count: fc.constantFrom(1, 33, 64, 200),
+        steps: fc.array(step, { maxLength: 60 }),
+      });
+      fc.assert(
+        fc.property(setup, ({ first, count, steps }) => {
+          const allocator = make(first, count);
+          const model = new Model();
+          for (const step of steps) {
+            if (step.do === 'free') {
+              // A stretch of frames from a random place: those that are given go back, the others must panic.
+              for (let i = 0; i < step.count; i++) {
+                const frame = first + ((step.pick + i) % count);
+                if (model.free.has(frame)) expect(() => allocator.free(pfn(frame))).toThrow(/^FA3/);
+                else allocator.free(pfn(frame));
+                model.free.add(frame);
+              }
+            } else if (step.do === 'allocate') {
+              const frame = allocator.allocate();
+              expect(frame === -1 ? model.free.size === 0 : model.free.delete(frame)).toBe(true);
+            } else {
+              const frame = allocator.allocateRun(step.count, step.alignment);
+              if (frame === -1) expect(model.anyRun(first, count, step.count, step.alignment)).toBe(false);
+              else {
+                expect([frame % step.alignment, model.hasRun(frame, step.count)]).toEqual([0, true]);
+                for (let i = 0; i < step.count; i++) model.free.delete(frame + i);
+              }
             }
-          } else if (step.do === 'allocate') {
-            const frame = allocator.allocate();
-            expect(frame === -1 ? model.free.size === 0 : model.free.delete(frame)).toBe(true);
-          } else {
-            const frame = allocator.allocateRun(step.count, step.alignment);
-            if (frame === -1) expect(model.anyRun(first, count, step.count, step.alignment)).toBe(false);
-            else {
-              expect([frame % step.alignment, model.hasRun(frame, step.count)]).toEqual([0, true]);
-              for (let i = 0; i < step.count; i++) model.free.delete(frame + i);
-            }
+            expect(allocator.freeCount).toBe(model.free.size);
           }
-          expect(allocator.freeCount).toBe(model.free.size);
-        }
-        for (let i = 0; i < count; i++) expect(allocator.isFree(pfn(first + i))).toBe(model.free.has(first + i));
-        expect(allocator.largestFree()).toBe(model.largest(first, count));
-        allocator.check();
-      }), { numRuns: 150 });
+          for (let i = 0; i < count; i++) expect(allocator.isFree(pfn(first + i))).toBe(model.free.has(first + i));
+          expect(allocator.largestFree()).toBe(model.largest(first, count));
+          allocator.check();
+        }),
+        { numRuns: 150 },
+      );
     });
 
     it('notices in check that a word of its metadata was overwritten', () => {

@@ -46,29 +46,53 @@ describe('FrameTable', () => {
 
   it('keeps fields apart under random stores', () => {
     const field = fc.constantFrom('kind', 'flag', 'unflag', 'wire', 'loan', 'space', 'next');
-    fc.assert(fc.property(fc.array(fc.tuple(field, fc.nat(COUNT - 1), fc.nat(255)), { maxLength: 60 }), (stores) => {
-      const { table } = newTable();
-      const model = Array.from({ length: COUNT }, () => ({ kind: 0, flags: 0, wire: 0, loan: 0, space: 0, vpn: 0, next: 0 }));
-      for (const [name, at, value] of stores) {
-        const record = model[at]!;
-        const frame = pfn(at);
-        if (name === 'kind') table.setKind(frame, record.kind = (value % 8) as FrameKind);
-        else if (name === 'flag') { table.setFlag(frame, value); record.flags |= value; }
-        else if (name === 'unflag') { table.clearFlag(frame, value); record.flags &= ~value; }
-        else if (name === 'wire') table.setWireCount(frame, record.wire = value);
-        else if (name === 'loan') table.setLoanCount(frame, record.loan = value);
-        else if (name === 'space') table.setMapping(frame, record.space = value * 257, record.vpn = value * 0x1000_0001);
-        else table.setNext(frame, record.next = value);
-      }
-      model.forEach((record, at) => {
-        const frame = pfn(at);
-        expect({
-          kind: table.kind(frame), flags: table.flags(frame), wire: table.wireCount(frame), loan: table.loanCount(frame),
-          space: table.mapSpace(frame), vpn: table.mapVpn(frame), next: table.next(frame),
-        }).toEqual(record);
-        expect([table.hasFlag(frame, 255), table.hasFlag(frame, 9)]).toEqual([record.flags !== 0, (record.flags & 9) !== 0]);
-      });
-    }), { numRuns: 100 });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(field, fc.nat(COUNT - 1), fc.nat(255)), { maxLength: 60 }), (stores) => {
+        const { table } = newTable();
+        const model = Array.from({ length: COUNT }, () => ({ kind: 0, flags: 0, wire: 0, loan: 0, space: 0, vpn: 0, next: 0 }));
+        for (const [name, at, value] of stores) {
+          const record = model[at]!;
+          const frame = pfn(at);
+          if (name === 'kind') {
+            record.kind = value % 8;
+            table.setKind(frame, record.kind as FrameKind);
+          } else if (name === 'flag') {
+            table.setFlag(frame, value);
+            record.flags |= value;
+          } else if (name === 'unflag') {
+            table.clearFlag(frame, value);
+            record.flags &= ~value;
+          } else if (name === 'wire') {
+            record.wire = value;
+            table.setWireCount(frame, value);
+          } else if (name === 'loan') {
+            record.loan = value;
+            table.setLoanCount(frame, value);
+          } else if (name === 'space') {
+            record.space = value * 257;
+            record.vpn = value * 0x1000_0001;
+            table.setMapping(frame, record.space, record.vpn);
+          } else {
+            record.next = value;
+            table.setNext(frame, value);
+          }
+        }
+        model.forEach((record, at) => {
+          const frame = pfn(at);
+          expect({
+            kind: table.kind(frame),
+            flags: table.flags(frame),
+            wire: table.wireCount(frame),
+            loan: table.loanCount(frame),
+            space: table.mapSpace(frame),
+            vpn: table.mapVpn(frame),
+            next: table.next(frame),
+          }).toEqual(record);
+          expect([table.hasFlag(frame, 255), table.hasFlag(frame, 9)]).toEqual([record.flags !== 0, (record.flags & 9) !== 0]);
+        });
+      }),
+      { numRuns: 100 },
+    );
   });
 
   it('panics when a count would leave 0..255, and keeps it (FT3)', () => {

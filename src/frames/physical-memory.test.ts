@@ -17,7 +17,11 @@ function boot(frames: number, allocator = bitmapAllocator, memoryMap?: readonly 
   return bootPhysicalMemory({ ram, allocator, ...(memoryMap && { memoryMap }), ...(failure && { failure }) });
 }
 
-const frames = (first: number, end: number, kind: MemoryKind = 'usable'): MemoryRange => ({ start: first * PAGE_SIZE, end: end * PAGE_SIZE, kind });
+const frames = (first: number, end: number, kind: MemoryKind = 'usable'): MemoryRange => ({
+  start: first * PAGE_SIZE,
+  end: end * PAGE_SIZE,
+  kind,
+});
 
 /** Takes frames until none is left. */
 function drain(memory: PhysicalMemory): Pfn[] {
@@ -29,7 +33,7 @@ function drain(memory: PhysicalMemory): Pfn[] {
 const kindsOf = (memory: PhysicalMemory): number[] => Array.from({ length: memory.table.count }, (_, i) => memory.table.kind(pfn(i)));
 
 describe.each(KINDS)('bootPhysicalMemory with $name', (allocator) => {
-  it('pays for its metadata from RAM: 32 bytes per frame and the allocator\'s own', () => {
+  it("pays for its metadata from RAM: 32 bytes per frame and the allocator's own", () => {
     const memory = boot(1024, allocator);
     const expected = Math.ceil((1024 * 32 + allocator.metadataBytes(1024)) / 4096);
     expect(memory.countOf(FrameKind.frameTable)).toBe(expected);
@@ -40,14 +44,26 @@ describe.each(KINDS)('bootPhysicalMemory with $name', (allocator) => {
   });
 
   it('never gives frame 0, its own metadata, permanent, reserved or bad frames', () => {
-    const map = [frames(0, 300), frames(400, 600), frames(20, 30, 'permanent'), frames(100, 101, 'bad'), frames(450, 460, 'reserved'), frames(590, 640, 'mmio')];
+    const map = [
+      frames(0, 300),
+      frames(400, 600),
+      frames(20, 30, 'permanent'),
+      frames(100, 101, 'bad'),
+      frames(450, 460, 'reserved'),
+      frames(590, 640, 'mmio'),
+    ];
     const memory = boot(700, allocator, map);
     const before = kindsOf(memory);
     const given = new Set<number>(drain(memory));
     expect(given.size).toBe(memory.managed);
     for (let frame = 0; frame < 700; frame++) expect(given.has(frame), `frame ${frame}`).toBe(before[frame] === FrameKind.free);
-    const outside = (frame: number): boolean => frame === 0 || (frame >= 20 && frame < 30) || frame === 100
-      || (frame >= 300 && frame < 400) || (frame >= 450 && frame < 460) || frame >= 590;
+    const outside = (frame: number): boolean =>
+      frame === 0 ||
+      (frame >= 20 && frame < 30) ||
+      frame === 100 ||
+      (frame >= 300 && frame < 400) ||
+      (frame >= 450 && frame < 460) ||
+      frame >= 590;
     expect([...given].some(outside)).toBe(false);
     expect(memory.countOf(FrameKind.permanent)).toBe(10);
     expect(given.size + memory.countOf(FrameKind.frameTable)).toBe(299 + 200 - 10 - 1 - 10 - 10);
@@ -75,7 +91,7 @@ describe.each(KINDS)('bootPhysicalMemory with $name', (allocator) => {
 
   it('boots with the minimum that it names, and not with a frame less', () => {
     const message = refusal(() => boot(2, allocator));
-    const minimum = Number(/the minimum is (\d+) KiB/.exec(message)![1]) * 1024 / PAGE_SIZE;
+    const minimum = (Number(/the minimum is (\d+) KiB/.exec(message)![1]) * 1024) / PAGE_SIZE;
     const memory = boot(minimum, allocator);
     expect(memory.managed).toBeGreaterThanOrEqual(1);
     memory.check();
@@ -84,7 +100,9 @@ describe.each(KINDS)('bootPhysicalMemory with $name', (allocator) => {
 
   it('explains why a map of small holes cannot be booted', () => {
     const map = Array.from({ length: 100 }, (_, i) => frames(i * 10, i * 10 + 2));
-    expect(refusal(() => boot(1000, allocator, map))).toMatch(/need \d+ usable frames in a row and one more \(longest run 2, usable 199\); the minimum is \d+ KiB/);
+    expect(refusal(() => boot(1000, allocator, map))).toMatch(
+      /need \d+ usable frames in a row and one more \(longest run 2, usable 199\); the minimum is \d+ KiB/,
+    );
     expect(refusal(() => boot(1000, allocator, [frames(0, 1)]))).toMatch(/longest run 0, usable 0/);
     expect(refusal(() => boot(4, allocator, [{ start: 9, end: 1, kind: 'usable' }]))).toMatch(/starts above its end/);
   });
@@ -174,10 +192,17 @@ describe.each(KINDS)('PhysicalMemory with $name', (allocator) => {
       const failure = new FailurePlan(k);
       const memory = boot(64, allocator, undefined, failure);
       const given = [
-        memory.allocate(FrameKind.anon), memory.allocateZeroed(FrameKind.pageTable), memory.allocateRun(4, FrameKind.kernelHeap), memory.allocate(FrameKind.object),
+        memory.allocate(FrameKind.anon),
+        memory.allocateZeroed(FrameKind.pageTable),
+        memory.allocateRun(4, FrameKind.kernelHeap),
+        memory.allocate(FrameKind.object),
       ];
       expect(given.map((frame) => frame === -1)).toEqual([0, 1, 2, 3].map((i) => i === k));
-      const taken = memory.countOf(FrameKind.anon) + memory.countOf(FrameKind.pageTable) + memory.countOf(FrameKind.kernelHeap) + memory.countOf(FrameKind.object);
+      const taken =
+        memory.countOf(FrameKind.anon) +
+        memory.countOf(FrameKind.pageTable) +
+        memory.countOf(FrameKind.kernelHeap) +
+        memory.countOf(FrameKind.object);
       expect(memory.freeCount + taken).toBe(memory.managed);
       memory.check();
       if (failure.failures === 0) break;
@@ -187,30 +212,33 @@ describe.each(KINDS)('PhysicalMemory with $name', (allocator) => {
   it('keeps every count through random allocation and freeing', () => {
     const kind = fc.constantFrom(FrameKind.anon, FrameKind.object, FrameKind.pageTable, FrameKind.kernelHeap);
     const step = fc.record({ do: fc.constantFrom('allocate', 'zeroed', 'run', 'free', 'free'), kind, pick: fc.nat(1000) });
-    fc.assert(fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-      const memory = boot(40, allocator);
-      const held: { frame: Pfn; kind: number }[] = [];
-      for (const step of steps) {
-        if (step.do === 'free') {
-          const [gone] = held.splice(step.pick % Math.max(1, held.length), 1);
-          if (gone !== undefined) memory.free(gone.frame);
-        } else if (step.do === 'run') {
-          const count = 1 + (step.pick % 5);
-          const first = memory.allocateRun(count, step.kind);
-          if (first !== -1) for (let i = 0; i < count; i++) held.push({ frame: pfn(first + i), kind: step.kind });
-        } else {
-          const frame = step.do === 'zeroed' ? memory.allocateZeroed(step.kind) : memory.allocate(step.kind);
-          expect(frame === -1).toBe(held.length === memory.managed);
-          if (frame !== -1) held.push({ frame, kind: step.kind });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const memory = boot(40, allocator);
+        const held: { frame: Pfn; kind: number }[] = [];
+        for (const step of steps) {
+          if (step.do === 'free') {
+            const [gone] = held.splice(step.pick % Math.max(1, held.length), 1);
+            if (gone !== undefined) memory.free(gone.frame);
+          } else if (step.do === 'run') {
+            const count = 1 + (step.pick % 5);
+            const first = memory.allocateRun(count, step.kind);
+            if (first !== -1) for (let i = 0; i < count; i++) held.push({ frame: pfn(first + i), kind: step.kind });
+          } else {
+            const frame = step.do === 'zeroed' ? memory.allocateZeroed(step.kind) : memory.allocate(step.kind);
+            expect(frame === -1).toBe(held.length === memory.managed);
+            if (frame !== -1) held.push({ frame, kind: step.kind });
+          }
+          expect(memory.freeCount).toBe(memory.managed - held.length);
         }
-        expect(memory.freeCount).toBe(memory.managed - held.length);
-      }
-      for (const wanted of [FrameKind.anon, FrameKind.object, FrameKind.pageTable, FrameKind.kernelHeap]) {
-        expect(memory.countOf(wanted)).toBe(held.filter((one) => one.kind === wanted).length);
-      }
-      expect(new Set(held.map((one) => one.frame)).size).toBe(held.length);
-      memory.check();
-    }), { numRuns: 100 });
+        for (const wanted of [FrameKind.anon, FrameKind.object, FrameKind.pageTable, FrameKind.kernelHeap]) {
+          expect(memory.countOf(wanted)).toBe(held.filter((one) => one.kind === wanted).length);
+        }
+        expect(new Set(held.map((one) => one.frame)).size).toBe(held.length);
+        memory.check();
+      }),
+      { numRuns: 100 },
+    );
   });
 
   it('notices in check what was done behind its back', () => {

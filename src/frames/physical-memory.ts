@@ -17,8 +17,10 @@ import type { FrameAllocator } from './frame-allocator.ts';
 import { FrameKind, type FrameTable } from './frame-table.ts';
 
 /** Kinds of frame that can be asked for and given back. */
-export type AllocatedKind = Exclude<FrameKind, typeof FrameKind.reserved | typeof FrameKind.free | typeof FrameKind.permanent
-  | typeof FrameKind.frameTable>;
+export type AllocatedKind = Exclude<
+  FrameKind,
+  typeof FrameKind.reserved | typeof FrameKind.free | typeof FrameKind.permanent | typeof FrameKind.frameTable
+>;
 
 /** What a `PhysicalMemory` is made of, by `bootPhysicalMemory`. */
 export interface PhysicalMemoryParts {
@@ -106,8 +108,13 @@ export class PhysicalMemory {
   free(frame: Pfn): void {
     const { table } = this;
     this.#checkAllocated(frame);
-    invariant(!table.isHeld(frame), 'PH3', () => `frame ${frame} is freed while it is held: mapped by space ${table.mapSpace(frame)}, `
-      + `wired ${table.wireCount(frame)} times, on loan ${table.loanCount(frame)} times`);
+    invariant(
+      !table.isHeld(frame),
+      'PH3',
+      () =>
+        `frame ${frame} is freed while it is held: mapped by space ${table.mapSpace(frame)}, ` +
+        `wired ${table.wireCount(frame)} times, on loan ${table.loanCount(frame)} times`,
+    );
     this.allocator.free(frame);
     this.#count(table.kind(frame), -1);
     this.#count(FrameKind.free, 1);
@@ -123,10 +130,18 @@ export class PhysicalMemory {
       invariant(kind < KIND_COUNT, 'PH2', () => `frame ${frame} has no valid kind: ${kind}`);
       counts[kind] = counts[kind]! + 1;
       const free = this.allocator.isFree(frame);
-      invariant(free === (kind === FrameKind.free), 'PH1', () => `frame ${frame} of kind ${kind} is ${free ? 'free' : 'given'} in the allocator`);
+      invariant(
+        free === (kind === FrameKind.free),
+        'PH1',
+        () => `frame ${frame} of kind ${kind} is ${free ? 'free' : 'given'} in the allocator`,
+      );
       invariant(!free || this.table.isClear(frame), 'FT1', () => `frame ${frame} is free but its record is not clear`);
       const mapped = this.table.mapSpace(frame) !== 0;
-      invariant(mapped || (this.table.mapVpn(frame) === 0 && this.table.mapMore(frame) === 0), 'FT2', () => `frame ${frame} is half mapped`);
+      invariant(
+        mapped || (this.table.mapVpn(frame) === 0 && this.table.mapMore(frame) === 0),
+        'FT2',
+        () => `frame ${frame} is half mapped`,
+      );
     }
     counts.forEach((count, kind) => {
       invariant(count === this.#counts[kind], 'PH2', () => `${count} frames are of kind ${kind}, counted ${this.#counts[kind]}`);
@@ -148,7 +163,8 @@ export class PhysicalMemory {
   #checkAllocated(frame: Pfn): void {
     const known = frame >= 0 && frame < this.table.count;
     const kind = known ? this.table.kind(frame) : FrameKind.reserved;
-    const allocated = kind !== FrameKind.reserved && kind !== FrameKind.free && kind !== FrameKind.permanent && kind !== FrameKind.frameTable;
+    const allocated =
+      kind !== FrameKind.reserved && kind !== FrameKind.free && kind !== FrameKind.permanent && kind !== FrameKind.frameTable;
     invariant(allocated, 'PH3', () => `frame ${frame} (${known ? `kind ${kind}` : 'beyond RAM'}) is not an allocated frame`);
   }
 }

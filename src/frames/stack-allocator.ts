@@ -31,7 +31,11 @@ class StackAllocator implements FrameAllocator {
   #freeCount = 0;
 
   constructor(first: Pfn, count: number, metadata: MetadataRegion) {
-    invariant(count < metadata.words.length, 'FS1', () => `${count} frames need ${count + 1} words, the region has ${metadata.words.length}`);
+    invariant(
+      count < metadata.words.length,
+      'FS1',
+      () => `${count} frames need ${count + 1} words, the region has ${metadata.words.length}`,
+    );
     this.#words = new Int32Array(metadata.words.buffer, metadata.words.byteOffset, count + 1).fill(GIVEN);
     this.#words[TOP] = BOTTOM;
     this.metadataBytes = (count + 1) * 4;
@@ -53,8 +57,11 @@ class StackAllocator implements FrameAllocator {
   }
 
   allocateRun(count: number, alignment = 1): Pfn | -1 {
-    invariant(count >= 1 && alignment >= 1 && Number.isInteger(Math.log2(alignment)), 'FA2',
-      () => `a run of ${count} frames aligned to ${alignment} makes no sense`);
+    invariant(
+      count >= 1 && alignment >= 1 && Number.isInteger(Math.log2(alignment)),
+      'FA2',
+      () => `a run of ${count} frames aligned to ${alignment} makes no sense`,
+    );
     let start = -1;
     for (let at = 1, length = 0; at <= this.#count && start === -1; at++) {
       if (this.#words[at] === GIVEN) length = 0;
@@ -106,7 +113,7 @@ class StackAllocator implements FrameAllocator {
   /** Takes the frames whose words are [start, end), all free, out of the stack. */
   #takeOut(start: number, end: number): void {
     let link = TOP;
-    for (let left = end - start; left > 0;) {
+    for (let left = end - start; left > 0; ) {
       const at = this.#words[link]!;
       if (at >= start && at < end) {
         this.#words[link] = this.#words[at]!;

@@ -90,12 +90,9 @@ describe('sizes', () => {
       heap.allocate(asked, HeapUse.map);
       return heap.bytesInUse(HeapUse.map);
     };
-    const sizes = [
-      1, 16, 17, 32, 33, 48, 49, 64, 65, 96, 97, 128, 129, 192, 193, 256, 257, 512, 513, 1024, 1025, 2048, 2049, 4096,
-    ];
+    const sizes = [1, 16, 17, 32, 33, 48, 49, 64, 65, 96, 97, 128, 129, 192, 193, 256, 257, 512, 513, 1024, 1025, 2048, 2049, 4096];
     expect(sizes.map(blockBytes)).toEqual([
-      16, 16, 32, 32, 48, 48, 64, 64, 96, 96, 128, 128, 192, 192, 256, 256, 512, 512, 1024, 1024, 2048, 2048, 4096,
-      4096,
+      16, 16, 32, 32, 48, 48, 64, 64, 96, 96, 128, 128, 192, 192, 256, 256, 512, 512, 1024, 1024, 2048, 2048, 4096, 4096,
     ]);
   });
 
@@ -121,8 +118,7 @@ describe('frames', () => {
     const { heap, memory } = heapOf(10);
     const frames = memory.freeCount;
     const blocks: number[] = [];
-    for (let at = heap.allocate(blockBytes, HeapUse.anon); at !== 0; at = heap.allocate(blockBytes, HeapUse.anon))
-      blocks.push(at);
+    for (let at = heap.allocate(blockBytes, HeapUse.anon); at !== 0; at = heap.allocate(blockBytes, HeapUse.anon)) blocks.push(at);
     expect([blocks.length, new Set(blocks).size]).toEqual([frames * perFrame, frames * perFrame]);
     heap.check();
     for (const at of blocks) heap.free(at, blockBytes, HeapUse.anon);
@@ -152,8 +148,7 @@ describe('frames', () => {
     const frame = memory.allocate(FrameKind.anon) as Pfn;
     memory.ram.frame(frame).fill(0xaa);
     memory.free(frame);
-    for (let i = 0; i < 16; i++)
-      expect(bytesAt(memory, heap.allocate(256, HeapUse.map), 256).every((byte) => byte === 0)).toBe(true);
+    for (let i = 0; i < 16; i++) expect(bytesAt(memory, heap.allocate(256, HeapUse.map), 256).every((byte) => byte === 0)).toBe(true);
     expect(heap.frames).toBe(1);
   });
 });

@@ -79,9 +79,7 @@ export class KernelHeap {
 
   /** Returns the bytes of the blocks given for `use`, or for all uses; blocks count whole, whatever was asked. */
   bytesInUse(use?: HeapUse): number {
-    return use === undefined
-      ? this.#bytesByUse.reduce((sum, bytes) => sum + bytes, 0)
-      : (this.#bytesByUse[use] as number);
+    return use === undefined ? this.#bytesByUse.reduce((sum, bytes) => sum + bytes, 0) : (this.#bytesByUse[use] as number);
   }
 
   /**
@@ -97,8 +95,7 @@ export class KernelHeap {
     if (slab === 0) return physAddr(0);
     const block = table.owner(slab);
     const at = block >>> 2;
-    if (this.#words[at + 1] !== poisonOf(block))
-      throw new KernelPanic('KH3', `the block at ${block} was written after it was freed`);
+    if (this.#words[at + 1] !== poisonOf(block)) throw new KernelPanic('KH3', `the block at ${block} was written after it was freed`);
     const next = this.#words[at] as number;
     table.setOwner(slab, next);
     table.setIndex(slab, table.index(slab) + 1);
@@ -261,18 +258,10 @@ export class KernelHeap {
       const offset = block - slab * MAX_BLOCK;
       const isInside = offset >= 0 && offset + size <= MAX_BLOCK && offset % size === 0 && !free.has(block);
       invariant(isInside, 'KH1', () => `slab ${slab} has the free block ${block} outside it, askew or twice`);
-      invariant(
-        this.#words[(block >>> 2) + 1] === poisonOf(block),
-        'KH3',
-        () => `the block at ${block} was written after it was freed`,
-      );
+      invariant(this.#words[(block >>> 2) + 1] === poisonOf(block), 'KH3', () => `the block at ${block} was written after it was freed`);
       free.add(block);
     }
-    invariant(
-      used + free.size === Math.floor(MAX_BLOCK / size),
-      'KH1',
-      () => `slab ${slab}: ${used} used and ${free.size} free`,
-    );
+    invariant(used + free.size === Math.floor(MAX_BLOCK / size), 'KH1', () => `slab ${slab}: ${used} used and ${free.size} free`);
     invariant(used > 0 || this.#spare[sizeClass] === slab, 'KH2', () => `slab ${slab} is empty and not the spare`);
     return used;
   }

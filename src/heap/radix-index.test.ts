@@ -31,7 +31,10 @@ const commands = fc.array(
     { weight: 6, arbitrary: fc.record({ do: fc.constant('set' as const), at: anIndex, value: fc.nat(0xffff_ffff) }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('get' as const), at: anIndex }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('reserve' as const), at: anIndex }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('clear' as const), at: anIndex, size: fc.oneof(fc.nat(5000), fc.constant(2 ** 32)) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ do: fc.constant('clear' as const), at: anIndex, size: fc.oneof(fc.nat(5000), fc.constant(2 ** 32)) }),
+    },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('walk' as const), at: anIndex, size: fc.nat(0xffff_ffff) }) },
   ),
   { maxLength: 60 },
@@ -72,7 +75,14 @@ describe('RadixIndex', () => {
   });
 
   it('takes one node up to 64 pages and one more level for each factor of 64', () => {
-    for (const [at, nodes] of [[63, 1], [64, 2], [4095, 2], [4096, 3], [262_143, 3], [262_144, 4]] as const) {
+    for (const [at, nodes] of [
+      [63, 1],
+      [64, 2],
+      [4095, 2],
+      [4096, 3],
+      [262_143, 3],
+      [262_144, 4],
+    ] as const) {
       const { index, bytes } = make();
       index.set(at, 1);
       expect(bytes()).toBe(nodes * NODE);

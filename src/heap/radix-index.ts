@@ -14,7 +14,7 @@
 // cache, simplified.
 
 import { invariant, KernelPanic } from '../base/index.ts';
-import { type HeapUse, type KernelHeap } from './kernel-heap.ts';
+import type { HeapUse, KernelHeap } from './kernel-heap.ts';
 
 const FANOUT_BITS = 6;
 const FANOUT = 1 << FANOUT_BITS;
@@ -142,9 +142,7 @@ export class RadixIndex {
     if (this.#height > 0) this.#visit(this.#root, this.#height - 1, 0, first, end, visit);
   }
 
-  #visit(
-    node: number, level: number, base: number, first: number, end: number, visit: (index: number, value: number) => void,
-  ): void {
+  #visit(node: number, level: number, base: number, first: number, end: number, visit: (index: number, value: number) => void): void {
     const span = FANOUT ** level;
     const from = Math.max(0, Math.floor((first - base) / span));
     const to = Math.min(FANOUT, Math.ceil((end - base) / span));
@@ -201,7 +199,11 @@ export class RadixIndex {
     let words = 0;
     this.forEach(0, this.#limit, () => words++);
     invariant(words === this.#count, 'RX1', () => `index counts ${this.#count} words and holds ${words}`);
-    invariant(this.#limit === (this.#height === 0 ? 0 : FANOUT ** this.#height), 'RX2', () => `height ${this.#height}, limit ${this.#limit}`);
+    invariant(
+      this.#limit === (this.#height === 0 ? 0 : FANOUT ** this.#height),
+      'RX2',
+      () => `height ${this.#height}, limit ${this.#limit}`,
+    );
     if (this.#nodeFirst === NOWHERE) return;
     const remembered = this.#nodeStart;
     invariant(this.#walk(this.#nodeFirst) === remembered, 'RX3', () => `the node of index ${this.#nodeFirst} is not at word ${remembered}`);

@@ -13,7 +13,11 @@ function stampedPages(stamp: number, count: number): Uint8Array {
 /**
  * Describes a block device. `make` gives an empty device of that many pages; `dispose` is called with it afterwards.
  */
-export function describeBlockDevice(name: string, make: (pages: number) => BlockDevice, dispose: (device: BlockDevice) => void = () => {}): void {
+export function describeBlockDevice(
+  name: string,
+  make: (pages: number) => BlockDevice,
+  dispose: (device: BlockDevice) => void = () => {},
+): void {
   describe(`block device: ${name}`, () => {
     const made: BlockDevice[] = [];
     const device = (pages: number): BlockDevice => {
@@ -47,7 +51,15 @@ export function describeBlockDevice(name: string, make: (pages: number) => Block
         it.read(position, into);
         expect(into).toEqual(page);
       }
-      for (const [position, count] of [[100, 1], [99, 2], [-1, 1], [0.5, 1], [NaN, 1], [0, 101], [2 ** 40, 1]] as const) {
+      for (const [position, count] of [
+        [100, 1],
+        [99, 2],
+        [-1, 1],
+        [0.5, 1],
+        [NaN, 1],
+        [0, 101],
+        [2 ** 40, 1],
+      ] as const) {
         expect(() => it.read(position, new Uint8Array(count * PAGE_SIZE)), `read ${position}`).toThrow(DeviceError);
         expect(() => it.write(position, new Uint8Array(count * PAGE_SIZE)), `write ${position}`).toThrow(DeviceError);
       }
@@ -75,7 +87,7 @@ export function describeBlockDevice(name: string, make: (pages: number) => Block
       expect(ram.subarray(5 * PAGE_SIZE).every((byte) => byte === 0x55)).toBe(true);
     });
 
-    it('keeps a copy: changing the caller\'s memory later changes nothing', () => {
+    it("keeps a copy: changing the caller's memory later changes nothing", () => {
       const it = device(2);
       const page = stampedPages(3, 1);
       it.write(1, page);
@@ -88,24 +100,30 @@ export function describeBlockDevice(name: string, make: (pages: number) => Block
     it('agrees with an array of pages on random runs', () => {
       const pages = 150;
       const step = fc.record({
-        write: fc.boolean(), page: fc.nat(pages - 1), count: fc.integer({ min: 1, max: 20 }), stamp: fc.nat(255),
+        write: fc.boolean(),
+        page: fc.nat(pages - 1),
+        count: fc.integer({ min: 1, max: 20 }),
+        stamp: fc.nat(255),
       });
-      fc.assert(fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
-        const it = device(pages);
-        const model = new Uint8Array(pages * PAGE_SIZE);
-        for (const { write, page, count, stamp } of steps) {
-          const run = Math.min(count, pages - page);
-          if (write) {
-            const from = stampedPages(stamp, run);
-            model.set(from, page * PAGE_SIZE);
-            it.write(page, from);
-          } else {
-            const into = new Uint8Array(run * PAGE_SIZE).fill(0xee);
-            it.read(page, into);
-            expect(Buffer.compare(into, model.subarray(page * PAGE_SIZE, (page + run) * PAGE_SIZE))).toBe(0);
+      fc.assert(
+        fc.property(fc.array(step, { maxLength: 25 }), (steps) => {
+          const it = device(pages);
+          const model = new Uint8Array(pages * PAGE_SIZE);
+          for (const { write, page, count, stamp } of steps) {
+            const run = Math.min(count, pages - page);
+            if (write) {
+              const from = stampedPages(stamp, run);
+              model.set(from, page * PAGE_SIZE);
+              it.write(page, from);
+            } else {
+              const into = new Uint8Array(run * PAGE_SIZE).fill(0xee);
+              it.read(page, into);
+              expect(Buffer.compare(into, model.subarray(page * PAGE_SIZE, (page + run) * PAGE_SIZE))).toBe(0);
+            }
           }
-        }
-      }), { numRuns: 20 });
+        }),
+        { numRuns: 20 },
+      );
     });
   });
 }

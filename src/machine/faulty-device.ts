@@ -1,7 +1,7 @@
 // A device that fails on request: the k-th read, the k-th write, or every transfer that touches a bad page. It wraps a good device
 // and passes on what it does not fail; a failed operation never reaches the device, so nothing is transferred or counted.
 
-import { FailurePlan } from '../base/index.ts';
+import type { FailurePlan } from '../base/index.ts';
 import { type BlockDevice, type DeviceCounters, DeviceError } from './block-device.ts';
 import { transferPages } from './transfer.ts';
 

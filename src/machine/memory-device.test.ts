@@ -6,7 +6,7 @@ import { MemoryDevice } from './memory-device.ts';
 describeBlockDevice('memory', (pages) => new MemoryDevice(pages));
 
 describe('MemoryDevice', () => {
-  it('can be far larger than the host\'s memory while it is nearly empty', () => {
+  it("can be far larger than the host's memory while it is nearly empty", () => {
     const device = new MemoryDevice(2 ** 40);
     const page = new Uint8Array(PAGE_SIZE).fill(7);
     device.write(2 ** 40 - 1, page);

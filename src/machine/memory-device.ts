@@ -44,14 +44,17 @@ export class MemoryDevice implements BlockDevice {
 
   #ensureChunk(chunk: number): Uint8Array {
     let stored = this.#chunks.get(chunk);
-    if (stored === undefined) this.#chunks.set(chunk, (stored = new Uint8Array(CHUNK_BYTES)));
+    if (stored === undefined) {
+      stored = new Uint8Array(CHUNK_BYTES);
+      this.#chunks.set(chunk, stored);
+    }
     return stored;
   }
 
   /** Splits a transfer at chunk borders: bytes [start, end) of `chunk` are byte `at` of the transfer and on. */
   #eachPart(page: number, sizeBytes: number, move: (chunk: number, start: number, end: number, at: number) => void): void {
     const first = page * PAGE_SIZE;
-    for (let at = 0; at < sizeBytes;) {
+    for (let at = 0; at < sizeBytes; ) {
       const chunk = Math.floor((first + at) / CHUNK_BYTES);
       const start = first + at - chunk * CHUNK_BYTES;
       const end = Math.min(CHUNK_BYTES, start + sizeBytes - at);

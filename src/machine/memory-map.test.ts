@@ -5,14 +5,16 @@ import { MEMORY_KINDS, type MemoryKind, type MemoryRange, normalizeMemoryMap } f
 
 const range = (start: number, end: number, kind: MemoryKind = 'usable'): MemoryRange => ({ start, end, kind });
 const show = (ranges: readonly MemoryRange[], ramBytes: number): string =>
-  normalizeMemoryMap(ranges, ramBytes).map(({ first, end, kind }) => `${first}-${end} ${kind}`).join(', ');
+  normalizeMemoryMap(ranges, ramBytes)
+    .map(({ first, end, kind }) => `${first}-${end} ${kind}`)
+    .join(', ');
 
 describe('normalizeMemoryMap', () => {
   it('takes whole RAM as it is', () => {
     expect(show([range(0, 8 * 4096)], 8 * 4096)).toBe('0-8 usable');
   });
 
-  it('reads a PC\'s map: conventional memory, the hole below 1 MiB, a kernel image, devices above RAM', () => {
+  it("reads a PC's map: conventional memory, the hole below 1 MiB, a kernel image, devices above RAM", () => {
     const map = [
       range(0x10_0000, 0x100_0000),
       range(0xf_0000, 0x10_0000, 'reserved'),
@@ -44,13 +46,19 @@ describe('normalizeMemoryMap', () => {
   it('agrees with a byte-by-byte reading of random maps', () => {
     const kind = fc.constantFrom(...MEMORY_KINDS);
     const bound = fc.nat(7 * 4096);
-    const ranges = fc.array(fc.tuple(bound, bound, kind).map(([a, b, k]) => range(Math.min(a, b), Math.max(a, b), k)), { maxLength: 8 });
-    fc.assert(fc.property(ranges, (random) => {
-      const map = [range(0, 4096), ...random.filter(({ start, kind: k }) => k === 'usable' || start >= 4096)];
-      const kinds = Array.from({ length: 6 }, (_, frame) => kindOfFrame(map, frame));
-      const flat = normalizeMemoryMap(map, 6 * 4096 + 100).flatMap(({ first, end, kind: k }) => new Array<string>(end - first).fill(k));
-      expect(flat).toEqual(kinds);
-    }), { numRuns: 60 });
+    const ranges = fc.array(
+      fc.tuple(bound, bound, kind).map(([a, b, k]) => range(Math.min(a, b), Math.max(a, b), k)),
+      { maxLength: 8 },
+    );
+    fc.assert(
+      fc.property(ranges, (random) => {
+        const map = [range(0, 4096), ...random.filter(({ start, kind: k }) => k === 'usable' || start >= 4096)];
+        const kinds = Array.from({ length: 6 }, (_, frame) => kindOfFrame(map, frame));
+        const flat = normalizeMemoryMap(map, 6 * 4096 + 100).flatMap(({ first, end, kind: k }) => new Array<string>(end - first).fill(k));
+        expect(flat).toEqual(kinds);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('explains what is wrong with a hostile map', () => {

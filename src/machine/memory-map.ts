@@ -10,7 +10,7 @@
 // overlap, the more restrictive kind wins. What no range lists is reserved, as on a PC. Ranges above RAM are cut off: firmware
 // lists device memory there. Cost: O(frames + ranges log ranges) time and one byte per frame, at boot only.
 
-import { PAGE_SIZE, pfn, type Pfn, UsageError } from '../base/index.ts';
+import { PAGE_SIZE, type Pfn, pfn, UsageError } from '../base/index.ts';
 
 /** What memory is good for, from the least to the most restrictive: the later wins where ranges overlap. */
 export const MEMORY_KINDS = ['usable', 'permanent', 'reserved', 'mmio', 'bad'] as const;
@@ -55,7 +55,9 @@ export function normalizeMemoryMap(ranges: readonly MemoryRange[], ramBytes: num
   }
   const frames = runsOf(kinds);
   if (!frames.some((range) => range.kind === 'usable')) {
-    throw new UsageError(`the memory map has no usable frame of ${PAGE_SIZE} bytes below ${ramBytes} bytes of RAM; list a larger usable range`);
+    throw new UsageError(
+      `the memory map has no usable frame of ${PAGE_SIZE} bytes below ${ramBytes} bytes of RAM; list a larger usable range`,
+    );
   }
   return frames;
 }
@@ -85,7 +87,7 @@ function joinUsable(ranges: readonly MemoryRange[]): { start: number; end: numbe
 /** Run-length encodes the kind of each frame. */
 function runsOf(kinds: Uint8Array): FrameRange[] {
   const runs: FrameRange[] = [];
-  for (let first = 0; first < kinds.length;) {
+  for (let first = 0; first < kinds.length; ) {
     const kind = kinds[first]!;
     let end = first + 1;
     while (end < kinds.length && kinds[end] === kind) end++;

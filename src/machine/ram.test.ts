@@ -10,7 +10,9 @@ describe('Ram', () => {
 
   it('zeroes and copies one frame and no byte of its neighbours', () => {
     const ram = new Ram(new ArrayBuffer(4 * PAGE_SIZE), 4);
-    ram.bytes.forEach((_, i) => { ram.bytes[i] = 1 + (i % 251); });
+    ram.bytes.forEach((_, i) => {
+      ram.bytes[i] = 1 + (i % 251);
+    });
     const before = ram.bytes.slice();
     ram.zero(pfn(1));
     before.fill(0, 4096, 8192);

@@ -28,8 +28,11 @@ export class Ram {
    * Panics (RAM1, RAM2) if they do not fit or the buffer is resizable.
    */
   constructor(buffer: ArrayBuffer, frameCount: number) {
-    invariant(Number.isInteger(frameCount) && frameCount >= 1 && frameCount * PAGE_SIZE <= buffer.byteLength, 'RAM1',
-      () => `${frameCount} frames do not fit in a buffer of ${buffer.byteLength} bytes`);
+    invariant(
+      Number.isInteger(frameCount) && frameCount >= 1 && frameCount * PAGE_SIZE <= buffer.byteLength,
+      'RAM1',
+      () => `${frameCount} frames do not fit in a buffer of ${buffer.byteLength} bytes`,
+    );
     // `resizable` is newer than the ECMAScript library this compiles against.
     invariant((buffer as { resizable?: boolean }).resizable !== true, 'RAM2', () => 'the buffer is resizable');
     this.buffer = buffer;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KernelPanic, pfn, vpn } from '../base/index.ts';
-import { Tlb, TLB_ENTRIES, tlbWord } from './tlb.ts';
+import { TLB_ENTRIES, Tlb, tlbWord } from './tlb.ts';
 
 const READ = 64;
 const WRITE = READ + 4 * TLB_ENTRIES + 4096;
@@ -12,7 +12,14 @@ const translate = (word: number, ea: number): number => Number(BigInt.asUintN(32
 
 describe('tlbWord', () => {
   it('takes every byte of the page to the same byte of the frame, and is never 0', () => {
-    for (const [frame, page] of [[1, 0], [1, 1], [7, 1000], [0x7ffff, 0], [1, 0xfffff], [0x7ffff, 0xfffff]] as const) {
+    for (const [frame, page] of [
+      [1, 0],
+      [1, 1],
+      [7, 1000],
+      [0x7ffff, 0],
+      [1, 0xfffff],
+      [0x7ffff, 0xfffff],
+    ] as const) {
       const word = tlbWord(pfn(frame), vpn(page));
       expect(word).not.toBe(0);
       expect(word & 0xfff).toBe(0xfff);
@@ -43,40 +50,47 @@ describe('Tlb', () => {
       fc.record({ do: fc.constant('fillWrite' as const), page, frame: fc.integer({ min: 1, max: 0x7ffff }) }),
       fc.record({ do: fc.constant('invalidate' as const), page, frame: fc.constant(0) }),
       fc.record({ do: fc.constant('invalidateWrite' as const), page, frame: fc.constant(0) }),
-      fc.record({ do: fc.constant('invalidateRange' as const), page, frame: fc.constantFrom(0, 1, 2, 1023, 1024, 1025, 4096, TLB_ENTRIES) }),
+      fc.record({
+        do: fc.constant('invalidateRange' as const),
+        page,
+        frame: fc.constantFrom(0, 1, 2, 1023, 1024, 1025, 4096, TLB_ENTRIES),
+      }),
     );
     const tlb = new Tlb(newBuffer(), READ, WRITE);
-    fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      tlb.flush();
-      const reads = new Map<number, number>();
-      const writes = new Map<number, number>();
-      for (const { do: action, page: at, frame } of steps) {
-        if (action === 'fillRead') {
-          tlb.invalidate(at);
-          writes.delete(at);
-          tlb.fillRead(at, pfn(frame));
-          reads.set(at, frame);
-        } else if (action === 'fillWrite') {
-          tlb.fillWrite(at, pfn(frame));
-          reads.set(at, frame);
-          writes.set(at, frame);
-        } else if (action === 'invalidate') {
-          tlb.invalidate(at);
-          reads.delete(at);
-          writes.delete(at);
-        } else if (action === 'invalidateWrite') {
-          tlb.invalidateWrite(at);
-          writes.delete(at);
-        } else {
-          tlb.invalidateRange(at, frame);
-          for (const map of [reads, writes]) for (const key of [...map.keys()]) if (key >= at && key < at + frame) map.delete(key);
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+        tlb.flush();
+        const reads = new Map<number, number>();
+        const writes = new Map<number, number>();
+        for (const { do: action, page: at, frame } of steps) {
+          if (action === 'fillRead') {
+            tlb.invalidate(at);
+            writes.delete(at);
+            tlb.fillRead(at, pfn(frame));
+            reads.set(at, frame);
+          } else if (action === 'fillWrite') {
+            tlb.fillWrite(at, pfn(frame));
+            reads.set(at, frame);
+            writes.set(at, frame);
+          } else if (action === 'invalidate') {
+            tlb.invalidate(at);
+            reads.delete(at);
+            writes.delete(at);
+          } else if (action === 'invalidateWrite') {
+            tlb.invalidateWrite(at);
+            writes.delete(at);
+          } else {
+            tlb.invalidateRange(at, frame);
+            for (const map of [reads, writes]) for (const key of [...map.keys()]) if (key >= at && key < at + frame) map.delete(key);
+          }
         }
-      }
-      for (const at of [0, 1, 2, 1022, 1023, 1024, 1025, 2047, 2048, 5000, TLB_ENTRIES - 1024, TLB_ENTRIES - 1]) {
-        expect([tlb.readFrame(at), tlb.writeFrame(at)]).toEqual([reads.get(at) ?? -1, writes.get(at) ?? -1]);
-        expect([tlb.reads(at), tlb.writes(at)]).toEqual([reads.has(at), writes.has(at)]);
-      }
-    }), { numRuns: 200 });
+        for (const at of [0, 1, 2, 1022, 1023, 1024, 1025, 2047, 2048, 5000, TLB_ENTRIES - 1024, TLB_ENTRIES - 1]) {
+          expect([tlb.readFrame(at), tlb.writeFrame(at)]).toEqual([reads.get(at) ?? -1, writes.get(at) ?? -1]);
+          expect([tlb.reads(at), tlb.writes(at)]).toEqual([reads.has(at), writes.has(at)]);
+        }
+      }),
+      { numRuns: 200 },
+    );
     tlb.check();
   });
 
@@ -84,7 +98,7 @@ describe('Tlb', () => {
     const buffer = newBuffer();
     const words = new Int32Array(buffer);
     const tlb = new Tlb(buffer, READ, WRITE);
-    for (const at of [0, 1023, 1024, 70_000, TLB_ENTRIES - 1]) tlb.fillWrite(at, pfn(at % 1000 + 1));
+    for (const at of [0, 1023, 1024, 70_000, TLB_ENTRIES - 1]) tlb.fillWrite(at, pfn((at % 1000) + 1));
     tlb.flush();
     expect(words.every((word) => word === 0)).toBe(true);
     // A mark planted behind the TLB's back shows whether a flush stores to chunks that were never filled.

@@ -33,7 +33,7 @@ const WRITE_TOUCHED = 2;
 
 /** Returns the valid TLB word that takes page `vpn` to frame `pfn`, as a signed 32-bit number. */
 export function tlbWord(pfn: Pfn, vpn: number): number {
-  return ((pfn - vpn) << 12) - 1 | 0;
+  return (((pfn - vpn) << 12) - 1) | 0;
 }
 
 /** Returns the frame to which valid `word` takes page `vpn`: exact, since both are below 2^20. */

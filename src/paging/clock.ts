@@ -22,7 +22,7 @@ import type { PageBits, PolicyKind, PolicyOptions, ReplacementPolicy } from './r
 const RING = 0;
 
 /** A ring with one hand. */
-export class ClockPolicy implements ReplacementPolicy {
+class ClockPolicy implements ReplacementPolicy {
   readonly name = 'clock';
   readonly sees = 'bits';
   readonly #capacity: number;

@@ -13,7 +13,7 @@ import type { PolicyKind, PolicyOptions, ReplacementPolicy } from './replacement
 const QUEUE = 0;
 
 /** One queue in order of arrival. */
-export class FifoPolicy implements ReplacementPolicy {
+class FifoPolicy implements ReplacementPolicy {
   readonly name = 'fifo';
   readonly sees = 'bits';
   readonly reactivations = 0;

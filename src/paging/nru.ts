@@ -29,7 +29,7 @@ const MODIFIED = 1;
 const SWEEP_DIVISOR = 4;
 
 /** Four classes of pages and a sweep. */
-export class NruPolicy implements ReplacementPolicy {
+class NruPolicy implements ReplacementPolicy {
   readonly name = 'nru';
   readonly sees = 'bits';
   readonly #capacity: number;

@@ -118,11 +118,7 @@ export class PageLists {
       invariant(++count <= this.#capacity, 'PL2', () => `list ${list} never closes`);
       at = next;
     }
-    invariant(
-      count === this.#lengths[list],
-      'PL2',
-      () => `list ${list} has ${count} pages and says ${this.#lengths[list]}`,
-    );
+    invariant(count === this.#lengths[list], 'PL2', () => `list ${list} has ${count} pages and says ${this.#lengths[list]}`);
     return count;
   }
 }

@@ -63,11 +63,7 @@ export class PageSet {
     for (let k = 0; k + 1 < this.#levels.length; k++) {
       (this.#levels[k] as Uint32Array).forEach((word, i) => {
         const bit = (((this.#levels[k + 1] as Uint32Array)[i >>> 5] as number) >>> (i & 31)) & 1;
-        invariant(
-          (word !== 0) === (bit === 1),
-          'PS1',
-          () => `word ${i} of level ${k} is ${word}, its bit above ${bit}`,
-        );
+        invariant((word !== 0) === (bit === 1), 'PS1', () => `word ${i} of level ${k} is ${word}, its bit above ${bit}`);
       });
     }
   }

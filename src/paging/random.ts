@@ -12,7 +12,7 @@ import { expectKnown, expectUnknown } from './known-pages.ts';
 import type { PolicyKind, PolicyOptions, ReplacementPolicy } from './replacement-policy.ts';
 
 /** Seeded random choice. */
-export class RandomPolicy implements ReplacementPolicy {
+class RandomPolicy implements ReplacementPolicy {
   readonly name = 'random';
   readonly sees = 'bits';
   readonly reactivations = 0;

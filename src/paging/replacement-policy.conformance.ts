@@ -21,11 +21,7 @@ export class SettableBits implements PageBits {
 }
 
 /** Makes a policy over settable bits and loads `pages` in order. */
-export function policyWith(
-  kind: PolicyKind,
-  pages: readonly number[],
-  seed = 1,
-): { policy: ReplacementPolicy; bits: SettableBits } {
+export function policyWith(kind: PolicyKind, pages: readonly number[], seed = 1): { policy: ReplacementPolicy; bits: SettableBits } {
   const bits = new SettableBits();
   const policy = kind.make({ capacity: CAPACITY, bits, seed });
   for (const page of pages) policy.loaded(page);
@@ -46,18 +42,7 @@ type Step = {
 
 const steps = fc.array(
   fc.record<Step>({
-    kind: fc.constantFrom(
-      'load',
-      'load',
-      'load',
-      'remove',
-      'reference',
-      'reference',
-      'modify',
-      'clean',
-      'demote',
-      'victim',
-    ),
+    kind: fc.constantFrom('load', 'load', 'load', 'remove', 'reference', 'reference', 'modify', 'clean', 'demote', 'victim'),
     page: fc.integer({ min: 0, max: CAPACITY - 1 }),
   }),
   { maxLength: 300, size: 'max' },

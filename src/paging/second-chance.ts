@@ -16,7 +16,7 @@ import type { PageBits, PolicyKind, PolicyOptions, ReplacementPolicy } from './r
 const QUEUE = 0;
 
 /** One queue whose referenced head goes to the tail. */
-export class SecondChancePolicy implements ReplacementPolicy {
+class SecondChancePolicy implements ReplacementPolicy {
   readonly name = 'second-chance';
   readonly sees = 'bits';
   readonly #capacity: number;

@@ -11,11 +11,7 @@ class LetterModel {
   }
 
   isRun(first: number, count: number, letter: string): boolean {
-    return (
-      first >= 0 &&
-      first + count <= this.slots.length &&
-      this.slots.slice(first, first + count).every((at) => at === letter)
-    );
+    return first >= 0 && first + count <= this.slots.length && this.slots.slice(first, first + count).every((at) => at === letter);
   }
 
   set(first: number, count: number, letter: string): void {

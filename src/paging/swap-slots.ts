@@ -111,11 +111,7 @@ export class SwapSlots {
       if (isBad) bad++;
       else if (isTaken) used++;
       run = isTaken ? 0 : run + 1;
-      invariant(
-        run <= this.#longest,
-        'SS4',
-        () => `${run} slots up to ${slot} are free, and ${this.#longest} should be the most`,
-      );
+      invariant(run <= this.#longest, 'SS4', () => `${run} slots up to ${slot} are free, and ${this.#longest} should be the most`);
     }
     const isCounted = used === this.#used && bad === this.#badCount;
     invariant(isCounted, 'SS1', () => `${this.#used} used and ${this.#badCount} bad, found ${used} and ${bad}`);

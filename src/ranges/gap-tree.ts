@@ -158,25 +158,13 @@ export class GapTree<T> {
   /** Walks everything; panics at the first broken invariant. Returns the number of nodes. */
   check(): number {
     invariant(this.#root.colour === 'black', 'GT3', () => 'the root is red');
-    invariant(
-      this.nil.gap === 0 && this.nil.maxGap === 0 && this.nil.start === 0 && this.nil.end === 0,
-      'GT2',
-      () => 'nil has a size',
-    );
+    invariant(this.nil.gap === 0 && this.nil.maxGap === 0 && this.nil.start === 0 && this.nil.end === 0, 'GT2', () => 'nil has a size');
     this.#checkSubtree(this.#root, this.nil);
     let count = 0;
     let expected = this.#leftmost(this.#root);
     for (let node = this.nil.after; node !== this.nil; node = node.after) {
-      invariant(
-        node === expected && node.after.before === node,
-        'GT1',
-        () => `the thread and the tree differ at ${node.start}`,
-      );
-      invariant(
-        node.start >= node.before.end && node.start < node.end,
-        'GT1',
-        () => `[${node.start}, ${node.end}) overlaps or is empty`,
-      );
+      invariant(node === expected && node.after.before === node, 'GT1', () => `the thread and the tree differ at ${node.start}`);
+      invariant(node.start >= node.before.end && node.start < node.end, 'GT1', () => `[${node.start}, ${node.end}) overlaps or is empty`);
       invariant(node.gap === node.start - node.before.end, 'GT2', () => `gap ${node.gap} before ${node.start}`);
       expected = this.#successor(node);
       count++;
@@ -363,14 +351,9 @@ export class GapTree<T> {
   /** Checks GT2 and GT3 below `node`. Returns the black nodes on each path down. */
   #checkSubtree(node: GapNode<T>, parent: GapNode<T>): number {
     if (node === this.nil) return 0;
-    if (node.parent !== parent || node.tree !== this)
-      throw new KernelPanic('GT1', `${node.start} has a wrong parent or tree`);
+    if (node.parent !== parent || node.tree !== this) throw new KernelPanic('GT1', `${node.start} has a wrong parent or tree`);
     const red = node.colour === 'red';
-    invariant(
-      !red || (node.left.colour === 'black' && node.right.colour === 'black'),
-      'GT3',
-      () => `red under red at ${node.start}`,
-    );
+    invariant(!red || (node.left.colour === 'black' && node.right.colour === 'black'), 'GT3', () => `red under red at ${node.start}`);
     const left = this.#checkSubtree(node.left, node);
     const right = this.#checkSubtree(node.right, node);
     invariant(left === right, 'GT3', () => `${left} and ${right} black nodes below ${node.start}`);

@@ -112,9 +112,7 @@ function run(map: RangeMap<Item>, model: SortedArrayModel, at: Step): void {
       if (chosen !== undefined) resize(map, model, chosen, at.start, at.end);
       break;
     case 'look':
-      expect(map.find(at.position)).toBe(
-        model.items.find((item) => item.start <= at.position && at.position < item.end),
-      );
+      expect(map.find(at.position)).toBe(model.items.find((item) => item.start <= at.position && at.position < item.end));
       expect(map.findNext(at.position)).toBe(model.items.find((item) => item.end > at.position));
       break;
     case 'hole':
@@ -230,8 +228,7 @@ export function describeRangeMap(name: string, make: () => RangeMap<Item>): void
 
     test('a hint is taken only if it is free, inside and aligned', () => {
       const map = filled(make(), [[10, 20]]);
-      const ask = (hint: number, alignment = 1): number =>
-        map.findHole(4, { low: 2, high: 40, direction: 'bottom-up', hint, alignment });
+      const ask = (hint: number, alignment = 1): number => map.findHole(4, { low: 2, high: 40, direction: 'bottom-up', hint, alignment });
       expect(ask(6)).toBe(6);
       expect(ask(7)).toBe(2);
       expect(ask(20)).toBe(20);
@@ -283,12 +280,7 @@ export function describeRangeMap(name: string, make: () => RangeMap<Item>): void
       const other = make();
       const item = new Item(1, 2);
       other.insert(item);
-      for (const call of [
-        () => map.remove(item),
-        () => map.next(item),
-        () => map.resize(item, 1, 3),
-        () => map.insert(item),
-      ]) {
+      for (const call of [() => map.remove(item), () => map.next(item), () => map.resize(item, 1, 3), () => map.insert(item)]) {
         expect(call).toThrow(/^RM3/);
       }
       other.remove(item);

@@ -79,11 +79,7 @@ export class RedBlackMap<T extends Range> implements RangeMap<T> {
     const node = this.#nodeOf(item);
     invariant(start < end, 'RM1', () => `[${start}, ${end}) is empty`);
     const fits = start >= node.before.end && (node.after === this.#nil || end <= node.after.start);
-    invariant(
-      fits,
-      'RM1',
-      () => `[${node.start}, ${node.end}) cannot become [${start}, ${end}): a neighbour is in the way`,
-    );
+    invariant(fits, 'RM1', () => `[${node.start}, ${node.end}) cannot become [${start}, ${end}): a neighbour is in the way`);
     item.start = node.start = start;
     item.end = node.end = end;
     this.#tree.regap(node);
@@ -92,11 +88,8 @@ export class RedBlackMap<T extends Range> implements RangeMap<T> {
   findHole(size: number, request: HoleRequest): number {
     invariant(size >= 1, 'RM1', () => `a hole of ${size} units`);
     const { low, high, direction, hint, alignment = 1 } = request;
-    if (hint !== undefined && hint >= low && hint + size <= high && hint % alignment === 0 && this.#isFree(hint, size))
-      return hint;
-    return direction === 'bottom-up'
-      ? this.#lowestHole(size, low, high, alignment)
-      : this.#highestHole(size, low, high, alignment);
+    if (hint !== undefined && hint >= low && hint + size <= high && hint % alignment === 0 && this.#isFree(hint, size)) return hint;
+    return direction === 'bottom-up' ? this.#lowestHole(size, low, high, alignment) : this.#highestHole(size, low, high, alignment);
   }
 
   *[Symbol.iterator](): Iterator<T> {
@@ -111,11 +104,7 @@ export class RedBlackMap<T extends Range> implements RangeMap<T> {
       const isTied = item.slot === node && item.start === node.start && item.end === node.end;
       invariant(isTied, 'RB1', () => `[${item.start}, ${item.end}) was inserted as [${node.start}, ${node.end})`);
     }
-    invariant(
-      this.#last === this.#nil || this.#last.tree === this.#tree,
-      'RB2',
-      () => `${this.#last.start} has left the map`,
-    );
+    invariant(this.#last === this.#nil || this.#last.tree === this.#tree, 'RB2', () => `${this.#last.start} has left the map`);
   }
 
   #nodeOf(item: T): GapNode<T> {

@@ -1,7 +1,7 @@
 // From a program that has run to its RunReport: gathers what machine, manager and process counted.
 
 import { PAGE_SIZE } from '../base/index.ts';
-import { FrameKind, FRAME_RECORD_BYTES } from '../frames/index.ts';
+import { FRAME_RECORD_BYTES, FrameKind } from '../frames/index.ts';
 import { HEAT_CELL_BYTES, outcomeText } from '../process/index.ts';
 import { type AreaReport, FaultOutcome, type Machine, type MemorySystem, PROT_EXECUTE, PROT_READ, PROT_WRITE } from '../system/index.ts';
 import { pageTableFormat } from '../systems/index.ts';
@@ -137,7 +137,8 @@ function faultReason(address: number, program: Program): string {
   const stackPointer = program.stackPointer();
   if (layout.order === 'stack-first') {
     // A frame that does not fit below S wraps to the top of the 32-bit space.
-    if (stackPointer !== undefined && (stackPointer < PAGE_SIZE || stackPointer > layout.initialEnd)) return 'the stack is full: it has grown into the unmapped page 0';
+    if (stackPointer !== undefined && (stackPointer < PAGE_SIZE || stackPointer > layout.initialEnd))
+      return 'the stack is full: it has grown into the unmapped page 0';
     if (address < PAGE_SIZE) return 'access through a null pointer: page 0 is not mapped';
   }
   if (address >= program.process.space.breakEnd) return 'access beyond the end of memory';

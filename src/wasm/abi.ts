@@ -18,18 +18,11 @@
 // Kernel rules that generated code relies on:
 //   GC1  TLB words change only inside an imported function (trap, size, grow, copy, ... or a WASI call)
 //   GC2  when the trap returns, the words for the whole accessed range [ea, ea + size) are valid at the same time, for the access asked
-//   GC3  frame 0 is never handed out, so physical addresses of pages are >= 4096; its first SCRATCH_BYTES serve straddling accesses
+//   GC3  frame 0 is never handed out, so physical addresses of pages are >= 4096; its first 64 bytes serve straddling accesses
 
 /** The module name of Quire's imports in rewritten code. */
 export const QUIRE_MODULE = 'quire';
 
-
-/** Bytes at physical address 0 that generated code may use to assemble an access that straddles two pages. */
-export const SCRATCH_BYTES = 64;
-
-/** Kinds of access, as passed to the trap. */
-export const ACCESS_READ = 0;
-export const ACCESS_WRITE = 1;
 
 /** The functions and the memory that a rewritten module imports from `QUIRE_MODULE`. */
 export interface QuireImports {

@@ -8,7 +8,15 @@
 
 import type { Pfn } from '../../base/index.ts';
 import {
-  PTE_ACCESSED, PTE_DIRTY, PTE_EXECUTE, PTE_FLAG_SETS, PTE_PRESENT, PTE_USER, PTE_WIRED, PTE_WRITE, type PageTableFormat,
+  type PageTableFormat,
+  PTE_ACCESSED,
+  PTE_DIRTY,
+  PTE_EXECUTE,
+  PTE_FLAG_SETS,
+  PTE_PRESENT,
+  PTE_USER,
+  PTE_WIRED,
+  PTE_WRITE,
 } from './format.ts';
 
 /** Flags that are rights: where a format has no bit for one, it is always granted. */
@@ -18,7 +26,9 @@ const RIGHTS = PTE_WRITE | PTE_USER | PTE_EXECUTE;
 function bitsByFlag(format: PageTableFormat): number[] {
   const { bits } = format;
   const positions: number[] = [];
-  const place = (flag: number, bit: number): void => { positions[Math.log2(flag)] = bit; };
+  const place = (flag: number, bit: number): void => {
+    positions[Math.log2(flag)] = bit;
+  };
   place(PTE_PRESENT, bits.present);
   place(PTE_WRITE, bits.write);
   place(PTE_USER, bits.user);
@@ -91,12 +101,21 @@ export class Entries {
     const at = entry >>> 2;
     const flagsOf = this.#flagsOfByte;
     const low = this.#words[at]! | 0;
-    const flags = this.#always | flagsOf[low & 255]! | flagsOf[256 + ((low >>> 8) & 255)]!
-      | flagsOf[512 + ((low >>> 16) & 255)]! | flagsOf[768 + (low >>> 24)]!;
+    const flags =
+      this.#always |
+      flagsOf[low & 255]! |
+      flagsOf[256 + ((low >>> 8) & 255)]! |
+      flagsOf[512 + ((low >>> 16) & 255)]! |
+      flagsOf[768 + (low >>> 24)]!;
     if (!this.#wide) return flags;
     const high = this.#words[at + 1]! | 0;
-    return flags | flagsOf[1024 + (high & 255)]! | flagsOf[1280 + ((high >>> 8) & 255)]!
-      | flagsOf[1536 + ((high >>> 16) & 255)]! | flagsOf[1792 + (high >>> 24)]!;
+    return (
+      flags |
+      flagsOf[1024 + (high & 255)]! |
+      flagsOf[1280 + ((high >>> 8) & 255)]! |
+      flagsOf[1536 + ((high >>> 16) & 255)]! |
+      flagsOf[1792 + (high >>> 24)]!
+    );
   }
 
   /** Tells whether the entry has all of `flags`, as far as the format has bits for them. */

@@ -2,7 +2,9 @@
 
 /** Kinds of access. */
 export const ACCESS_READ = 0;
+/** A store. */
 export const ACCESS_WRITE = 1;
+/** An instruction fetch. */
 export const ACCESS_EXECUTE = 2;
 
 /** A kind of access: `ACCESS_READ`, `ACCESS_WRITE` or `ACCESS_EXECUTE`. */
@@ -24,8 +26,10 @@ export const ERROR_FETCH = 16;
 
 /** Returns the error code that an x86 pushes for `fault` (a negative result of `Mmu.walk`; Intel SDM vol. 3, 4.7). */
 export function faultErrorCode(fault: number, access: Access, mode: 'user' | 'kernel' = 'user'): number {
-  return (fault === FAULT_PROTECTION ? ERROR_PRESENT : 0)
-    | (access === ACCESS_WRITE ? ERROR_WRITE : 0)
-    | (mode === 'user' ? ERROR_USER : 0)
-    | (access === ACCESS_EXECUTE ? ERROR_FETCH : 0);
+  return (
+    (fault === FAULT_PROTECTION ? ERROR_PRESENT : 0) |
+    (access === ACCESS_WRITE ? ERROR_WRITE : 0) |
+    (mode === 'user' ? ERROR_USER : 0) |
+    (access === ACCESS_EXECUTE ? ERROR_FETCH : 0)
+  );
 }

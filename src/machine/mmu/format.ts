@@ -77,16 +77,22 @@ export function checkFormat(format: PageTableFormat): void {
   for (const level of format.levels) {
     shift -= level.indexBits;
     invariant(level.shift === shift, 'MMU1', () => `${format.name}: a level has shift ${level.shift}, the ones below need ${shift}`);
-    invariant(level.indexBits >= 1 && 2 ** level.indexBits * format.entryBytes <= PAGE_SIZE, 'MMU1',
-      () => `${format.name}: a table of 2^${level.indexBits} entries does not fit in a frame`);
+    invariant(
+      level.indexBits >= 1 && 2 ** level.indexBits * format.entryBytes <= PAGE_SIZE,
+      'MMU1',
+      () => `${format.name}: a table of 2^${level.indexBits} entries does not fit in a frame`,
+    );
   }
   checkBits(format, entryBits);
 }
 
 function checkBits(format: PageTableFormat, entryBits: number): void {
   const { bits, frameShift, frameBits, name } = format;
-  invariant(frameShift >= 1 && frameShift <= 31 && frameBits >= 1 && frameShift + frameBits <= entryBits, 'MMU1',
-    () => `${name}: a frame field of ${frameBits} bits from ${frameShift} does not fit`);
+  invariant(
+    frameShift >= 1 && frameShift <= 31 && frameBits >= 1 && frameShift + frameBits <= entryBits,
+    'MMU1',
+    () => `${name}: a frame field of ${frameBits} bits from ${frameShift} does not fit`,
+  );
   invariant(bits.present >= 0, 'MMU1', () => `${name}: there is no present bit`);
   const positions = Object.values(bits as unknown as Record<string, number>).filter((bit) => bit !== -1);
   for (const bit of positions) {

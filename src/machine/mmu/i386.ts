@@ -5,7 +5,7 @@
 //
 // There is no no-execute bit: whatever can be read can be executed. Both levels must grant a right (manual, 6.4.2).
 
-import { PTE_PRESENT, PTE_USER, PTE_WRITE, type PageTableFormat } from './format.ts';
+import { type PageTableFormat, PTE_PRESENT, PTE_USER, PTE_WRITE } from './format.ts';
 
 /** The two-level page table of the i386. */
 export const i386: PageTableFormat = {

@@ -2,10 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KernelPanic, type Pfn, pfn } from '../../base/index.ts';
 import { Ram } from '../ram.ts';
-import { type Access, ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE, FAULT_NOT_PRESENT, FAULT_PROTECTION, faultErrorCode } from './fault.ts';
-import {
-  PTE_ACCESSED, PTE_DIRTY, PTE_EXECUTE, PTE_PRESENT, PTE_USER, PTE_WIRED, PTE_WRITE, type PageTableFormat,
-} from './format.ts';
+import { ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE, type Access, FAULT_NOT_PRESENT, FAULT_PROTECTION, faultErrorCode } from './fault.ts';
+import { type PageTableFormat, PTE_ACCESSED, PTE_DIRTY, PTE_EXECUTE, PTE_PRESENT, PTE_USER, PTE_WIRED, PTE_WRITE } from './format.ts';
 import { i386 } from './i386.ts';
 import { bare, deep, scattered, shuffled } from './made-up-formats.conformance.ts';
 import { Mmu } from './mmu.ts';
@@ -60,8 +58,9 @@ describe.each(FORMATS)('Mmu with format $name', (format) => {
   /** What an entry can tell of `flags`. */
   const kept = (flags: number): number => (flags | undeniable) & ~unrecorded;
   const lastPage = new Mmu(new Ram(new ArrayBuffer(4096), 1), format).pages - 1;
-  const somePages = fc.constantFrom(...new Set([0, 1, 2, 3, 127, 128, 255, 256, 511, 512, 1023, 1024, 0x12345, lastPage - 1, lastPage]
-    .filter((page) => page <= lastPage)));
+  const somePages = fc.constantFrom(
+    ...new Set([0, 1, 2, 3, 127, 128, 255, 256, 511, 512, 1023, 1024, 0x12345, lastPage - 1, lastPage].filter((page) => page <= lastPage)),
+  );
 
   it('keeps frame and flags of every set of flags, and changes flags one by one', () => {
     const { ram, mmu, supply } = setUp(format);
@@ -88,16 +87,19 @@ describe.each(FORMATS)('Mmu with format $name', (format) => {
   });
 
   it('puts entries where a slow reading of the tables finds them', () => {
-    fc.assert(fc.property(fc.array(somePages, { maxLength: 8 }), (pages) => {
-      const { ram, mmu, supply } = setUp(format);
-      for (const page of pages) expect(mmu.leaf(ROOT, page)).toBe(slowLeaf(ram, format, ROOT, page));
-      for (const page of pages) {
-        const entry = mmu.ensureLeaf(ROOT, page, supply);
-        expect(entry).not.toBe(0);
-        expect(entry).toBe(slowLeaf(ram, format, ROOT, page));
-        expect(mmu.leaf(ROOT, page)).toBe(entry);
-      }
-    }), { numRuns: 50 });
+    fc.assert(
+      fc.property(fc.array(somePages, { maxLength: 8 }), (pages) => {
+        const { ram, mmu, supply } = setUp(format);
+        for (const page of pages) expect(mmu.leaf(ROOT, page)).toBe(slowLeaf(ram, format, ROOT, page));
+        for (const page of pages) {
+          const entry = mmu.ensureLeaf(ROOT, page, supply);
+          expect(entry).not.toBe(0);
+          expect(entry).toBe(slowLeaf(ram, format, ROOT, page));
+          expect(mmu.leaf(ROOT, page)).toBe(entry);
+        }
+      }),
+      { numRuns: 50 },
+    );
   });
 
   it('walks as a map of pages to frames and flags says', () => {
@@ -107,35 +109,38 @@ describe.each(FORMATS)('Mmu with format $name', (format) => {
       flags: fc.nat(all),
       frame: fc.integer({ min: 1, max: FRAMES - 1 }),
     });
-    fc.assert(fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-      const { mmu, supply } = setUp(format);
-      const model = new Map<number, { frame: number; flags: number }>();
-      for (const { page, what, flags, frame } of steps) {
-        if (what === 'set') {
-          mmu.setEntry(mmu.ensureLeaf(ROOT, page, supply), pfn(frame), flags);
-          model.set(page, { frame, flags: kept(flags) });
-        } else if (what === 'clear') {
-          const entry = mmu.leaf(ROOT, page);
-          if (entry !== 0) mmu.setEntry(entry, pfn(0), 0);
-          model.delete(page);
-        } else {
-          const mapped = model.get(page);
-          const right = what === ACCESS_WRITE ? PTE_WRITE : what === ACCESS_EXECUTE ? PTE_EXECUTE : 0;
-          const needed = PTE_USER | right;
-          let expected = FAULT_NOT_PRESENT;
-          if (mapped !== undefined && (mapped.flags & PTE_PRESENT) !== 0) {
-            const allowed = (mapped.flags & needed) === needed;
-            expected = allowed ? mapped.frame : FAULT_PROTECTION;
-            if (allowed) mapped.flags = kept(mapped.flags | PTE_ACCESSED | (what === ACCESS_WRITE ? PTE_DIRTY : 0));
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+        const { mmu, supply } = setUp(format);
+        const model = new Map<number, { frame: number; flags: number }>();
+        for (const { page, what, flags, frame } of steps) {
+          if (what === 'set') {
+            mmu.setEntry(mmu.ensureLeaf(ROOT, page, supply), pfn(frame), flags);
+            model.set(page, { frame, flags: kept(flags) });
+          } else if (what === 'clear') {
+            const entry = mmu.leaf(ROOT, page);
+            if (entry !== 0) mmu.setEntry(entry, pfn(0), 0);
+            model.delete(page);
+          } else {
+            const mapped = model.get(page);
+            const right = what === ACCESS_WRITE ? PTE_WRITE : what === ACCESS_EXECUTE ? PTE_EXECUTE : 0;
+            const needed = PTE_USER | right;
+            let expected = FAULT_NOT_PRESENT;
+            if (mapped !== undefined && (mapped.flags & PTE_PRESENT) !== 0) {
+              const allowed = (mapped.flags & needed) === needed;
+              expected = allowed ? mapped.frame : FAULT_PROTECTION;
+              if (allowed) mapped.flags = kept(mapped.flags | PTE_ACCESSED | (what === ACCESS_WRITE ? PTE_DIRTY : 0));
+            }
+            expect(mmu.walk(ROOT, page, what)).toBe(expected);
           }
-          expect(mmu.walk(ROOT, page, what)).toBe(expected);
+          for (const [mappedPage, mapped] of model) {
+            const entry = mmu.leaf(ROOT, mappedPage);
+            expect([mmu.entryFrame(entry), mmu.entryFlags(entry)]).toEqual([mapped.frame, mapped.flags]);
+          }
         }
-        for (const [mappedPage, mapped] of model) {
-          const entry = mmu.leaf(ROOT, mappedPage);
-          expect([mmu.entryFrame(entry), mmu.entryFlags(entry)]).toEqual([mapped.frame, mapped.flags]);
-        }
-      }
-    }), { numRuns: 100 });
+      }),
+      { numRuns: 100 },
+    );
   });
 
   it('has no page beyond its last one', () => {
@@ -189,8 +194,18 @@ describe.each(FORMATS)('Mmu with format $name', (format) => {
       for (let i = 0; i < leafPages; i++) near.add(i).add(lastPage - i);
       return [...near].filter((page) => page >= first && page < end).sort((a, b) => a - b);
     };
-    for (const [first, end] of [[0, 1], [0, lastPage + 1], [0, Infinity], [3, 7], [leafPages - 1, leafPages + 1], [5, 5], [6, 5],
-      [lastPage, lastPage + 1], [lastPage - 2, lastPage], [leafPages, lastPage + 1 - leafPages]] as const) {
+    for (const [first, end] of [
+      [0, 1],
+      [0, lastPage + 1],
+      [0, Infinity],
+      [3, 7],
+      [leafPages - 1, leafPages + 1],
+      [5, 5],
+      [6, 5],
+      [lastPage, lastPage + 1],
+      [lastPage - 2, lastPage],
+      [leafPages, lastPage + 1 - leafPages],
+    ] as const) {
       const pages: number[] = [];
       mmu.forEachLeaf(ROOT, first, end, (entry, page) => {
         expect(entry).toBe(slowLeaf(ram, format, ROOT, page));
@@ -205,7 +220,10 @@ describe.each(FORMATS)('Mmu with format $name', (format) => {
     const { mmu, supply } = setUp(format);
     mmu.setEntry(mmu.ensureLeaf(ROOT, 0, supply), pfn(9), all & ~(PTE_ACCESSED | PTE_DIRTY));
     const upper = ROOT * 4096;
-    for (const [flag, access] of [[PTE_WRITE, ACCESS_WRITE], [PTE_USER, ACCESS_READ]] as const) {
+    for (const [flag, access] of [
+      [PTE_WRITE, ACCESS_WRITE],
+      [PTE_USER, ACCESS_READ],
+    ] as const) {
       const { upperFlags } = format;
       mmu.removeFlags(upper, flag);
       const before = mmu.entryFlags(mmu.leaf(ROOT, 0));
@@ -262,7 +280,12 @@ describe('an inconsistent format', () => {
 
   it('is refused', () => {
     refused({ levels: [] });
-    refused({ levels: [{ indexBits: 10, shift: 12 }, { indexBits: 10, shift: 0 }] });
+    refused({
+      levels: [
+        { indexBits: 10, shift: 12 },
+        { indexBits: 10, shift: 0 },
+      ],
+    });
     refused({ levels: [{ indexBits: 11, shift: 0 }] });
     refused({ levels: [{ indexBits: 10, shift: 0 }], entryBytes: 8, frameShift: 0 });
     refused({ frameBits: 21 });

@@ -15,7 +15,7 @@
 import { invariant, PAGE_SHIFT, type Pfn, type Vpn } from '../../base/index.ts';
 import type { Ram } from '../ram.ts';
 import { Entries } from './entries.ts';
-import { checkFormat, PTE_PRESENT, type PageTableFormat, vpnBits } from './format.ts';
+import { checkFormat, type PageTableFormat, PTE_PRESENT, vpnBits } from './format.ts';
 import { type EntryAt, makeEntryAt, makeWalk, type Walk } from './walk.ts';
 
 /** Gives a zeroed frame for a table, or -1. */

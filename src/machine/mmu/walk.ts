@@ -15,7 +15,15 @@ import { PAGE_SHIFT, type Pfn } from '../../base/index.ts';
 import type { Entries } from './entries.ts';
 import { ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE, FAULT_NOT_PRESENT, FAULT_PROTECTION } from './fault.ts';
 import {
-  PTE_ACCESSED, PTE_DIRTY, PTE_EXECUTE, PTE_PRESENT, PTE_USER, PTE_WRITE, type PageTableFormat, type PageTableLevel, vpnBits,
+  type PageTableFormat,
+  type PageTableLevel,
+  PTE_ACCESSED,
+  PTE_DIRTY,
+  PTE_EXECUTE,
+  PTE_PRESENT,
+  PTE_USER,
+  PTE_WRITE,
+  vpnBits,
 } from './format.ts';
 
 /** Translates page `vpn` for a program's access: the frame, or `FAULT_NOT_PRESENT` or `FAULT_PROTECTION`. */

@@ -13,7 +13,8 @@
 // H2  Nothing between the reads of the words and the access can change them (GC1: no call in between).
 // memory.copy and memory.fill are done in place when each range lies in one valid page; the kernel does the others.
 
-import { ACCESS_READ, ACCESS_WRITE, type CodeLayout } from '../abi.ts';
+import { ACCESS_READ, ACCESS_WRITE } from '../../machine/index.ts';
+import type { CodeLayout } from '../abi.ts';
 import { Op, OpFC, ValueType } from '../binary/index.ts';
 import { HELPER_COPY, HELPER_FILL, HELPER_INIT, helperType, type AddedFunctions } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
