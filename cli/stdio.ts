@@ -6,6 +6,7 @@
 import { readSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import type { ByteSink, ByteSource } from '../src/wasm/wasi/index.ts';
+import { sleepMilliseconds } from './host-clock.ts';
 import { hostCode, wasiErrorOf } from './host-errors.ts';
 
 /** Milliseconds between tries on a descriptor that is not ready: short to a person, long to a processor. */
@@ -46,13 +47,12 @@ function readOrEnd(calls: StreamCalls, fd: number, into: Uint8Array, length: num
 }
 
 function untilReady(call: () => number): number {
-  const never = new Int32Array(new SharedArrayBuffer(4));
   for (;;) {
     try {
       return call();
     } catch (error) {
       if (hostCode(error) !== 'EAGAIN') throw wasiErrorOf(error);
-      Atomics.wait(never, 0, 0, RETRY_MILLISECONDS);
+      sleepMilliseconds(RETRY_MILLISECONDS);
     }
   }
 }
