@@ -78,7 +78,7 @@ export class Uvm implements MemorySystem<VmMap> {
 
   fork(space: VmMap, tlb: Tlb): VmMap | Errno {
     const { frames } = this.#core.machine;
-    // Entries without number can need more frames than the reserve has: then the daemon makes room for twice as many each time.
+    // Many entries can need more frames than the reserve has: then the daemon makes room for twice as many each time.
     for (let wanted = 1; ; wanted *= 2) {
       const child = this.#tryFork(space, tlb);
       if (child !== 'ENOMEM' || this.#daemon.run(frames.freeCount + wanted) === 0) return child;
