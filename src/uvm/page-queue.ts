@@ -86,8 +86,10 @@ export class PageQueue {
 
   /** Protects a page from eviction until `HELD` others have been held: running code may rely on its translation (GC2 in wasm/abi.ts). */
   hold(frame: Pfn): void {
+    const last = (this.#nextHeld - 1) & (HELD - 1);
+    if (this.#held[last] === frame) return;
     this.#held[this.#nextHeld] = frame;
-    this.#nextHeld = (this.#nextHeld + 1) % HELD;
+    this.#nextHeld = (this.#nextHeld + 1) & (HELD - 1);
   }
 
   /** Tells whether a page may not be evicted now. */
