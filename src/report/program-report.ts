@@ -120,7 +120,7 @@ function faultEnding(fault: Extract<ProgramExit, { kind: 'fault' }>['fault'], pr
   const place = faultPlace(program.locate(fault.stack ?? ''));
   return {
     how: killed ? 'kill' : 'fault',
-    reason: killed ? outcomeText(fault.outcome) : faultReason(fault.address, program),
+    reason: killed ? outcomeText(fault.outcome) : faultReason(fault, program),
     fault: {
       address: fault.address,
       access: fault.access,
@@ -132,7 +132,7 @@ function faultEnding(fault: Extract<ProgramExit, { kind: 'fault' }>['fault'], pr
 }
 
 /** Says what an access to nowhere most likely is. */
-function faultReason(address: number, program: Program): string {
+function faultReason({ address, size }: { readonly address: number; readonly size: number }, program: Program): string {
   const { layout } = program;
   const stackPointer = program.stackPointer();
   if (layout.order === 'stack-first') {
@@ -141,7 +141,7 @@ function faultReason(address: number, program: Program): string {
       return 'the stack is full: it has grown into the unmapped page 0';
     if (address < PAGE_SIZE) return 'access through a null pointer: page 0 is not mapped';
   }
-  if (address >= program.process.space.breakEnd) return 'access beyond the end of memory';
+  if (address + size > program.process.space.breakEnd) return 'access beyond the end of memory';
   return 'access to memory that is not there';
 }
 
