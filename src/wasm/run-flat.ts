@@ -16,6 +16,8 @@ export interface FlatProgram {
   /** What to call the module in messages, such as its file name. */
   readonly name: string;
   readonly wasi: Omit<WasiOptions, 'memory'>;
+  /** Called once the program is read, compiled and checked, just before it starts: where a clock is read. */
+  readonly loaded?: () => void;
 }
 
 /** A run that is over. */
@@ -34,6 +36,7 @@ export function runFlat(program: FlatProgram): FlatRun {
   const wasi = createWasi({ ...program.wasi, memory });
   try {
     requireCommand(info, name, wasi.modules);
+    program.loaded?.();
     return { exit: run(module, memory, wasi.modules), memoryBytes: memory.sizeBytes };
   } finally {
     wasi.close();

@@ -1,0 +1,253 @@
+// What the kernel's own operations cost: each repeated over many pages of a machine built for it, in nanoseconds per page.
+//
+//   zeroFill      trap to return: the first store to a page of new memory; and unmap, which must not hide the cost
+//   refill        trap to return: a page that is mapped, but not in the TLB
+//   image         trap to return: the first load from a page of a program's image
+//   copyOnWrite   trap to return: the first store to a page that a forked child shares
+//   swap          trap to return: a store to a page in swap, where a changed page must go out to make room
+//   fileIo        the same bytes as swap moves, by plain system calls of node:fs
+//
+// A trap is what generated code does when the TLB has no word for a page: `Process.trap`. Every round begins with the same machine
+// state, and counters prove that each trap was of the kind that is claimed. RAM is warm: the first of several rounds pays the
+// host's own page faults and the compiler, and the least of all rounds counts.
+
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FileDevice } from '../cli/file-device.ts';
+import { type Errno, KIB, PAGE_SIZE, Random } from '../src/base/index.ts';
+import { type BlockDevice, MemoryDevice } from '../src/machine/index.ts';
+import { Process } from '../src/process/index.ts';
+import type { Machine, MemorySystem, Pager } from '../src/system/index.ts';
+import { PROT_READ, PROT_WRITE } from '../src/system/index.ts';
+import { buildMachine, frameAllocatorNames, policyNames, systemNames } from '../src/systems/index.ts';
+import { leastOf, type Numbers } from './statistics.ts';
+
+/** What to measure: nanoseconds per page, the least of `repeats` rounds over `pages` pages. */
+export interface CostRequest {
+  readonly what: CostName;
+  readonly pages: number;
+  readonly repeats: number;
+}
+
+/** Names of the costs that can be asked for. */
+export type CostName = keyof typeof costs;
+
+/** Measures one kind of cost in this process. */
+export function measureCost({ what, pages, repeats }: CostRequest): Numbers {
+  return costs[what](pages, repeats);
+}
+
+const costs = {
+  zeroFill,
+  refill,
+  image,
+  copyOnWrite,
+  swapMemory: (pages: number, repeats: number) => swap(pages, repeats, new MemoryDevice(swapSlots(pages))),
+  swapFile: (pages: number, repeats: number) => {
+    const device = FileDevice.temporary(swapSlots(pages));
+    try {
+      return swap(pages, repeats, device);
+    } finally {
+      device.close();
+    }
+  },
+  fileIo,
+} as const;
+
+/** Where the pages under test begin: above everything else, on a page-table boundary. */
+const BASE = 0x1000_0000;
+const LAYOUT = { low: 0, high: 0xffff_0000, breakStart: 0x100_0000, breakLimit: 0x200_0000 };
+/** Frames beside the pages: the kernel's own (page tables, anons: under 5 %) and what the page daemon keeps free. */
+const SPARE_SHARE = 1.15;
+const SPARE_FRAMES = 512;
+/** Bytes of an access: what most loads and stores of a program have. */
+const ACCESS_BYTES = 8;
+/** Address space per frame of RAM in the swap test: with three, every page is gone before its turn comes again. */
+const OVERCOMMIT = 3;
+/** One cluster of the page daemon, and what file systems like. */
+const CLUSTER_BYTES = 64 * KIB;
+
+/** A machine with one process, ready for traps. */
+interface Arena {
+  readonly machine: Machine;
+  readonly system: MemorySystem;
+  readonly process: Process;
+}
+
+function makeArena(frames: number, swapDevice?: BlockDevice): Arena {
+  const { machine, system } = buildMachine({
+    ramBytes: frames * PAGE_SIZE,
+    frames: frameAllocatorNames[0] as string,
+    policy: policyNames[0] as string,
+    system: systemNames[0] as string,
+    liveSpaces: 2,
+    seed: 1,
+    ...(swapDevice !== undefined && { swap: swapDevice }),
+  });
+  const space = must(system.createSpace(LAYOUT, machine.liveTlb(0)));
+  return { machine, system, process: new Process(machine, system, space, () => performance.now()) };
+}
+
+function framesFor(pages: number): number {
+  return Math.ceil(pages * SPARE_SHARE) + SPARE_FRAMES;
+}
+
+function zeroFill(pages: number, repeats: number) {
+  const arena = makeArena(framesFor(pages));
+  return leastOf(repeats, () => {
+    mapPages(arena, pages);
+    const fault = counted(arena, pages, zeroFills, () => trapEach(arena, pages, 1));
+    return { zeroFill: fault, unmap: timePerPage(pages, () => unmapPages(arena, pages)) };
+  });
+}
+
+function refill(pages: number, repeats: number) {
+  const arena = makeArena(framesFor(pages));
+  mapPages(arena, pages);
+  trapEach(arena, pages, 1);
+  return leastOf(repeats, () => {
+    arena.process.space.pmap.tlb.flush();
+    return {
+      refill: counted(
+        arena,
+        pages,
+        ({ process }) => process.tlbMisses,
+        () => trapEach(arena, pages, 0),
+      ),
+    };
+  });
+}
+
+function image(pages: number, repeats: number) {
+  const arena = makeArena(framesFor(pages));
+  const pager = imagePager(pages);
+  return leastOf(repeats, () => {
+    const object = must(arena.system.createObject(pager));
+    mapPages(arena, pages, { object, offset: 0 });
+    arena.system.releaseObject(object);
+    const fault = counted(
+      arena,
+      pages,
+      ({ system }) => system.statistics().image,
+      () => trapEach(arena, pages, 0),
+    );
+    unmapPages(arena, pages);
+    return { image: fault };
+  });
+}
+
+/** An image whose pages are copied from one buffer, as a module's data segments are. */
+function imagePager(pages: number): Pager {
+  const bytes = new Uint8Array(PAGE_SIZE).fill(7);
+  return { kind: 'image', name: 'image', pages, read: (_index, into) => void into.set(bytes) };
+}
+
+function copyOnWrite(pages: number, repeats: number) {
+  const arena = makeArena(2 * framesFor(pages));
+  const { machine, system, process } = arena;
+  mapPages(arena, pages);
+  trapEach(arena, pages, 1);
+  return leastOf(repeats, () => {
+    const child = must(system.fork(process.space, machine.liveTlb(1)));
+    const fault = counted(
+      arena,
+      pages,
+      () => system.statistics().copyOnWrite,
+      () => trapEach(arena, pages, 1),
+    );
+    system.destroySpace(child);
+    return { copyOnWrite: fault };
+  });
+}
+
+function swapSlots(pages: number): number {
+  return 2 * pages;
+}
+
+/** Nanoseconds per page that comes in; for each of them another one goes out. */
+function swap(pages: number, repeats: number, device: BlockDevice) {
+  const arena = makeArena(Math.ceil(pages / OVERCOMMIT), device);
+  mapPages(arena, pages);
+  trapEach(arena, pages, 1);
+  return leastOf(repeats, () => ({
+    swap: counted(
+      arena,
+      pages,
+      ({ system }) => system.statistics().swapPagesIn,
+      () => trapEach(arena, pages, 1),
+    ),
+  }));
+}
+
+/** Writes and reads a file of `pages` pages through the host's cache, with the sizes that swap uses. */
+function fileIo(pages: number, repeats: number) {
+  const folder = mkdtempSync(join(tmpdir(), 'quire-bench-'));
+  const file = openSync(join(folder, 'file'), 'w+');
+  try {
+    return leastOf(repeats, () => ({
+      writeClusters: timePerPage(pages, () =>
+        eachTransfer(pages, CLUSTER_BYTES, (buffer, at) => writeSync(file, buffer, 0, buffer.length, at)),
+      ),
+      readClusters: timePerPage(pages, () =>
+        eachTransfer(pages, CLUSTER_BYTES, (buffer, at) => readSync(file, buffer, 0, buffer.length, at)),
+      ),
+      readPages: timePerPage(pages, () => eachTransfer(pages, PAGE_SIZE, (buffer, at) => readSync(file, buffer, 0, buffer.length, at))),
+    }));
+  } finally {
+    closeSync(file);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function eachTransfer(pages: number, sizeBytes: number, transfer: (buffer: Uint8Array, position: number) => number): void {
+  const buffer = new Uint8Array(sizeBytes);
+  // Random bytes: a file system may compress zeros away.
+  new Random(1).fill(buffer);
+  for (let position = 0; position + sizeBytes <= pages * PAGE_SIZE; position += sizeBytes) transfer(buffer, position);
+}
+
+function mapPages({ system, process }: Arena, pages: number, backing: object = {}): void {
+  must(
+    system.map(process.space, {
+      size: pages * PAGE_SIZE,
+      protection: PROT_READ | PROT_WRITE,
+      sharing: 'private',
+      place: { how: 'fixed', address: BASE },
+      ...backing,
+    }),
+  );
+}
+
+function unmapPages({ system, process }: Arena, pages: number): void {
+  must(system.unmap(process.space, BASE, pages * PAGE_SIZE));
+}
+
+/** Traps once on each page, in order of address, and returns nanoseconds per page. */
+function trapEach({ process }: Arena, pages: number, access: 0 | 1): number {
+  return timePerPage(pages, () => {
+    for (let page = 0; page < pages; page++) process.trap(BASE + page * PAGE_SIZE, ACCESS_BYTES, access);
+  });
+}
+
+const zeroFills = ({ system }: Arena): number => system.statistics().zeroFill;
+
+/** Returns what `work` does, after making sure that `counter` went up by one for each page. */
+function counted(arena: Arena, pages: number, counter: (arena: Arena) => number, work: () => number): number {
+  const before = counter(arena);
+  const cost = work();
+  const counts = counter(arena) - before;
+  if (counts !== pages) throw new Error(`of ${pages} traps, ${counts} were of the kind to be measured`);
+  return cost;
+}
+
+function timePerPage(pages: number, work: () => void): number {
+  const start = performance.now();
+  work();
+  return ((performance.now() - start) * 1e6) / pages;
+}
+
+function must<T>(result: T | Errno): T {
+  if (typeof result === 'string') throw new Error(`the memory manager refused: ${result}`);
+  return result;
+}

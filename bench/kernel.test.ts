@@ -1,0 +1,41 @@
+// Smoke tests: that everything works and measures what it says, not how fast it is.
+import { describe, expect, it } from 'vitest';
+import { kernelTables, measureKernel } from './kernel.ts';
+import { measureCost } from './kernel-costs.ts';
+
+describe('the kernel benchmark', () => {
+  it('measures every operation, with one turn of one round', () => {
+    const steps: string[] = [];
+    const result = measureKernel({ pages: 3000, repeats: 1, turns: 1 }, { cost: measureCost }, (step) => steps.push(step));
+    expect(Object.keys(result.quire).sort()).toEqual(['copyOnWrite', 'image', 'refill', 'swapFile', 'swapMemory', 'unmap', 'zeroFill']);
+    for (const cost of [...Object.values(result.quire), ...Object.values(result.linux), ...Object.values(result.fileIo)]) {
+      expect(cost).toBeGreaterThan(0);
+    }
+    expect(steps).toContain('zeroFill');
+    // Either there is a peer, or a sentence says why not.
+    expect(Object.keys(result.linux).length > 0).toBe(result.linuxAbsence === undefined);
+  });
+
+  it('prints a dash and a sentence where there is nothing to compare with', () => {
+    const [operations] = kernelTables({
+      settings: { pages: 1, repeats: 1, turns: 1 },
+      quire: { zeroFill: 500, unmap: 50, copyOnWrite: 700, image: 600, refill: 40, swapMemory: 1, swapFile: 2 },
+      linux: {},
+      fileIo: { writeClusters: 1, readClusters: 1, readPages: 3 },
+      linuxAbsence: 'There is no compiler.',
+    });
+    expect(operations?.rows[0]).toEqual(['zero-fill fault: new memory', '500', '-', '-']);
+    expect(operations?.notes).toEqual(['There is no compiler.']);
+  });
+
+  it('divides Quire by Linux, and swap by plain I/O', () => {
+    const [operations, swap] = kernelTables({
+      settings: { pages: 1, repeats: 1, turns: 1 },
+      quire: { zeroFill: 500, swapMemory: 6, swapFile: 8 },
+      linux: { zeroFill: 1000 },
+      fileIo: { writeClusters: 1, readClusters: 1, readPages: 3 },
+    });
+    expect(operations?.rows[0]?.at(-1)).toBe('0.50');
+    expect(swap?.rows.map((row) => row.at(-1))).toEqual(['1.50', '2.00', '1.00', '']);
+  });
+});

@@ -1,0 +1,121 @@
+// The kernel benchmark: what Quire's own operations cost (kernel-costs.ts), beside Linux's page faults and plain file I/O on the same
+// machine. The two sides take turns, several times, and the least of each counts.
+
+import type { CostName } from './kernel-costs.ts';
+import type { Laboratory } from './laboratory.ts';
+import { linuxPeer } from './linux.ts';
+import { lesser, type Numbers } from './statistics.ts';
+import type { Table } from './table.ts';
+
+/** How much to do. */
+export interface KernelSettings {
+  /** Pages per round: 100,000 make one fault's share of a round certain to a fraction of a nanosecond. */
+  readonly pages: number;
+  /** Rounds in one process. */
+  readonly repeats: number;
+  /** Times that all operations take their turn. */
+  readonly turns: number;
+}
+
+/** The full benchmark: about a minute. */
+export const kernelSettings: KernelSettings = { pages: 100_000, repeats: 5, turns: 3 };
+/** Enough to see that everything works. */
+export const quickKernelSettings: KernelSettings = { pages: 5_000, repeats: 3, turns: 1 };
+
+/** What was measured. */
+export interface KernelResult {
+  readonly settings: KernelSettings;
+  /** Nanoseconds per page. */
+  readonly quire: Numbers;
+  /** The same on Linux, where that was possible. */
+  readonly linux: Numbers;
+  /** Nanoseconds per page of plain file I/O. */
+  readonly fileIo: Numbers;
+  /** Why there are no numbers of Linux. */
+  readonly linuxAbsence?: string;
+}
+
+/** One fifth of the pages do for swap: it is slower, and its file is on a disk that others use. */
+const SWAP_SHARE = 5;
+const faultCosts: readonly CostName[] = ['zeroFill', 'refill', 'image', 'copyOnWrite'];
+
+/** Measures everything; `tell` gets a word before each step. */
+export function measureKernel(settings: KernelSettings, laboratory: Pick<Laboratory, 'cost'>, tell: (step: string) => void): KernelResult {
+  const { pages, repeats, turns } = settings;
+  const peer = linuxPeer();
+  let quire: Numbers = {};
+  let linux: Numbers = {};
+  let fileIo: Numbers = {};
+  const cost = (what: CostName, share = 1): Numbers => {
+    tell(what);
+    return laboratory.cost({ what, pages: Math.ceil(pages / share), repeats });
+  };
+  try {
+    for (let turn = 0; turn < turns; turn++) {
+      for (const what of faultCosts) {
+        quire = merge(quire, cost(what));
+        if (peer.measure === undefined) continue;
+        tell('Linux');
+        linux = merge(linux, peer.measure(pages, repeats));
+      }
+      quire = merge(quire, { swapMemory: cost('swapMemory', SWAP_SHARE)['swap'] as number });
+      quire = merge(quire, { swapFile: cost('swapFile', SWAP_SHARE)['swap'] as number });
+      fileIo = merge(fileIo, cost('fileIo', SWAP_SHARE));
+    }
+  } finally {
+    peer.dispose();
+  }
+  return { settings, quire, linux, fileIo, ...(peer.absence !== undefined && { linuxAbsence: peer.absence }) };
+}
+
+/** Numbers of both, the lesser where both have one. */
+function merge(one: Numbers, other: Numbers): Numbers {
+  return { ...other, ...lesser(one, other) };
+}
+
+const operations: readonly (readonly [name: string, title: string])[] = [
+  ['zeroFill', 'zero-fill fault: new memory'],
+  ['unmap', 'unmap a page of it again'],
+  ['copyOnWrite', 'copy-on-write fault, after fork'],
+  ['image', "image fault: a page of the program's data"],
+  ['refill', 'TLB refill: a page-table walk'],
+];
+
+/** The tables that people read. */
+export function kernelTables({ quire, linux, fileIo, linuxAbsence }: KernelResult): Table[] {
+  const ratio = (name: string): string => share(quire[name], linux[name]);
+  const plain = (fileIo['writeClusters'] ?? 0) + (fileIo['readPages'] ?? 0);
+  return [
+    {
+      title: 'Kernel operations',
+      about:
+        'Nanoseconds per page, from trap to return; lower is better. Linux does the same on the same machine. ' +
+        'A ratio below 1 means that Quire takes less time than Linux.',
+      headings: ['operation', 'Quire ns', 'Linux ns', 'Quire / Linux'],
+      rows: operations.map(([name, title]) => [title, whole(quire[name]), whole(linux[name]), ratio(name)]),
+      notes: linuxAbsence === undefined ? [] : [linuxAbsence],
+    },
+    {
+      title: 'Swap',
+      about:
+        'Nanoseconds per page that comes in while another goes out, the page fault included; lower is better. Beside it, the same bytes by ' +
+        'plain system calls: written in runs of 64 KiB, read page by page.',
+      headings: ['operation', 'ns per page', 'of plain file I/O'],
+      rows: [
+        ['swap on a memory device', whole(quire['swapMemory']), share(quire['swapMemory'], plain)],
+        ['swap on a file', whole(quire['swapFile']), share(quire['swapFile'], plain)],
+        ['plain: write 64 KiB, read 4 KiB', whole(plain), share(plain, plain)],
+        ['plain: write 64 KiB, read 64 KiB', whole((fileIo['writeClusters'] ?? 0) + (fileIo['readClusters'] ?? 0)), ''],
+      ],
+      notes: [],
+    },
+  ];
+}
+
+function whole(nanoseconds: number | undefined): string {
+  return nanoseconds === undefined ? '-' : nanoseconds.toFixed(0);
+}
+
+function share(part: number | undefined, of: number | undefined): string {
+  return part === undefined || of === undefined || of === 0 ? '-' : (part / of).toFixed(2);
+}

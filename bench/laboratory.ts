@@ -1,0 +1,63 @@
+// Where measurements are made. Each in a process of its own, so that none finds code already compiled, types already seen or memory
+// already taken by another; or in this one, for tests.
+//
+// The child is this program again: `main.js measure REQUEST`, the request as JSON. Its answer comes back as JSON on descriptor 3, since
+// the standard streams belong to the guest.
+
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { writeSync } from 'node:fs';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { type CostRequest, measureCost } from './kernel-costs.ts';
+import { measureRun, type RunMeasurement, type RunRequest } from './program-run.ts';
+import type { Numbers } from './statistics.ts';
+
+/** Something that measures. */
+export interface Laboratory {
+  /** Runs a program. Throws if it cannot be started. */
+  run(request: RunRequest): RunInLaboratory;
+  /** Returns nanoseconds per page, by operation. */
+  cost(request: CostRequest): Numbers;
+}
+
+/** A run with the checksum of what the program wrote to its standard output. */
+export interface RunInLaboratory extends RunMeasurement {
+  readonly outputChecksum: string;
+}
+
+type Request = { readonly run: RunRequest } | { readonly cost: CostRequest };
+
+/** Descriptor on which a child answers. */
+const ANSWER = 3;
+/** Output of a guest that is kept: the kernels print a line or two. */
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+
+/** Measures each request in a process of its own. */
+export const ownProcesses: Laboratory = {
+  run: (request) => {
+    const { answer, output } = ask({ run: request });
+    return { ...(answer as RunMeasurement), outputChecksum: createHash('sha256').update(output).digest('hex') };
+  },
+  cost: (request) => ask({ cost: request }).answer as Numbers,
+};
+
+/** What a child does: measures and answers. */
+export function answerRequest(text: string): void {
+  const request = JSON.parse(text) as Request;
+  const answer = 'run' in request ? measureRun(request.run) : measureCost(request.cost);
+  writeSync(ANSWER, JSON.stringify(answer));
+}
+
+function ask(request: Request): { readonly answer: unknown; readonly output: Buffer } {
+  const main = fileURLToPath(new URL('./main.js', import.meta.url));
+  const child = spawnSync(process.execPath, [main, 'measure', JSON.stringify(request)], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    maxBuffer: MAX_OUTPUT_BYTES,
+  });
+  const [, output, complaints, answer] = child.output ?? [];
+  if (child.status !== 0 || !answer?.length) {
+    throw new Error(`a measurement ended with ${child.error?.message ?? child.signal ?? `code ${child.status}`}:\n${complaints ?? ''}`);
+  }
+  return { answer: JSON.parse(answer.toString()), output: output ?? Buffer.alloc(0) };
+}

@@ -1,0 +1,89 @@
+// `npm run bench [-- names] [--quick] [--markdown]`: measures, prints tables, and stores the results as JSON under bench/results/.
+
+import process from 'node:process';
+import { Argument, Command } from 'commander';
+import { type KernelResult, kernelSettings, kernelTables, measureKernel, quickKernelSettings } from './kernel.ts';
+import { answerRequest, ownProcesses } from './laboratory.ts';
+import { measurePrograms, type ProgramsResult, programsSettings, quickProgramsSettings } from './programs.ts';
+import { programsTables } from './programs-tables.ts';
+import { hostSentence, onThisHost, readResult, type StoredResult, writeResult } from './results-file.ts';
+import { markdownTable, type Table, textTable } from './table.ts';
+
+/** One benchmark: how it is measured and shown. */
+interface Benchmark {
+  readonly measure: (amount: Amount, tell: (step: string) => void) => unknown;
+  /** @param result what `measure` returned, or the same read from JSON */
+  readonly tables: (result: unknown) => Table[];
+}
+
+type Amount = 'full' | 'quick';
+
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  kernel: {
+    measure: (amount, tell) => measureKernel(amount === 'quick' ? quickKernelSettings : kernelSettings, ownProcesses, tell),
+    tables: (result) => kernelTables(result as KernelResult),
+  },
+  programs: {
+    measure: (amount, tell) => measurePrograms(amount === 'quick' ? quickProgramsSettings : programsSettings, ownProcesses, tell),
+    tables: (result) => programsTables(result as ProgramsResult),
+  },
+};
+
+interface Flags {
+  readonly quick?: true;
+  readonly markdown?: true;
+}
+
+const names = Object.keys(benchmarks);
+
+const command = new Command('npm run bench --')
+  .description('Measures Quire against plain WebAssembly and Linux on this machine. docs/bench.md says what each number means.')
+  .argument('[names...]', `what to run: ${names.join(', ')} (default: all)`)
+  .option('--quick', 'a smoke run: half a minute, numbers of no use, nothing stored')
+  .option('--markdown', 'measure nothing; print the stored results as Markdown')
+  .action((chosen: string[], { quick, markdown }: Flags) => {
+    const unknown = chosen.find((name) => !names.includes(name));
+    if (unknown !== undefined) command.error(`there is no benchmark '${unknown}': choose from ${names.join(', ')}`, { exitCode: 2 });
+    for (const name of chosen.length > 0 ? chosen : names) {
+      if (markdown) showStored(name);
+      else measure(name, quick ? 'quick' : 'full');
+    }
+  });
+
+// What the laboratory runs in a process of its own.
+command.addCommand(
+  new Command('measure').addArgument(new Argument('<request>')).action((request: string) => answerRequest(request)),
+  { hidden: true },
+);
+
+command.parse();
+
+function measure(name: string, amount: Amount): void {
+  const benchmark = benchmarks[name] as Benchmark;
+  const stored = onThisHost(
+    name,
+    benchmark.measure(amount, (step) => tell(`${name}: ${step}`)),
+  );
+  tell('');
+  process.stdout.write(`${showText(stored)}\n`);
+  if (amount === 'full') process.stdout.write(`Stored in ${writeResult(stored)}.\n\n`);
+}
+
+function showStored(name: string): void {
+  const stored = readResult(name);
+  if (stored === undefined) process.stderr.write(`bench: there is no stored result of ${name}: run npm run bench -- ${name} first\n`);
+  else process.stdout.write(`${tablesOf(stored).map(markdownTable).join('\n')}\n${hostSentence(stored.host)}\n\n`);
+}
+
+function showText(stored: StoredResult): string {
+  return [hostSentence(stored.host), '', ...tablesOf(stored).map(textTable)].join('\n');
+}
+
+function tablesOf({ benchmark, result }: StoredResult): Table[] {
+  return benchmarks[benchmark]?.tables(result) ?? [];
+}
+
+/** Shows on a terminal what is being measured, on one line that the next replaces. */
+function tell(step: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${step}`);
+}

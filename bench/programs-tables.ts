@@ -1,0 +1,108 @@
+// The programs benchmark as tables for people.
+
+import { PAGE_SIZE } from '../src/base/index.ts';
+import { formatBytes, formatCount } from '../src/report/index.ts';
+import type { ProgramRow, ProgramsResult, Timing } from './programs.ts';
+import { geometricMean } from './statistics.ts';
+import type { Table } from './table.ts';
+
+type DoneRow = ProgramRow & Required<Pick<ProgramRow, 'plain' | 'ample'>>;
+
+/** The tables that people read. */
+export function programsTables(result: ProgramsResult): Table[] {
+  return [ampleTable(result), halfTable(result), startTable(result)];
+}
+
+function ampleTable({ rows, ampleBytes, settings }: ProgramsResult): Table {
+  const kernels = rows.filter(isDone).filter(({ group }) => group === 'kernel');
+  const mean = (which: readonly DoneRow[]): string => (which.length === 0 ? '-' : geometricMean(which.map(slowdown)).toFixed(2));
+  return {
+    title: 'Programs with RAM to spare',
+    about:
+      `Seconds from the first instruction to the last, the least of ${settings.repeats}; lower is better. Plain: the same module on ` +
+      `plain WebAssembly memory. Quire: every load and store through its MMU, in ${formatBytes(ampleBytes)} of RAM. Ratio: Quire's time ` +
+      'to the plain time. Footprint: the most pages in RAM at once. Each page is a fault at its first touch.',
+    headings: ['program', 'plain s', 'Quire s', 'ratio', 'footprint', 'faults', 'faults/s'],
+    rows: rows
+      .filter(isDone)
+      .map((row) => [
+        nameOf(row),
+        seconds(row.plain.seconds),
+        seconds(row.ample.seconds),
+        slowdown(row).toFixed(2),
+        formatBytes(row.ample.peakPages * PAGE_SIZE),
+        formatCount(row.ample.faults),
+        formatCount(Math.round(row.ample.faultsPerSecond)),
+      ]),
+    notes: [
+      `Geometric mean of the kernels' ratios: ${mean(kernels)}; without fib, which uses no memory: ${mean(kernels.filter(({ program }) => program !== 'fib'))}.`,
+      ...rows.flatMap((row) => (row.failure === undefined ? [] : [`${nameOf(row)} failed: ${row.failure}.`])),
+    ],
+  };
+}
+
+function halfTable({ rows, settings }: ProgramsResult): Table {
+  const tooSmall = rows.filter((row) => isDone(row) && row.half === undefined).map(({ program }) => program);
+  return {
+    title: 'Programs in half of the RAM they need',
+    about:
+      'RAM holds half of the pages that the program had resident with RAM to spare, and the kernel. Swap is a file. Slowdown: to the ' +
+      `same program on Quire with RAM to spare. A run that lasts longer than ${settings.limitSeconds} s is stopped: its counts are of that part.`,
+    headings: ['program', 'RAM', 'seconds', 'slowdown', 'faults/s', 'pages in', 'pages out'],
+    rows: rows.filter(isDone).flatMap((row) => (row.half === undefined ? [] : [halfCells(row, row.half)])),
+    notes: tooSmall.length === 0 ? [] : [`Not here, since they use less than 1 MiB: ${tooSmall.join(', ')}.`],
+  };
+}
+
+function halfCells(row: DoneRow, half: NonNullable<ProgramRow['half']>): string[] {
+  const bound = half.outcome === 'stopped' ? '> ' : '';
+  return [
+    nameOf(row),
+    formatBytes(half.ramBytes),
+    bound + seconds(half.seconds),
+    bound + (half.seconds / row.ample.seconds).toFixed(1),
+    formatCount(Math.round(half.faultsPerSecond)),
+    formatCount(half.swapPagesIn),
+    formatCount(half.swapPagesOut),
+  ];
+}
+
+function startTable({ rows, starts }: ProgramsResult): Table {
+  const worked = rows.filter(isDone).filter(({ program }) => ['CPython', 'qsort'].includes(program));
+  return {
+    title: 'Start and host memory',
+    about:
+      'Load: reading, rewriting and compiling the module. Start to end: load and run together, which for a program that does nothing is ' +
+      'what starting takes. Host memory: the most that the whole process, Node included, had resident. Each as plain / Quire, and ' +
+      "Quire's as a multiple of the plain one; lower is better.",
+    headings: ['program', 'load s', 'ratio', 'start to end s', 'ratio', 'host memory', 'ratio'],
+    rows: [...starts.filter(isDone), ...worked].map((row) => [
+      nameOf(row),
+      ...pair(row, ({ loadSeconds }) => loadSeconds, seconds),
+      ...pair(row, ({ wholeSeconds }) => wholeSeconds, seconds),
+      ...pair(row, ({ hostBytes }) => hostBytes, formatBytes),
+    ]),
+    notes: [],
+  };
+}
+
+function pair({ plain, ample }: DoneRow, value: (timing: Timing) => number, format: (value: number) => string): string[] {
+  return [`${format(value(plain))} / ${format(value(ample))}`, (value(ample) / value(plain)).toFixed(2)];
+}
+
+function isDone(row: ProgramRow): row is DoneRow {
+  return row.plain !== undefined && row.ample !== undefined;
+}
+
+function slowdown({ plain, ample }: DoneRow): number {
+  return ample.seconds / plain.seconds;
+}
+
+/** The program and its arguments, without the guest's folder. */
+function nameOf({ program, args }: ProgramRow): string {
+  return [program, ...args.map((text) => text.replace('/bench/', ''))].join(' ');
+}
+
+function seconds(value: number): string {
+  return value.toFixed(value < 9.995 ? 2 : 1);
+}

@@ -1,0 +1,222 @@
+// The programs benchmark: whole programs, plain and on Quire, with RAM to spare and with too little.
+//
+//   plain   the module unchanged on plain WebAssembly memory, with the same system interface (`--mmu off`)
+//   ample   on Quire, with RAM for everything: what translation and first-touch faults cost
+//   half    on Quire, with RAM for half of the pages that the ample run had resident: what paging costs
+//
+// Plain and ample runs take turns, and the least time of each counts. One run at half: it is long, and its counters say more than its
+// time. What a program prints must be the same in every run.
+
+import { join } from 'node:path';
+import { KIB, MIB, PAGE_SIZE } from '../src/base/index.ts';
+import { FRAME_RECORD_BYTES } from '../src/frames/index.ts';
+import { rootFolder } from './host.ts';
+import type { Laboratory, RunInLaboratory } from './laboratory.ts';
+import { type BenchProgram, benchPrograms, startPrograms } from './program-list.ts';
+
+/** How much to do. */
+export interface ProgramsSettings {
+  /** Times that plain and ample runs take turns. */
+  readonly repeats: number;
+  /** Seconds after which a run at half the footprint is stopped. */
+  readonly limitSeconds: number;
+  readonly choice: 'all' | 'quick';
+}
+
+/** The full benchmark: some ten minutes. */
+export const programsSettings: ProgramsSettings = { repeats: 3, limitSeconds: 20, choice: 'all' };
+/** Enough to see that everything works. */
+export const quickProgramsSettings: ProgramsSettings = { repeats: 1, limitSeconds: 3, choice: 'quick' };
+
+/** The least times of several runs. */
+export interface Timing {
+  readonly seconds: number;
+  /** Every run's, in their order: how far they lie apart shows how quiet the machine was. */
+  readonly allSeconds: readonly number[];
+  /** Reading, rewriting and compiling; not in `seconds`. */
+  readonly loadSeconds: number;
+  /** Load and run together. */
+  readonly wholeSeconds: number;
+  readonly hostBytes: number;
+}
+
+/** What Quire counted beside the time. */
+export interface PagingCounts {
+  readonly kernelSeconds: number;
+  readonly faults: number;
+  readonly faultsPerSecond: number;
+}
+
+/** A run with RAM for half the footprint. */
+export interface HalfRun extends PagingCounts {
+  readonly ramBytes: number;
+  /** `stopped`: it took longer than the limit, and the counters are those of the part that ran. */
+  readonly outcome: 'finished' | 'stopped';
+  readonly seconds: number;
+  readonly swapPagesIn: number;
+  readonly swapPagesOut: number;
+}
+
+/** One program's results, or why there are none. */
+export interface ProgramRow {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly group: BenchProgram['group'];
+  readonly plain?: Timing;
+  readonly ample?: Timing & PagingCounts & { readonly peakPages: number };
+  /** Absent for a footprint under `LEAST_PAGES`. */
+  readonly half?: HalfRun;
+  readonly failure?: string;
+}
+
+/** What was measured. */
+export interface ProgramsResult {
+  readonly settings: ProgramsSettings;
+  readonly ampleBytes: number;
+  readonly rows: readonly ProgramRow[];
+  /** Programs that do nothing: what starting takes. */
+  readonly starts: readonly ProgramRow[];
+}
+
+/** RAM in which no program here has to give a page back. */
+const AMPLE_BYTES = 256 * MIB;
+/** Below 1 MiB there is nothing to page: the stack and the C library alone are what a program touches all the time. */
+const LEAST_PAGES = (1024 * KIB) / PAGE_SIZE;
+/** A run with ample RAM that takes longer than this hangs. */
+const PATIENCE_SECONDS = 300;
+
+/** Measures everything; `tell` gets a word before each step. */
+export function measurePrograms(
+  settings: ProgramsSettings,
+  laboratory: Pick<Laboratory, 'run'>,
+  tell: (step: string) => void,
+): ProgramsResult {
+  const measured =
+    (half: 'with half' | 'without half') =>
+    (program: BenchProgram): ProgramRow => {
+      tell(`${program.name} ${program.args.join(' ')}`);
+      return new ProgramBench(program, settings, laboratory).row(half);
+    };
+  return {
+    settings,
+    ampleBytes: AMPLE_BYTES,
+    rows: chosen(benchPrograms, settings).map(measured('with half')),
+    starts: chosen(startPrograms, settings).map(measured('without half')),
+  };
+}
+
+function chosen(programs: readonly BenchProgram[], { choice }: ProgramsSettings): readonly BenchProgram[] {
+  if (choice === 'all') return programs;
+  return programs.flatMap((program) => (program.quickArgs === undefined ? [] : [{ ...program, args: program.quickArgs }]));
+}
+
+/**
+ * Returns the RAM in bytes that holds `pages` pages of a program and the kernel's own memory for it.
+ * @param kernelBytes page tables and kernel heap; the frame table comes on top, since it grows with RAM.
+ */
+export function ramFor(pages: number, kernelBytes: number): number {
+  const frames = pages + kernelBytes / PAGE_SIZE;
+  return Math.ceil(frames / (1 - FRAME_RECORD_BYTES / PAGE_SIZE)) * PAGE_SIZE;
+}
+
+/** A run that cannot be counted, with the reason in one sentence. */
+class FailedRun extends Error {}
+
+/** Measures one program. */
+class ProgramBench {
+  readonly #program: BenchProgram;
+  readonly #settings: ProgramsSettings;
+  readonly #laboratory: Pick<Laboratory, 'run'>;
+  #output: string | undefined;
+
+  constructor(program: BenchProgram, settings: ProgramsSettings, laboratory: Pick<Laboratory, 'run'>) {
+    this.#program = program;
+    this.#settings = settings;
+    this.#laboratory = laboratory;
+  }
+
+  row(half: 'with half' | 'without half'): ProgramRow {
+    const { name: program, args, group } = this.#program;
+    const head = { program, args, group };
+    try {
+      const { plain, ample } = this.#takeTurns();
+      const last = ample.at(-1) as RunInLaboratory;
+      const pages = half === 'with half' && last.peakPages >= LEAST_PAGES ? Math.floor(last.peakPages / 2) : 0;
+      return {
+        ...head,
+        plain: timing(plain),
+        ample: { ...timing(ample), ...counts(fastest(ample)), peakPages: last.peakPages },
+        ...(pages > 0 && { half: this.#half(pages, last) }),
+      };
+    } catch (error) {
+      if (error instanceof FailedRun) return { ...head, failure: error.message };
+      throw error;
+    }
+  }
+
+  #takeTurns(): { plain: RunInLaboratory[]; ample: RunInLaboratory[] } {
+    const plain: RunInLaboratory[] = [];
+    const ample: RunInLaboratory[] = [];
+    for (let turn = 0; turn < this.#settings.repeats; turn++) {
+      plain.push(this.#finished('plain', this.#run('off', AMPLE_BYTES, PATIENCE_SECONDS)));
+      const run = this.#finished('with ample RAM', this.#run('on', AMPLE_BYTES, PATIENCE_SECONDS));
+      if (run.swapPagesOut > 0) throw new FailedRun(`${AMPLE_BYTES / MIB} MiB of RAM are not ample: it was paged out`);
+      ample.push(run);
+    }
+    return { plain, ample };
+  }
+
+  #half(pages: number, ample: RunInLaboratory): HalfRun {
+    const ramBytes = ramFor(pages, ample.kernelBytes);
+    const run = this.#run('on', ramBytes, this.#settings.limitSeconds);
+    if (run.outcome !== 'stopped') this.#finished('at half its footprint', run);
+    return {
+      ramBytes,
+      outcome: run.outcome === 'stopped' ? 'stopped' : 'finished',
+      seconds: run.seconds,
+      ...counts(run),
+      swapPagesIn: run.swapPagesIn,
+      swapPagesOut: run.swapPagesOut,
+    };
+  }
+
+  #run(mmu: 'on' | 'off', ramBytes: number, limitSeconds: number): RunInLaboratory {
+    const root = rootFolder();
+    const { path, args } = this.#program;
+    return this.#laboratory.run({
+      program: join(root, path),
+      args,
+      directory: join(root, 'bench'),
+      mmu,
+      ramBytes,
+      swapBytes: AMPLE_BYTES,
+      limitSeconds,
+    });
+  }
+
+  /** Returns the run if it counts: it came to its end and printed what the others did. */
+  #finished(which: string, run: RunInLaboratory): RunInLaboratory {
+    if (run.outcome !== 'finished') throw new FailedRun(`${which}: ${run.reason ?? `not done after ${run.seconds.toFixed(0)} s`}`);
+    this.#output ??= run.outputChecksum;
+    if (run.outputChecksum !== this.#output) throw new FailedRun(`${which}: its output differs from the plain run's`);
+    return run;
+  }
+}
+
+function timing(runs: readonly RunInLaboratory[]): Timing {
+  return {
+    seconds: fastest(runs).seconds,
+    allSeconds: runs.map((run) => run.seconds),
+    loadSeconds: Math.min(...runs.map((run) => run.loadSeconds)),
+    wholeSeconds: Math.min(...runs.map((run) => run.loadSeconds + run.seconds)),
+    hostBytes: Math.min(...runs.map((run) => run.hostBytes)),
+  };
+}
+
+function fastest(runs: readonly RunInLaboratory[]): RunInLaboratory {
+  return runs.reduce((best, run) => (run.seconds < best.seconds ? run : best));
+}
+
+function counts({ kernelSeconds, faults, seconds }: RunInLaboratory): PagingCounts {
+  return { kernelSeconds, faults, faultsPerSecond: faults / seconds };
+}

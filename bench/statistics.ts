@@ -1,0 +1,21 @@
+// The arithmetic of benchmarks.
+
+/** Returns the geometric mean of positive numbers: the mean that fits ratios. */
+export function geometricMean(values: readonly number[]): number {
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
+/** Named numbers, such as nanoseconds per page by operation. */
+export type Numbers = Readonly<Record<string, number>>;
+
+/** Does a round `repeats` times and returns the least of each number: what noise has added least to. */
+export function leastOf<N extends Numbers>(repeats: number, round: () => N): N {
+  let least = round();
+  for (let repeat = 1; repeat < repeats; repeat++) least = lesser(least, round());
+  return least;
+}
+
+/** Returns the smaller of each pair of numbers. */
+export function lesser<N extends Numbers>(one: N, other: N): N {
+  return Object.fromEntries(Object.entries(one).map(([name, value]) => [name, Math.min(value, other[name] ?? value)])) as N;
+}
