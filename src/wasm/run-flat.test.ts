@@ -6,7 +6,7 @@ import { CollectingSink, deterministicClock, deterministicRandom, type WasiOptio
 // Modules small enough to write down: one type per signature, one imported function or none, one function `start`.
 
 interface Sketch {
-  /** Imported functions: module, name, type (0: () -> (), 1: (i32) -> (), 2: (i32 i32 i32 i32) -> i32). */
+  /** Imported functions: module, name, type (0: () -> (), 1: (i32) -> (), 2: (i32 i32 i32 i32) -> i32, 3: (i32) -> i32). */
   readonly imports?: readonly (readonly [module: string, name: string, type: number])[];
   /** Instructions of the one function, without the end. */
   readonly body?: readonly number[];
@@ -33,7 +33,7 @@ function moduleOf(sketch: Sketch): Uint8Array {
     0,
     0,
     0,
-    ...section(1, 3, 0x60, 0, 0, 0x60, 1, 0x7f, 0, 0x60, 4, 0x7f, 0x7f, 0x7f, 0x7f, 1, 0x7f),
+    ...section(1, 4, 0x60, 0, 0, 0x60, 1, 0x7f, 0, 0x60, 4, 0x7f, 0x7f, 0x7f, 0x7f, 1, 0x7f, 0x60, 1, 0x7f, 1, 0x7f),
     ...section(2, imports.length, ...imports.flatMap(([module, name, type]) => [...text(module), ...text(name), 0, type])),
     ...section(3, 1, 0),
     ...section(5, 1, 0, 1),
@@ -89,7 +89,10 @@ describe('a program', () => {
   });
 
   test('that raises a signal is reported as such', () => {
-    expect(run({ imports: [[WASI, 'proc_raise', 1]], body: [I32, 6, ...CALL_IMPORT] }).exit).toEqual({ kind: 'signal', signal: 'SIGABRT' });
+    expect(run({ imports: [[WASI, 'proc_raise', 3]], body: [I32, 6, ...CALL_IMPORT, 0x1a] }).exit).toEqual({
+      kind: 'signal',
+      signal: 'SIGABRT',
+    });
   });
 
   test('cannot hide a failure of the host: it is thrown on', () => {

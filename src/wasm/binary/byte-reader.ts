@@ -112,14 +112,17 @@ export class ByteReader {
   count(): number {
     const start = this.position;
     const count = this.u32();
-    if (count > this.end - this.position) this.fail(`a count of ${count} items does not fit`, start);
-    return count;
+    if (count <= this.end - this.position) return count;
+    if (this.end === this.bytes.length) this.#cutShort();
+    return this.fail(`a count of ${count} items does not fit`, start);
   }
 
   #cutShort(): never {
     const whole = this.end === this.bytes.length;
-    throw new UsageError(whole
-      ? `malformed WebAssembly module: the file is cut short in ${this.place}, at ${fileOffset(this.end)}`
-      : `malformed WebAssembly module: ${this.place} ends in the middle of an item, at ${fileOffset(this.end)}`);
+    throw new UsageError(
+      whole
+        ? `malformed WebAssembly module: the file is cut short in ${this.place}, at ${fileOffset(this.end)}`
+        : `malformed WebAssembly module: ${this.place} ends in the middle of an item, at ${fileOffset(this.end)}`,
+    );
   }
 }

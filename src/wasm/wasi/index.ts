@@ -6,5 +6,6 @@ export * from './file-system.ts';
 export * from './memory-file-system.ts';
 export type { MemoryFileSystemOptions } from './memory-node.ts';
 export { ProcessExit, ProcessSignal } from './process-calls.ts';
+export { wasiTypeText } from './signatures.ts';
 export * from './streams.ts';
 export * from './wasi.ts';
