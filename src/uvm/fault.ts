@@ -187,7 +187,7 @@ export class FaultHandler {
       return FaultOutcome.resolved;
     }
     const { queue, swap, statistics, machine } = this.#core;
-    const frame = queue.allocate(FrameKind.anon, anon, 0);
+    const frame = queue.allocateForSwapIn(anon);
     if (frame === -1) return RESTART;
     const slot = this.#anons.slot(anon);
     if (!swap.read(slot, frame)) {

@@ -1,7 +1,8 @@
 // Pages that can be paged out: the frames of anons and objects, as the replacement policy knows them. The policy orders them;
 // this file decides what enters and leaves, keeps the reserve, and remembers the pages that running code still relies on.
 //
-//   free frames:  | 0 .. RESERVE_KERNEL | .. freeMinimum: the daemon wakes | .. freeTarget: it stops | rest
+//   free frames   | kernel only | kernel, swap-in | .. faults, the daemon wakes .. | .. faults .. | rest
+//                 0             1                 5                                freeMinimum   freeTarget: the daemon stops
 //
 // Invariants (quoted by `check`):
 //   PQ1  the policy knows exactly the anon and object frames that are not wired
@@ -17,6 +18,11 @@ import { CLUSTER_PAGES } from './swap-space.ts';
 
 /** Frames that only the kernel itself may take: uvmexp.reserve_kernel. */
 const RESERVE_KERNEL = 5;
+/**
+ * Frames that a page coming back from swap leaves: it may use the reserve, since its slot can then take another page. Without that, a
+ * process could not even read what it has once RAM and swap are both full.
+ */
+const RESERVE_SWAP_IN = 1;
 /** The daemon wakes below 1/200 of memory, at least 128 KiB, at most 1 MiB (uvmpd_tune) ... */
 const FREE_DIVISOR = 200;
 const FREE_MINIMUM_FRAMES = 32;
@@ -33,8 +39,6 @@ export class PageQueue {
   readonly freeMinimum: number;
   /** The daemon stops at this many: 4/3 of the minimum, and far enough above it that a run can fill a cluster of dirty pages. */
   readonly freeTarget: number;
-  /** Free frames that faults may not take. */
-  readonly reserve: number = RESERVE_KERNEL;
   readonly #frames: PhysicalMemory;
   readonly #table: FrameTable;
   readonly #pmaps: PhysicalMap;
@@ -56,6 +60,12 @@ export class PageQueue {
   allocate(kind: AllocatedKind, owner: number, index: number): Pfn | -1 {
     if (this.#frames.freeCount <= RESERVE_KERNEL) return -1;
     return this.#frames.allocate(kind, owner, index);
+  }
+
+  /** Takes a frame for a page that swap holds, from the reserve if need be. Returns -1 when the reserve is used up. */
+  allocateForSwapIn(owner: number): Pfn | -1 {
+    if (this.#frames.freeCount <= RESERVE_SWAP_IN) return -1;
+    return this.#frames.allocate(FrameKind.anon, owner, 0);
   }
 
   /** Takes a frame of zeros. Returns -1 when only the reserve is left. */
