@@ -1,2 +1,2 @@
 // pmap/: which frame does this address reach, and with which rights?
-export { type Access, Pmap, PhysicalMap, type PhysicalMapParts } from './physical-map.ts';
+export { type Access, PhysicalMap, type PhysicalMapParts, Pmap } from './physical-map.ts';

@@ -3,7 +3,7 @@ import { EventRing, FailurePlan, KernelPanic, PAGE_SIZE, type Pfn } from '../bas
 import { bitmapAllocator, bootPhysicalMemory, FRAME_MODIFIED, FRAME_REFERENCED, FrameKind } from '../frames/index.ts';
 import { HeapUse, KernelHeap } from '../heap/index.ts';
 import { FAULT_NOT_PRESENT, FAULT_PROTECTION, i386, Mmu, Ram, Tlb } from '../machine/index.ts';
-import { type Pmap, PhysicalMap } from './physical-map.ts';
+import { PhysicalMap, type Pmap } from './physical-map.ts';
 
 const live: PhysicalMap[] = [];
 afterEach(() => {
@@ -38,16 +38,18 @@ describe('enter', () => {
     expect(pmap.residentPages).toBe(1);
   });
 
-  it.each([[0, true, false, true, false], [1, true, true, true, true]] as const)(
-    'seeds bits and TLB as if access %i had happened', (access, reads, writes, referenced, modified) => {
-      const { pmaps, newPmap, newPage } = make();
-      const pmap = newPmap();
-      const frame = newPage();
-      pmaps.enter(pmap, 5, frame, 'write', access);
-      expect([pmap.tlb.reads(5), pmap.tlb.writes(5)]).toEqual([reads, writes]);
-      expect(pmaps.isModified(frame)).toBe(modified);
-      expect(pmaps.testAndClearReferenced(frame)).toBe(referenced);
-    });
+  it.each([
+    [0, true, false, true, false],
+    [1, true, true, true, true],
+  ] as const)('seeds bits and TLB as if access %i had happened', (access, reads, writes, referenced, modified) => {
+    const { pmaps, newPmap, newPage } = make();
+    const pmap = newPmap();
+    const frame = newPage();
+    pmaps.enter(pmap, 5, frame, 'write', access);
+    expect([pmap.tlb.reads(5), pmap.tlb.writes(5)]).toEqual([reads, writes]);
+    expect(pmaps.isModified(frame)).toBe(modified);
+    expect(pmaps.testAndClearReferenced(frame)).toBe(referenced);
+  });
 
   it('replaces another frame, which keeps its bits', () => {
     const { pmaps, frames, newPmap, newPage } = make();
@@ -157,7 +159,7 @@ describe('protection', () => {
     const { pmaps, newPmap, newPage } = make();
     const pmap = newPmap();
     const frames = [newPage(), newPage(), newPage()];
-    frames.forEach((frame, i) => pmaps.enter(pmap, 10 + i, frame, 'write', 1));
+    for (const [i, frame] of frames.entries()) pmaps.enter(pmap, 10 + i, frame, 'write', 1);
     pmaps.writeProtect(pmap, 11, 12);
     expect([10, 11, 12].map((page) => pmaps.isWritable(pmap, page))).toEqual([true, false, true]);
     expect([10, 11, 12].map((page) => pmap.tlb.writes(page))).toEqual([true, false, true]);
@@ -173,7 +175,12 @@ describe('protection', () => {
     pmaps.enter(b, 2, frame, 'write', 1);
     pmaps.enter(b, 3, frame, 'write', 1);
     pmaps.pageProtect(frame, 'read');
-    expect([pmaps.isWritable(a, 1), pmaps.isWritable(b, 2), pmaps.isWritable(b, 3), pmaps.mappings(frame)]).toEqual([false, false, false, 3]);
+    expect([pmaps.isWritable(a, 1), pmaps.isWritable(b, 2), pmaps.isWritable(b, 3), pmaps.mappings(frame)]).toEqual([
+      false,
+      false,
+      false,
+      3,
+    ]);
     pmaps.pageProtect(frame, 'none');
     expect([pmaps.mappings(frame), a.residentPages, b.residentPages, heap.bytesInUse(HeapUse.reverseMap)]).toEqual([0, 0, 0, 0]);
   });
@@ -195,11 +202,18 @@ describe('mappedPages', () => {
 });
 
 describe('the reverse map', () => {
-  it.each([[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])('survives removal in the order %i %i %i', (...order) => {
+  it.each([
+    [0, 1, 2],
+    [0, 2, 1],
+    [1, 0, 2],
+    [1, 2, 0],
+    [2, 0, 1],
+    [2, 1, 0],
+  ])('survives removal in the order %i %i %i', (...order) => {
     const { pmaps, newPmap, newPage } = make();
     const spaces = [newPmap(), newPmap(), newPmap()] as const;
     const frame = newPage();
-    spaces.forEach((pmap, i) => pmaps.enter(pmap, 100 + i, frame, 'read', 0));
+    for (const [i, pmap] of spaces.entries()) pmaps.enter(pmap, 100 + i, frame, 'read', 0);
     order.forEach((which, gone) => {
       pmaps.remove(spaces[which] as Pmap, 0, 1024);
       expect(pmaps.mappings(frame)).toBe(2 - gone);

@@ -4,8 +4,7 @@
 //   Pmap (one per space)          PhysicalMap (one per machine)
 //   root frame, TLB, counts       enter remove protect extract | pageProtect referenced modified (by frame, through the reverse map)
 //
-// The reverse map answers "who maps this frame?". The first mapping lies in the frame's own record; further ones in 16-byte
-// kernel-heap blocks chained from it:  [ space | vpn low | vpn high | next ].
+// The reverse map (reverse-map.ts) answers "who maps this frame?".
 //
 // Reference and modify bits are the page tables' own. A mapping that goes away leaves its bits in the frame's record
 // (FRAME_REFERENCED, FRAME_MODIFIED), so they are the union over past and present mappings. Each change of an entry
@@ -18,23 +17,11 @@
 //   PM4  mapped frames are anon, object or permanent frames: never free, never the kernel's own
 // Source of the interface: pmap(9) of NetBSD. Cost: enter, remove and extract O(levels); by-frame operations O(mappings of the frame).
 
-import { EventType, type EventRing, invariant, KernelPanic, type Pfn, type Vpn } from '../base/index.ts';
-import {
-  FRAME_MODIFIED, FRAME_REFERENCED, FrameKind, type FrameTable, type PhysicalMemory,
-} from '../frames/index.ts';
-import { HeapUse, type KernelHeap } from '../heap/index.ts';
-import {
-  type Mmu, PTE_ACCESSED, PTE_DIRTY, PTE_PRESENT, PTE_USER, PTE_WRITE, type Tlb,
-} from '../machine/index.ts';
-
-/** Bytes of a reverse-map block for the second and further mappings of a frame. */
-const REVERSE_BLOCK_BYTES = 16;
-/** Words in that block. */
-const SPACE = 0;
-const VPN_LOW = 1;
-const VPN_HIGH = 2;
-const NEXT = 3;
-const LOW_RANGE = 0x1_0000_0000;
+import { type EventRing, EventType, invariant, KernelPanic, type Pfn } from '../base/index.ts';
+import { FRAME_MODIFIED, FRAME_REFERENCED, FrameKind, type FrameTable, type PhysicalMemory } from '../frames/index.ts';
+import type { KernelHeap } from '../heap/index.ts';
+import { type Mmu, PTE_ACCESSED, PTE_DIRTY, PTE_PRESENT, PTE_USER, PTE_WRITE, type Tlb } from '../machine/index.ts';
+import { ReverseMap } from './reverse-map.ts';
 
 /** Largest number of spaces alive at once: a frame's record names the space in 16 bits. */
 const MAX_SPACES = 0xffff;
@@ -74,8 +61,7 @@ export class PhysicalMap {
   readonly #mmu: Mmu;
   readonly #frames: PhysicalMemory;
   readonly #table: FrameTable;
-  readonly #heap: KernelHeap;
-  readonly #words: Uint32Array;
+  readonly #reverse: ReverseMap;
   readonly #events: EventRing;
   /** Entries of one leaf table lie side by side: mask of a page's index in its table, and bytes from one entry to the next. */
   readonly #leafMask: number;
@@ -93,8 +79,7 @@ export class PhysicalMap {
     this.#mmu = parts.mmu;
     this.#frames = parts.frames;
     this.#table = parts.frames.table;
-    this.#heap = parts.heap;
-    this.#words = parts.frames.ram.words;
+    this.#reverse = new ReverseMap(parts.frames.table, parts.heap, parts.frames.ram.words);
     this.#events = parts.events;
     const { levels, entryBytes } = parts.mmu.format;
     this.#leafMask = 2 ** (levels.at(-1)?.indexBits ?? 0) - 1;
@@ -160,23 +145,19 @@ export class PhysicalMap {
       if (this.#mmu.entryFrame(entry) === frame) return this.#reenter(pmap, page, frame, right, access, entry);
       this.#removeEntry(pmap, page, entry);
     }
-    if (!this.#addReverse(frame, pmap.id, page)) return false;
+    if (!this.#reverse.add(frame, pmap.id, page)) return false;
     pmap.residentPages++;
     this.#write(pmap, page, frame, right, access, entry, 0);
     return true;
   }
 
-  #reenter(
-    pmap: Pmap, page: number, frame: Pfn, right: 'read' | 'write', access: Access | undefined, entry: number,
-  ): true {
+  #reenter(pmap: Pmap, page: number, frame: Pfn, right: 'read' | 'write', access: Access | undefined, entry: number): true {
     pmap.tlb.invalidate(page);
     this.#write(pmap, page, frame, right, access, entry, this.#mmu.entryFlags(entry) & (PTE_ACCESSED | PTE_DIRTY));
     return true;
   }
 
-  #write(
-    pmap: Pmap, page: number, frame: Pfn, right: 'read' | 'write', access: Access | undefined, entry: number, bits: number,
-  ): void {
+  #write(pmap: Pmap, page: number, frame: Pfn, right: 'read' | 'write', access: Access | undefined, entry: number, bits: number): void {
     let flags = PTE_PRESENT | PTE_USER | bits;
     if (right === 'write') flags |= PTE_WRITE;
     else if ((bits & PTE_DIRTY) !== 0) {
@@ -204,7 +185,7 @@ export class PhysicalMap {
     this.#mmu.clearEntry(entry);
     pmap.tlb.invalidate(page);
     pmap.residentPages--;
-    this.#dropReverse(frame, pmap.id, page);
+    this.#reverse.drop(frame, pmap.id, page);
   }
 
   /** Takes the write right from [first, end). Rights are given back by faults, one page at a time. */
@@ -247,72 +228,64 @@ export class PhysicalMap {
 
   /** Lowers every mapping of a frame: to read-only, or to none at all. Bits are gathered first. */
   pageProtect(frame: Pfn, right: 'read' | 'none'): void {
-    if (right === 'none') {
-      while (this.#table.mapSpace(frame) !== 0) {
-        const pmap = this.#space(this.#table.mapSpace(frame));
-        const page = this.#table.mapVpn(frame);
-        this.#removeEntry(pmap, page, this.#mmu.leaf(pmap.root, page));
-      }
-    } else {
-      this.#forEachMapping(frame, (pmap, page, entry) => this.#protectEntry(pmap, page, entry));
+    const reverse = this.#reverse;
+    let place = reverse.first(frame);
+    while (place !== 0) {
+      const pmap = this.#space(reverse.space(frame, place));
+      const page = reverse.page(frame, place);
+      const entry = this.#mmu.leaf(pmap.root, page);
+      if (right === 'none') this.#removeEntry(pmap, page, entry);
+      else this.#protectEntry(pmap, page, entry);
+      place = right === 'none' ? reverse.first(frame) : reverse.next(frame, place);
     }
   }
 
   /** Returns whether the frame was referenced through any mapping since the last call, and clears the bits. */
   testAndClearReferenced(frame: Pfn): boolean {
+    const reverse = this.#reverse;
     let referenced = this.#table.hasFlag(frame, FRAME_REFERENCED);
     if (referenced) this.#table.clearFlag(frame, FRAME_REFERENCED);
-    // Almost every frame has one mapping: that case runs without a closure.
-    const space = this.#table.mapSpace(frame);
-    if (space === 0) return referenced;
-    if (this.#table.mapMore(frame) === 0) {
-      const page = this.#table.mapVpn(frame);
-      const pmap = this.#space(space);
-      return this.#clearAccessed(pmap, page, this.#mmu.leaf(pmap.root, page)) || referenced;
+    for (let place = reverse.first(frame); place !== 0; place = reverse.next(frame, place)) {
+      if (this.#clearBit(reverse.space(frame, place), reverse.page(frame, place), PTE_ACCESSED)) referenced = true;
     }
-    this.#forEachMapping(frame, (pmap, page, entry) => {
-      if (this.#clearAccessed(pmap, page, entry)) referenced = true;
-    });
     return referenced;
-  }
-
-  #clearAccessed(pmap: Pmap, page: number, entry: number): boolean {
-    if (!this.#mmu.hasFlags(entry, PTE_ACCESSED)) return false;
-    this.#mmu.removeFlags(entry, PTE_ACCESSED);
-    pmap.tlb.invalidate(page);
-    return true;
   }
 
   /** Tells whether the frame was written since `clearModified`. */
   isModified(frame: Pfn): boolean {
     if (this.#table.hasFlag(frame, FRAME_MODIFIED)) return true;
-    const space = this.#table.mapSpace(frame);
-    if (space === 0) return false;
-    if (this.#isDirty(space, this.#table.mapVpn(frame))) return true;
-    for (let block = this.#table.mapMore(frame); block !== 0; block = this.#word(block, NEXT)) {
-      if (this.#isDirty(this.#word(block, SPACE), this.#blockPage(block))) return true;
+    const reverse = this.#reverse;
+    for (let place = reverse.first(frame); place !== 0; place = reverse.next(frame, place)) {
+      const { root } = this.#space(reverse.space(frame, place));
+      if (this.#mmu.hasFlags(this.#mmu.leaf(root, reverse.page(frame, place)), PTE_DIRTY)) return true;
     }
     return false;
   }
 
-  #isDirty(space: number, page: number): boolean {
-    return this.#mmu.hasFlags(this.#mmu.leaf(this.#space(space).root, page), PTE_DIRTY);
-  }
-
   /** Declares the frame clean. */
   clearModified(frame: Pfn): void {
+    const reverse = this.#reverse;
     this.#table.clearFlag(frame, FRAME_MODIFIED);
-    this.#forEachMapping(frame, (pmap, page, entry) => {
-      if (!this.#mmu.hasFlags(entry, PTE_DIRTY)) return;
-      this.#mmu.removeFlags(entry, PTE_DIRTY);
-      pmap.tlb.invalidateWrite(page);
-    });
+    for (let place = reverse.first(frame); place !== 0; place = reverse.next(frame, place)) {
+      this.#clearBit(reverse.space(frame, place), reverse.page(frame, place), PTE_DIRTY);
+    }
+  }
+
+  /** Clears the accessed or the dirty bit of a mapped page, and the TLB words that say it is set. Returns whether it was. */
+  #clearBit(space: number, page: number, bit: number): boolean {
+    const pmap = this.#space(space);
+    const entry = this.#mmu.leaf(pmap.root, page);
+    if (!this.#mmu.hasFlags(entry, bit)) return false;
+    this.#mmu.removeFlags(entry, bit);
+    if (bit === PTE_ACCESSED) pmap.tlb.invalidate(page);
+    else pmap.tlb.invalidateWrite(page);
+    return true;
   }
 
   /** Number of mappings of a frame. For reports and checks. */
   mappings(frame: Pfn): number {
     let count = 0;
-    this.#forEachMapping(frame, () => count++);
+    for (let place = this.#reverse.first(frame); place !== 0; place = this.#reverse.next(frame, place)) count++;
     return count;
   }
 
@@ -321,67 +294,6 @@ export class PhysicalMap {
     // No `invariant` here: its message would be a closure on the hot path.
     if (pmap === undefined) throw new KernelPanic('PM1', `a reverse mapping names space ${id}, which does not exist`);
     return pmap;
-  }
-
-  #forEachMapping(frame: Pfn, visit: (pmap: Pmap, page: Vpn, entry: number) => void): void {
-    const first = this.#table.mapSpace(frame);
-    if (first === 0) return;
-    const firstPmap = this.#space(first);
-    const firstPage = this.#table.mapVpn(frame);
-    visit(firstPmap, firstPage as Vpn, this.#mmu.leaf(firstPmap.root, firstPage));
-    for (let block = this.#table.mapMore(frame); block !== 0; block = this.#word(block, NEXT)) {
-      const pmap = this.#space(this.#word(block, SPACE));
-      const page = this.#blockPage(block);
-      visit(pmap, page as Vpn, this.#mmu.leaf(pmap.root, page));
-    }
-  }
-
-  #word(block: number, index: number): number {
-    return this.#words[(block >>> 2) + index] as number;
-  }
-
-  #blockPage(block: number): number {
-    return this.#word(block, VPN_HIGH) * LOW_RANGE + this.#word(block, VPN_LOW);
-  }
-
-  #addReverse(frame: Pfn, space: number, page: number): boolean {
-    if (this.#table.mapSpace(frame) === 0) {
-      this.#table.setMapping(frame, space, page);
-      return true;
-    }
-    const block = this.#heap.allocate(REVERSE_BLOCK_BYTES, HeapUse.reverseMap);
-    if (block === 0) return false;
-    const at = block / 4;
-    this.#words[at + SPACE] = space;
-    this.#words[at + VPN_LOW] = page;
-    this.#words[at + VPN_HIGH] = Math.floor(page / LOW_RANGE);
-    this.#words[at + NEXT] = this.#table.mapMore(frame);
-    this.#table.setMapMore(frame, block);
-    return true;
-  }
-
-  #dropReverse(frame: Pfn, space: number, page: number): void {
-    const head = this.#table.mapMore(frame);
-    if (this.#table.mapSpace(frame) === space && this.#table.mapVpn(frame) === page) {
-      if (head === 0) this.#table.setMapping(frame, 0, 0);
-      else {
-        this.#table.setMapping(frame, this.#word(head, SPACE), this.#blockPage(head));
-        this.#unlink(frame, 0, head);
-      }
-      return;
-    }
-    let before = 0;
-    for (let block = head; block !== 0; before = block, block = this.#word(block, NEXT)) {
-      if (this.#word(block, SPACE) === space && this.#blockPage(block) === page) return this.#unlink(frame, before, block);
-    }
-    invariant(false, 'PM1', () => `frame ${frame} has no reverse mapping for page ${page} of space ${space}`);
-  }
-
-  #unlink(frame: Pfn, before: number, block: number): void {
-    const next = this.#word(block, NEXT);
-    if (before === 0) this.#table.setMapMore(frame, next);
-    else this.#words[before / 4 + NEXT] = next;
-    this.#heap.free(block, REVERSE_BLOCK_BYTES, HeapUse.reverseMap);
   }
 
   /** Walks every table of every space; panics at the first broken invariant. */
@@ -416,9 +328,17 @@ export class PhysicalMap {
     const kind = this.#table.kind(frame);
     const mappable = kind === FrameKind.anon || kind === FrameKind.object || kind === FrameKind.permanent;
     invariant(mappable, 'PM4', () => `page ${page} of space ${pmap.id} maps frame ${frame} of kind ${kind}`);
-    invariant(!pmap.tlb.reads(page) || pmap.tlb.readFrame(page) === frame, 'PM3', () => `page ${page} of space ${pmap.id}: read TLB word names another frame`);
+    invariant(
+      !pmap.tlb.reads(page) || pmap.tlb.readFrame(page) === frame,
+      'PM3',
+      () => `page ${page} of space ${pmap.id}: read TLB word names another frame`,
+    );
     if (!pmap.tlb.writes(page)) return;
     const writable = (flags & (PTE_WRITE | PTE_DIRTY)) === (PTE_WRITE | PTE_DIRTY);
-    invariant(writable && pmap.tlb.writeFrame(page) === frame, 'PM3', () => `page ${page} of space ${pmap.id}: write TLB word without the right to write`);
+    invariant(
+      writable && pmap.tlb.writeFrame(page) === frame,
+      'PM3',
+      () => `page ${page} of space ${pmap.id}: write TLB word without the right to write`,
+    );
   }
 }

@@ -7,7 +7,7 @@
 import { EventRing, type FailurePlan, KIB, MIB, PAGE_SIZE, UsageError } from '../base/index.ts';
 import { bootPhysicalMemory, type FrameAllocatorKind, type PhysicalMemory } from '../frames/index.ts';
 import { KernelHeap } from '../heap/index.ts';
-import { type BlockDevice, type MemoryRange, Mmu, type PageTableFormat, Ram, Tlb, TLB_TABLE_SPAN } from '../machine/index.ts';
+import { type BlockDevice, type MemoryRange, Mmu, type PageTableFormat, Ram, TLB_TABLE_SPAN, Tlb } from '../machine/index.ts';
 import { PhysicalMap } from '../pmap/index.ts';
 
 /** Largest RAM of a live run: the TLB tables of a space lie above it in the same 4 GiB memory. */
@@ -64,7 +64,9 @@ export class Machine {
   constructor(options: MachineOptions) {
     const ramBytes = Math.floor(options.ramBytes / PAGE_SIZE) * PAGE_SIZE;
     if (!(ramBytes >= MIN_RAM_BYTES && ramBytes <= MAX_RAM_BYTES)) {
-      throw new UsageError(`RAM of ${options.ramBytes} bytes is not possible: give between ${MIN_RAM_BYTES / KIB} KiB and ${MAX_RAM_BYTES / MIB} MiB`);
+      throw new UsageError(
+        `RAM of ${options.ramBytes} bytes is not possible: give between ${MIN_RAM_BYTES / KIB} KiB and ${MAX_RAM_BYTES / MIB} MiB`,
+      );
     }
     this.#tablesStart = Math.ceil(ramBytes / WASM_PAGE) * WASM_PAGE;
     this.#liveSpaces = options.liveSpaces;
@@ -78,7 +80,9 @@ export class Machine {
       ...(options.frameFailures !== undefined && { failure: options.frameFailures }),
     });
     if (this.frames.managed < MIN_MANAGED_FRAMES) {
-      throw new UsageError(`the memory map leaves ${this.frames.managed} frames to use, ${MIN_MANAGED_FRAMES} are needed: give more usable RAM`);
+      throw new UsageError(
+        `the memory map leaves ${this.frames.managed} frames to use, ${MIN_MANAGED_FRAMES} are needed: give more usable RAM`,
+      );
     }
     this.heap = new KernelHeap(this.frames, options.heapFailures);
     this.mmu = new Mmu(this.ram, options.pageTableFormat);

@@ -14,7 +14,7 @@
 // Source: UVM's vm_anon. Two layers of anons replace the shadow-object chains of 4.4BSD.
 
 import { invariant, type Pfn } from '../base/index.ts';
-import { type FrameTable, FrameKind } from '../frames/index.ts';
+import { FrameKind, type FrameTable } from '../frames/index.ts';
 import { HeapUse, type KernelHeap } from '../heap/index.ts';
 import type { Machine } from '../system/index.ts';
 import type { PageQueue } from './page-queue.ts';
@@ -103,7 +103,11 @@ export class AnonTable {
   check(held: ReadonlyMap<number, number>): void {
     let withSlot = 0;
     for (const [anon, count] of held) {
-      invariant(this.references(anon) === count, 'AN1', () => `anon ${anon} counts ${this.references(anon)} references, ${count} slots hold it`);
+      invariant(
+        this.references(anon) === count,
+        'AN1',
+        () => `anon ${anon} counts ${this.references(anon)} references, ${count} slots hold it`,
+      );
       const frame = this.frame(anon);
       const owned = frame === 0 || (this.#table.kind(frame) === FrameKind.anon && this.#table.owner(frame) === anon);
       invariant(owned, 'AN2', () => `anon ${anon} is in frame ${frame}, which does not name it`);
@@ -111,7 +115,11 @@ export class AnonTable {
       if (this.slot(anon) >= 0) withSlot++;
     }
     const used = this.#swap.slots.used;
-    invariant(withSlot === this.#withSlot && withSlot === used, 'AN3', () => `${withSlot} anons have slots, ${this.#withSlot} counted, ${used} slots used`);
+    invariant(
+      withSlot === this.#withSlot && withSlot === used,
+      'AN3',
+      () => `${withSlot} anons have slots, ${this.#withSlot} counted, ${used} slots used`,
+    );
     invariant(this.#heap.bytesInUse(HeapUse.anon) === held.size * ANON_BYTES, 'AN1', () => 'an anon that no amap holds was not freed');
   }
 }

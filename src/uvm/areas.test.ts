@@ -1,11 +1,11 @@
 // What a process may ask of its areas: where they go, what is refused, what is left. POSIX says which errno; a refused request
 // changes nothing.
 import { afterEach, describe, expect, it } from 'vitest';
+import { checkMachines, layout, smallMachine } from '../../test/support/uvm-machine.ts';
+import { countsOf, load, store, TestFile } from '../../test/support/uvm-probe.ts';
 import { type Errno, FailurePlan, PAGE_SIZE, pageOf } from '../base/index.ts';
 import { GuestFault, type Process } from '../process/index.ts';
 import { type MapRequest, PROT_EXECUTE, PROT_NONE, PROT_READ, PROT_WRITE } from '../system/index.ts';
-import { checkMachines, layout, smallMachine } from '../../test/support/uvm-machine.ts';
-import { countsOf, load, store, TestFile } from '../../test/support/uvm-probe.ts';
 import type { VmMap } from './vm-map.ts';
 
 afterEach(checkMachines);
@@ -21,16 +21,22 @@ function one(options: Parameters<typeof smallMachine>[0] = {}) {
   const process = small.newProcess();
   const space = process.space as VmMap;
   const { system, machine } = small;
-  const map = (page: number, pages: number, more: Partial<MapRequest> = {}) => system.map(space, {
-    size: pages * PAGE_SIZE, protection: RW, sharing: 'private', place: { how: 'fixed', address: at(page) }, ...more,
-  });
+  const map = (page: number, pages: number, more: Partial<MapRequest> = {}) =>
+    system.map(space, {
+      size: pages * PAGE_SIZE,
+      protection: RW,
+      sharing: 'private',
+      place: { how: 'fixed', address: at(page) },
+      ...more,
+    });
   const object = (file: TestFile) => {
     const made = system.createObject(file.pager);
     if (typeof made === 'string') throw new Error(made);
     return made;
   };
   /** The areas as [first page - BASE, pages, protection]. */
-  const shape = () => system.areas(space).map((area) => [area.start / PAGE_SIZE - BASE, (area.end - area.start) / PAGE_SIZE, area.protection]);
+  const shape = () =>
+    system.areas(space).map((area) => [area.start / PAGE_SIZE - BASE, (area.end - area.start) / PAGE_SIZE, area.protection]);
   const counts = () => countsOf(machine, system);
   return { ...small, process, space, map, object, shape, counts };
 }
@@ -78,7 +84,11 @@ describe('map fixed over what is there', () => {
     map(0, 8);
     for (let page = 0; page < 8; page++) store(process, at(page), page + 1);
     expect(map(2, 3, { protection: PROT_READ })).toBe(at(2));
-    expect(shape()).toEqual([[0, 2, RW], [2, 3, PROT_READ], [5, 3, RW]]);
+    expect(shape()).toEqual([
+      [0, 2, RW],
+      [2, 3, PROT_READ],
+      [5, 3, RW],
+    ]);
     expect([0, 1, 2, 4, 5, 7].map((page) => load(process, at(page)))).toEqual([1, 2, 0, 0, 6, 8]);
     expect(counts()).toMatchObject({ entries: 3 });
   });
@@ -89,7 +99,11 @@ describe('map fixed over what is there', () => {
     map(4, 2, { protection: PROT_READ });
     map(7, 3);
     map(1, 7, { protection: PROT_NONE });
-    expect(shape()).toEqual([[0, 1, RW], [1, 7, PROT_NONE], [8, 2, RW]]);
+    expect(shape()).toEqual([
+      [0, 1, RW],
+      [1, 7, PROT_NONE],
+      [8, 2, RW],
+    ]);
     map(0, 16, { protection: PROT_READ });
     expect(shape()).toEqual([[0, 16, PROT_READ]]);
   });
@@ -125,7 +139,11 @@ describe('clip and merge', () => {
     map(0, 8);
     for (let page = 0; page < 8; page++) store(process, at(page), page + 1);
     expect(system.protect(space, at(2), 3 * PAGE_SIZE, PROT_READ)).toBe(0);
-    expect(shape()).toEqual([[0, 2, RW], [2, 3, PROT_READ], [5, 3, RW]]);
+    expect(shape()).toEqual([
+      [0, 2, RW],
+      [2, 3, PROT_READ],
+      [5, 3, RW],
+    ]);
     expect(system.protect(space, at(2), 3 * PAGE_SIZE, RW)).toBe(0);
     expect(shape()).toEqual([[0, 8, RW]]);
     expect(counts()).toMatchObject({ entries: 1, anons: 8 });
@@ -137,7 +155,11 @@ describe('clip and merge', () => {
     map(0, 4);
     map(4, 4, { protection: PROT_READ });
     expect(system.protect(space, at(2), 4 * PAGE_SIZE, PROT_NONE)).toBe(0);
-    expect(shape()).toEqual([[0, 2, RW], [2, 4, PROT_NONE], [6, 2, PROT_READ]]);
+    expect(shape()).toEqual([
+      [0, 2, RW],
+      [2, 4, PROT_NONE],
+      [6, 2, PROT_READ],
+    ]);
   });
 });
 
@@ -193,12 +215,15 @@ describe('unmap', () => {
     const left = counts();
     expect(left.anons).toBe(6);
     expect(left.slots).toBe(6 - left.anonFrames);
-    expect(shape()).toEqual([[0, 3, RW], [9, 3, RW]]);
+    expect(shape()).toEqual([
+      [0, 3, RW],
+      [9, 3, RW],
+    ]);
     expect(() => load(process, at(3))).toThrow(GuestFault);
     expect([0, 2, 9, 11].map((page) => load(process, at(page)))).toEqual([1, 3, 10, 12]);
   });
 
-  it('of a stretch that a fork shares keeps the other\'s pages', () => {
+  it("of a stretch that a fork shares keeps the other's pages", () => {
     const { map, system, space, process, newTlb, counts, machine } = one();
     map(0, 4);
     for (let page = 0; page < 4; page++) store(process, at(page), page + 1);
@@ -260,7 +285,7 @@ describe('brk', () => {
     expect(space.breakEnd).toBe(start + 3 * PAGE_SIZE);
   });
 
-  it('does not grow an area of somebody else\'s that has the heap\'s name', () => {
+  it("does not grow an area of somebody else's that has the heap's name", () => {
     const { system, space, map, counts } = one();
     map(BREAK - 1, 1, { sharing: 'shared', name: '[heap]' });
     system.grow(space, start + PAGE_SIZE);
@@ -288,7 +313,11 @@ describe('bad arguments', () => {
     ['map at an odd offset', ({ map, object }) => map(0, 1, { object: object(new TestFile(4, 'file')), offset: 1 }), 'EINVAL'],
     ['map at a negative offset', ({ map, object }) => map(0, 1, { object: object(new TestFile(4, 'file')), offset: -PAGE_SIZE }), 'EINVAL'],
     ['map beyond the object', ({ map, object }) => map(0, 5, { object: object(new TestFile(4, 'file')) }), 'EINVAL'],
-    ['map of an image, shared and writable', ({ map, object }) => map(0, 1, { object: object(new TestFile(4, 'image')), sharing: 'shared' }), 'EACCES'],
+    [
+      'map of an image, shared and writable',
+      ({ map, object }) => map(0, 1, { object: object(new TestFile(4, 'image')), sharing: 'shared' }),
+      'EACCES',
+    ],
     ['unmap at an odd address', ({ system, space }) => system.unmap(space, at(0) + 1, PAGE_SIZE), 'EINVAL'],
     ['unmap of no bytes', ({ system, space }) => system.unmap(space, at(0), 0), 'EINVAL'],
     ['unmap of NaN bytes', ({ system, space }) => system.unmap(space, at(0), Number.NaN), 'EINVAL'],
@@ -424,11 +453,26 @@ describe('areas', () => {
     const [data, file] = system.areas(space);
     // Of ten pages the last eight were held; one was read back from swap and is clean.
     expect(data).toEqual({
-      start: at(0), end: at(12), protection: RW, sharing: 'private', name: 'data', offset: 0, residentPages: 9, dirtyPages: 8, swappedPages: 1,
+      start: at(0),
+      end: at(12),
+      protection: RW,
+      sharing: 'private',
+      name: 'data',
+      offset: 0,
+      residentPages: 9,
+      dirtyPages: 8,
+      swappedPages: 1,
     });
     expect(file).toEqual({
-      start: at(20), end: at(24), protection: PROT_READ, sharing: 'shared', name: 'file', offset: 4 * PAGE_SIZE,
-      residentPages: 1, dirtyPages: 0, swappedPages: 0,
+      start: at(20),
+      end: at(24),
+      protection: PROT_READ,
+      sharing: 'shared',
+      name: 'file',
+      offset: 4 * PAGE_SIZE,
+      residentPages: 1,
+      dirtyPages: 0,
+      swappedPages: 0,
     });
   });
 });

@@ -1,6 +1,6 @@
 // What every part of UVM stands on: the machine's floors, the policy, the counters. Built once by `Uvm`, passed to each part.
 
-import type { MemoryStatistics, Machine } from '../system/index.ts';
+import type { Machine, MemoryStatistics } from '../system/index.ts';
 import type { AnonTable } from './anon.ts';
 import type { ObjectTable } from './object.ts';
 import type { PageQueue } from './page-queue.ts';

@@ -1,11 +1,11 @@
 // Each case of the fault algorithm by itself. Expectations: contents by value, counters by UVM's own description of the cases
 // (Cranor and Parulkar 1999, section 5.4), rights as the page table has them.
 import { afterEach, describe, expect, it } from 'vitest';
+import { checkMachines, smallMachine } from '../../test/support/uvm-machine.ts';
+import { counted, countsOf, load, store, TestFile } from '../../test/support/uvm-probe.ts';
 import { PAGE_SIZE, type Pfn, pageOf } from '../base/index.ts';
 import { GuestFault } from '../process/index.ts';
 import { FaultOutcome, PROT_EXECUTE, PROT_READ, PROT_WRITE } from '../system/index.ts';
-import { checkMachines, smallMachine } from '../../test/support/uvm-machine.ts';
-import { counted, countsOf, load, store, TestFile } from '../../test/support/uvm-probe.ts';
 import type { VmMap } from './vm-map.ts';
 
 afterEach(checkMachines);
@@ -79,7 +79,7 @@ describe('case 1A', () => {
     expect([area.frame(3), area.writable(3), load(area.process, area.at(3))]).toEqual([frame, true, 77]);
   });
 
-  it('a write to a page that is mapped read-only and is the process\'s own only gets the right', () => {
+  it("a write to a page that is mapped read-only and is the process's own only gets the right", () => {
     const area = oneArea();
     store(area.process, area.at(3), 77);
     area.machine.pmaps.writeProtect(area.space.pmap, pageOf(area.at(3)), pageOf(area.at(3)) + 1);
@@ -138,7 +138,7 @@ describe('case 1B', () => {
 });
 
 describe('case 2A', () => {
-  it('a read brings the object\'s page in and maps it read-only for a private area', () => {
+  it("a read brings the object's page in and maps it read-only for a private area", () => {
     const file = new TestFile(16, 'image');
     const area = oneArea({ file });
     const moved = counted(area.system, () => expect(load(area.process, area.at(5))).toBe(6));
@@ -148,7 +148,7 @@ describe('case 2A', () => {
     expect(countsOf(area.machine, area.system)).toMatchObject({ anons: 0, objectFrames: 1 });
   });
 
-  it('a write to a shared area maps the object\'s page writable', () => {
+  it("a write to a shared area maps the object's page writable", () => {
     const area = oneArea({ file: new TestFile(16, 'file'), sharing: 'shared' });
     const moved = counted(area.system, () => store(area.process, area.at(5), 99));
     expect(moved).toEqual({ faults: 1, file: 1, case2A: 1, pagerReads: 1 });
@@ -270,10 +270,16 @@ describe('faults that cannot be resolved', () => {
   });
 
   it.each([
-    [0, 0, FaultOutcome.protection], [0, 1, FaultOutcome.protection], [0, 2, FaultOutcome.protection],
-    [PROT_READ, 0, FaultOutcome.resolved], [PROT_READ, 1, FaultOutcome.protection], [PROT_READ, 2, FaultOutcome.protection],
-    [RW, 1, FaultOutcome.resolved], [RW, 2, FaultOutcome.protection],
-    [PROT_READ | PROT_EXECUTE, 2, FaultOutcome.resolved], [PROT_READ | PROT_EXECUTE, 1, FaultOutcome.protection],
+    [0, 0, FaultOutcome.protection],
+    [0, 1, FaultOutcome.protection],
+    [0, 2, FaultOutcome.protection],
+    [PROT_READ, 0, FaultOutcome.resolved],
+    [PROT_READ, 1, FaultOutcome.protection],
+    [PROT_READ, 2, FaultOutcome.protection],
+    [RW, 1, FaultOutcome.resolved],
+    [RW, 2, FaultOutcome.protection],
+    [PROT_READ | PROT_EXECUTE, 2, FaultOutcome.resolved],
+    [PROT_READ | PROT_EXECUTE, 1, FaultOutcome.protection],
   ] as const)('by protection %i, access %i: outcome %i', (protection, access, outcome) => {
     const area = oneArea({ protection });
     expect(area.fault(0, access)).toBe(outcome);
@@ -303,7 +309,9 @@ describe('the kinds of fault', () => {
     }
     area.fault(0, 2);
     const all = area.system.statistics();
-    expect(all.zeroFill + all.image + all.file + all.copyOnWrite + all.swapIn + all.protection + all.resident + all.failed).toBe(all.faults);
+    expect(all.zeroFill + all.image + all.file + all.copyOnWrite + all.swapIn + all.protection + all.resident + all.failed).toBe(
+      all.faults,
+    );
     expect(all.failed).toBe(1);
   });
 });

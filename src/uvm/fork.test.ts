@@ -1,11 +1,11 @@
 // fork, needs-copy, and the life of amaps and anons.
 import { afterEach, describe, expect, it } from 'vitest';
+import { checkMachines, layout, smallMachine } from '../../test/support/uvm-machine.ts';
+import { counted, countsOf, load, store, TestFile } from '../../test/support/uvm-probe.ts';
 import { PAGE_SIZE, pageOf } from '../base/index.ts';
 import { HeapUse } from '../heap/index.ts';
 import { Process } from '../process/index.ts';
 import { PROT_READ, PROT_WRITE } from '../system/index.ts';
-import { checkMachines, layout, smallMachine } from '../../test/support/uvm-machine.ts';
-import { counted, countsOf, load, store, TestFile } from '../../test/support/uvm-probe.ts';
 import type { VmMap } from './vm-map.ts';
 
 afterEach(checkMachines);
@@ -27,7 +27,10 @@ function family(frames = 256) {
     const object = file === undefined ? undefined : small.system.createObject(file.pager);
     if (typeof object === 'string') throw new Error(object);
     const at = small.system.map(parent.space as VmMap, {
-      size: pages * PAGE_SIZE, protection: RW, sharing, ...(object !== undefined && { object }),
+      size: pages * PAGE_SIZE,
+      protection: RW,
+      sharing,
+      ...(object !== undefined && { object }),
     });
     if (typeof at === 'string') throw new Error(at);
     return at as number;
@@ -162,9 +165,13 @@ describe('the cost of fork', () => {
     const data = map(200, 'private');
     for (let page = 0; page < 200; page++) store(parent, data + page * PAGE_SIZE, page);
     // 1,000 areas that do not merge: 16 frames of entries, the same again for the child.
-    const many = Array.from({ length: 1000 }, (_, i) => system.map(parent.space as VmMap, {
-      size: PAGE_SIZE, protection: i % 2 === 0 ? RW : PROT_READ, sharing: 'private',
-    }));
+    const many = Array.from({ length: 1000 }, (_, i) =>
+      system.map(parent.space as VmMap, {
+        size: PAGE_SIZE,
+        protection: i % 2 === 0 ? RW : PROT_READ,
+        sharing: 'private',
+      }),
+    );
     expect(many.every((at) => typeof at === 'number')).toBe(true);
     // Nearly down to where the daemon wakes by itself (1/16 of so small a RAM): less than the child's entries need.
     while (machine.frames.freeCount > 16) store(parent, map(1, 'private'), 1);
@@ -207,7 +214,7 @@ describe('shared areas over fork', () => {
 });
 
 describe('the break over fork', () => {
-  it('is the parent\'s, and then each one\'s own', () => {
+  it("is the parent's, and then each one's own", () => {
     const { system, parent, fork } = family();
     const start = layout.breakStart;
     system.grow(parent.space as VmMap, start + 2 * PAGE_SIZE);

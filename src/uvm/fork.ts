@@ -8,8 +8,8 @@
 // Source: uvmspace_fork, uvm_mapent_forkcopy.
 
 import type { UvmCore } from './core.ts';
-import { attributesOf, type VmMap } from './vm-map.ts';
 import type { VmMapEntry } from './map-entry.ts';
+import { attributesOf, type VmMap } from './vm-map.ts';
 
 /** Copies the parent's entries into the empty child. Returns false when out of kernel memory, with the child half made. */
 export function forkInto(core: UvmCore, parent: VmMap, child: VmMap): boolean {

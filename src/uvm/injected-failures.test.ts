@@ -2,14 +2,14 @@
 // for every k that the scenario reaches (beyond 200: every seventh). Each request then either works or says why not, and in that case
 // changed nothing: the flat model decides. Only the step that the failure hits may fail. At the end everything is given back.
 import { describe, expect, it } from 'vitest';
+import { ModelSpace } from '../../test/support/memory-model.ts';
+import { TestFile } from '../../test/support/uvm-probe.ts';
 import { FailurePlan, PAGE_SIZE, Random } from '../base/index.ts';
 import { bitmapAllocator } from '../frames/index.ts';
 import { FaultyDevice, i386, MemoryDevice, Tlb } from '../machine/index.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
 import { GuestFault, Process } from '../process/index.ts';
 import { Machine, type SpaceLayout } from '../system/index.ts';
-import { ModelSpace } from '../../test/support/memory-model.ts';
-import { TestFile } from '../../test/support/uvm-probe.ts';
 import { Uvm } from './uvm.ts';
 import type { VmMap } from './vm-map.ts';
 
@@ -21,7 +21,10 @@ const BREAK_PAGE = 16;
 const AREA_PAGE = 128;
 const AREA_PAGES = 72;
 const layout: SpaceLayout = {
-  low: 0, high: SPACE_PAGES * PAGE_SIZE, breakStart: BREAK_PAGE * PAGE_SIZE, breakLimit: 64 * PAGE_SIZE,
+  low: 0,
+  high: SPACE_PAGES * PAGE_SIZE,
+  breakStart: BREAK_PAGE * PAGE_SIZE,
+  breakLimit: 64 * PAGE_SIZE,
 };
 /** Every k below this is tried, then one in `STRIDE`. */
 const DENSE = 200;
@@ -35,7 +38,10 @@ interface Plans {
 }
 
 const noFailures = (): Plans => ({
-  frames: new FailurePlan(), heap: new FailurePlan(), reads: new FailurePlan(), writes: new FailurePlan(),
+  frames: new FailurePlan(),
+  heap: new FailurePlan(),
+  reads: new FailurePlan(),
+  writes: new FailurePlan(),
 });
 
 interface Actor {
@@ -60,13 +66,21 @@ class Scenario {
   constructor(plans: Plans, policy: PolicyKind) {
     this.plans = plans;
     this.machine = new Machine({
-      ramBytes: FRAMES * PAGE_SIZE, frameAllocator: bitmapAllocator, pageTableFormat: i386, liveSpaces: 0, seed: 1,
+      ramBytes: FRAMES * PAGE_SIZE,
+      frameAllocator: bitmapAllocator,
+      pageTableFormat: i386,
+      liveSpaces: 0,
+      seed: 1,
       swap: new FaultyDevice(new MemoryDevice(512), { reads: plans.reads, writes: plans.writes }),
-      frameFailures: plans.frames, heapFailures: plans.heap,
+      frameFailures: plans.frames,
+      heapFailures: plans.heap,
     });
     this.system = new Uvm(this.machine, policy);
     this.object = this.certainly(() => this.system.createObject(this.file.pager));
-    this.adopt(this.certainly(() => this.system.createSpace(layout, newTlb())), new ModelSpace());
+    this.adopt(
+      this.certainly(() => this.system.createSpace(layout, newTlb())),
+      new ModelSpace(),
+    );
   }
 
   /** What was injected so far. */
@@ -106,7 +120,10 @@ class Scenario {
       else if (roll < 60) this.write(actor);
       else if (roll < 82) this.read(actor);
       else if (roll < 87) {
-        const [sharing, backing] = [this.random.below(3) === 0 ? 'shared' : 'private', this.random.below(2) === 0 ? 'file' : 'anonymous'] as const;
+        const [sharing, backing] = [
+          this.random.below(3) === 0 ? 'shared' : 'private',
+          this.random.below(2) === 0 ? 'file' : 'anonymous',
+        ] as const;
         this.map(actor, this.area(), 1 + this.random.below(16), sharing, backing);
       } else if (roll < 89) this.unmap(actor);
       else if (roll < 92) this.protect(actor);
@@ -172,10 +189,15 @@ class Scenario {
 
   private map(actor: Actor, first: number, pages: number, sharing: 'private' | 'shared', backing: 'file' | 'anonymous'): void {
     const offset = this.random.below(17 - Math.min(16, pages));
-    const result = this.request(() => this.system.map(this.space(actor), {
-      size: pages * PAGE_SIZE, protection: 3, sharing, place: { how: 'fixed', address: first * PAGE_SIZE },
-      ...(backing === 'file' && { object: this.object, offset: offset * PAGE_SIZE }),
-    }));
+    const result = this.request(() =>
+      this.system.map(this.space(actor), {
+        size: pages * PAGE_SIZE,
+        protection: 3,
+        sharing,
+        place: { how: 'fixed', address: first * PAGE_SIZE },
+        ...(backing === 'file' && { object: this.object, offset: offset * PAGE_SIZE }),
+      }),
+    );
     if (typeof result === 'string') return;
     actor.model.map(first, pages, 3, sharing, backing === 'file' ? this.fileModel : undefined, offset);
   }
@@ -191,7 +213,8 @@ class Scenario {
     const protection = [0, 1, 3][this.random.below(3)] as number;
     const range = Array.from({ length: pages }, (_, i) => actor.model.pages.get(first + i));
     if (range.includes(undefined)) return;
-    if (typeof this.request(() => this.system.protect(this.space(actor), first * PAGE_SIZE, pages * PAGE_SIZE, protection)) === 'string') return;
+    if (typeof this.request(() => this.system.protect(this.space(actor), first * PAGE_SIZE, pages * PAGE_SIZE, protection)) === 'string')
+      return;
     for (const page of range) if (page !== undefined) page.protection = protection;
   }
 

@@ -7,7 +7,7 @@
 //   OB2  references = map entries that name the object (+ 1 while its creator keeps it); without references it does not exist
 // Source: uvm_object and its pager operations. The image pager and file pagers are given from outside (system/ `Pager`).
 
-import { EventType, type Errno, invariant, type Pfn } from '../base/index.ts';
+import { type Errno, EventType, invariant, type Pfn } from '../base/index.ts';
 import { FRAME_MODIFIED, FrameKind } from '../frames/index.ts';
 import { HeapUse, RadixIndex } from '../heap/index.ts';
 import type { Machine, MemoryObject, MemoryStatistics, Pager } from '../system/index.ts';
@@ -124,7 +124,11 @@ export class ObjectTable {
       object.pages.check();
       const named = entries.get(object) ?? 0;
       const kept = object.references - named;
-      invariant(kept === 0 || kept === 1, 'OB2', () => `object ${object.id} counts ${object.references} references, ${named} entries name it`);
+      invariant(
+        kept === 0 || kept === 1,
+        'OB2',
+        () => `object ${object.id} counts ${object.references} references, ${named} entries name it`,
+      );
       object.pages.forEach(0, object.pager.pages, (index, frame) => {
         const record = frame as Pfn;
         const owned = table.kind(record) === FrameKind.object && table.owner(record) === object.id && table.index(record) === index;

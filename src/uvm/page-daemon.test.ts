@@ -1,5 +1,7 @@
 // The page daemon and swap: how many device operations, which slots, what is kept, and what happens when nothing can be freed.
 import { afterEach, describe, expect, it } from 'vitest';
+import { checkMachines, smallMachine } from '../../test/support/uvm-machine.ts';
+import { counted, countsOf, load, store, TestFile } from '../../test/support/uvm-probe.ts';
 import { FailurePlan, PAGE_SIZE, type Pfn, pageOf } from '../base/index.ts';
 import { FrameKind } from '../frames/index.ts';
 import { HeapUse } from '../heap/index.ts';
@@ -7,8 +9,6 @@ import { FaultyDevice, MemoryDevice } from '../machine/index.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
 import { GuestFault, type Process } from '../process/index.ts';
 import { FaultOutcome, PROT_READ, PROT_WRITE } from '../system/index.ts';
-import { checkMachines, smallMachine } from '../../test/support/uvm-machine.ts';
-import { counted, countsOf, load, store, TestFile } from '../../test/support/uvm-probe.ts';
 import type { VmMap } from './vm-map.ts';
 
 afterEach(checkMachines);
@@ -136,7 +136,8 @@ describe('swap that fails', () => {
   it('on writing: the pages stay, with their contents, and the daemon goes on with others', () => {
     const writes = new FailurePlan(0);
     const { machine, system, newProcess, map, fill, verify } = machineWith({
-      frames: 128, swap: new FaultyDevice(new MemoryDevice(512), { writes }),
+      frames: 128,
+      swap: new FaultyDevice(new MemoryDevice(512), { writes }),
     });
     const process = newProcess();
     const at = map(process, 60);
@@ -153,7 +154,8 @@ describe('swap that fails', () => {
   it('on reading: the process is told, the page stays on swap, and reads later', () => {
     const reads = new FailurePlan(0);
     const { machine, system, newProcess, map, fill, verify } = machineWith({
-      frames: 128, swap: new FaultyDevice(new MemoryDevice(512), { reads }),
+      frames: 128,
+      swap: new FaultyDevice(new MemoryDevice(512), { reads }),
     });
     const process = newProcess();
     const at = map(process, 30);
@@ -176,7 +178,10 @@ describe('when nothing more can be freed', () => {
     }
   };
 
-  it.each([['swap is full', 64], ['there is no swap', 0]] as const)('%s: the process that faults is told, the other goes on', (_name, swapPages) => {
+  it.each([
+    ['swap is full', 64],
+    ['there is no swap', 0],
+  ] as const)('%s: the process that faults is told, the other goes on', (_name, swapPages) => {
     const { machine, system, newProcess, map, fill, verify, counts } = machineWith({ frames: 128, swapPages });
     const quiet = newProcess();
     const atQuiet = map(quiet, 20);

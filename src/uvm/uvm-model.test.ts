@@ -1,14 +1,13 @@
 // UVM against the flat reference model (design, section 8): several processes map, unmap, protect, fork, grow, write and read
 // at random in a RAM smaller than what they use; each byte must be what the model says, and check() must hold throughout.
 import { afterEach, describe, expect, it } from 'vitest';
-import { PAGE_SIZE, Random } from '../base/index.ts';
-import { frameAllocatorNames, findFrameAllocator } from '../systems/index.ts';
-import { livePolicies, type PolicyKind } from '../paging/index.ts';
-import { GuestFault, type Process } from '../process/index.ts';
-import type { Pager } from '../system/index.ts';
-import { Process as LiveProcess } from '../process/index.ts';
 import { ModelSpace } from '../../test/support/memory-model.ts';
 import { checkMachines, layout, smallMachine } from '../../test/support/uvm-machine.ts';
+import { PAGE_SIZE, Random } from '../base/index.ts';
+import { livePolicies, type PolicyKind } from '../paging/index.ts';
+import { GuestFault, Process as LiveProcess, type Process } from '../process/index.ts';
+import type { Pager } from '../system/index.ts';
+import { findFrameAllocator, frameAllocatorNames } from '../systems/index.ts';
 import type { VmMap } from './vm-map.ts';
 
 afterEach(checkMachines);

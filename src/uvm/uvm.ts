@@ -12,8 +12,18 @@ import type { Tlb } from '../machine/index.ts';
 import type { PolicyKind } from '../paging/index.ts';
 import type { Access } from '../pmap/index.ts';
 import {
-  type AreaReport, type FaultOutcome, type Machine, type MapRequest, type MemoryObject, MemoryStatistics, type MemorySystem, type Pager,
-  PROT_EXECUTE, PROT_READ, PROT_WRITE, type SpaceLayout,
+  type AreaReport,
+  type FaultOutcome,
+  type Machine,
+  type MapRequest,
+  type MemoryObject,
+  MemoryStatistics,
+  type MemorySystem,
+  type Pager,
+  PROT_EXECUTE,
+  PROT_READ,
+  PROT_WRITE,
+  type SpaceLayout,
 } from '../system/index.ts';
 import { Amap } from './amap.ts';
 import { AnonTable } from './anon.ts';
@@ -303,8 +313,11 @@ const heapAttributes: EntryAttributes = {
 function isHeap(entry: VmMapEntry): boolean {
   const { name, object, protection, maxProtection, copyOnWrite } = heapAttributes;
   return (
-    entry.name === name && entry.object === object && entry.copyOnWrite === copyOnWrite &&
-    entry.protection === protection && entry.maxProtection === maxProtection
+    entry.name === name &&
+    entry.object === object &&
+    entry.copyOnWrite === copyOnWrite &&
+    entry.protection === protection &&
+    entry.maxProtection === maxProtection
   );
 }
 

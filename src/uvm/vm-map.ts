@@ -14,7 +14,7 @@ import type { Space, SpaceLayout } from '../system/index.ts';
 import { type EntryAttributes, MAP_ENTRY_BYTES, VmMapEntry } from './map-entry.ts';
 
 /** Size of UVM's struct vm_map on a 32-bit machine. */
-export const MAP_BYTES = 128;
+const MAP_BYTES = 128;
 
 /** One address space under UVM. */
 export class VmMap implements Space {
