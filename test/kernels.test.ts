@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { FileDevice } from '../cli/file-device.ts';
 import { EventType, FailurePlan, MIB, PAGE_SIZE } from '../src/base/index.ts';
 import { type BlockDevice, FaultyDevice, MemoryDevice } from '../src/machine/index.ts';
 import { FaultOutcome } from '../src/system/index.ts';
@@ -54,6 +55,22 @@ describe('a kernel prints its checksum', () => {
     const tight = program.run({ ramBytes: quarterOf(roomy.peakPages), args });
     expect([tight.exit, tight.stdout]).toEqual([fine, flat.stdout]);
     if (roomy.peakPages > 3 * kernelPages) expect(tight.statistics.swapPagesOut).toBeGreaterThan(0);
+  });
+
+  it('qsort, with its swap in a real file', () => {
+    const { program, args } = small('qsort');
+    const swap = FileDevice.temporary(2048);
+    try {
+      const { exit, stdout, statistics } = program.run({ ramBytes: quarterOf(200), swap, args });
+      expect([exit, stdout]).toEqual([fine, program.runFlat({ args }).stdout]);
+      expect([swap.counters.bytesWritten, swap.counters.bytesRead]).toEqual([
+        statistics.swapPagesOut * PAGE_SIZE,
+        statistics.swapPagesIn * PAGE_SIZE,
+      ]);
+      expect(statistics.swapPagesOut).toBeGreaterThan(100);
+    } finally {
+      swap.close();
+    }
   });
 
   const combinations = ['hashjoin', 'qsort'].flatMap((name) =>

@@ -1,17 +1,22 @@
 // What rewritten code calls: the functions of the `quire` module (abi.ts), over one process.
 
-import { FaultOutcome } from '../system/index.ts';
 import { GuestFault, type Process } from '../process/index.ts';
+import { FaultOutcome } from '../system/index.ts';
 import type { QuireImports } from './abi.ts';
 import { WASM_PAGE_BYTES } from './address-layout.ts';
 import { type ModuleInfo, SegmentKind } from './binary/index.ts';
+import { isStackExhausted } from './program-exit.ts';
 
 /** Called at each trap, for live progress; cheap, since traps are counted in millions. */
 export type TrapObserver = () => void;
 
 /** Makes the imports of one program. `growLimit` is the byte address that memory.grow may reach. */
 export function kernelImports(
-  process: Process, memory: WebAssembly.Memory, info: ModuleInfo, growLimit: number, observe: TrapObserver,
+  process: Process,
+  memory: WebAssembly.Memory,
+  info: ModuleInfo,
+  growLimit: number,
+  observe: TrapObserver,
 ): QuireImports {
   const segments = new SegmentStore(process, info);
   const pages = () => process.space.breakEnd / WASM_PAGE_BYTES;
@@ -19,7 +24,11 @@ export function kernelImports(
     ram: memory,
     trap: (base, offset, size, access) => {
       observe();
-      process.trap((base >>> 0) + (offset >>> 0), size, access === 0 ? 0 : 1);
+      try {
+        process.trap((base >>> 0) + (offset >>> 0), size, access === 0 ? 0 : 1);
+      } catch (error) {
+        throw seenFromProgram(error);
+      }
     },
     size: pages,
     grow: (delta) => {
@@ -33,6 +42,14 @@ export function kernelImports(
     init: (segment, destination, source, length) => segments.copyOut(segment, destination >>> 0, source >>> 0, length >>> 0),
     drop: (segment) => segments.drop(segment),
   };
+}
+
+/**
+ * Returns what to throw into the program for what the kernel threw. The kernel runs on the program's stack: where that ends inside the
+ * kernel, the engine's error names only kernel frames, so one is made here, where the program's frames are on top.
+ */
+function seenFromProgram(error: unknown): unknown {
+  return error instanceof GuestFault || !isStackExhausted(error) ? error : new RangeError('the call stack was exhausted inside the kernel');
 }
 
 /** The data segments that memory.init can still read. Active ones count as dropped once the program has started. */

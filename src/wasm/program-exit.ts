@@ -20,9 +20,14 @@ export function exitOf(error: unknown): ProgramExit {
   if (error instanceof ProcessSignal) return { kind: 'signal', signal: error.signal };
   if (error instanceof GuestFault) return { kind: 'fault', fault: error };
   if (error instanceof WebAssembly.RuntimeError) return { kind: 'trap', reason: error.message, error };
-  // Engines report an exhausted stack as a RangeError (V8, JavaScriptCore) or InternalError (SpiderMonkey), not as a trap.
-  if (error instanceof Error && /stack|recursion/i.test(error.message) && !(error instanceof TypeError)) {
-    return { kind: 'trap', reason: 'call stack exhausted', error };
-  }
+  if (isStackExhausted(error)) return { kind: 'trap', reason: 'call stack exhausted', error };
   throw error;
+}
+
+/** The names of the error that engines report an exhausted stack with: V8 and JavaScriptCore, SpiderMonkey. It is not a trap. */
+const stackErrors: readonly string[] = ['RangeError', 'InternalError'];
+
+/** Tells whether the engine ran out of stack. */
+export function isStackExhausted(error: unknown): error is Error {
+  return error instanceof Error && stackErrors.includes(error.name) && /stack|recursion/i.test(error.message);
 }
