@@ -9,7 +9,7 @@ import { hostClock, hostRandom } from '../../cli/host-clock.ts';
 import { CollectingSink, type Directory, MemoryFileSystem, type ProgramExit, type WasiOptions } from '../../src/wasm/index.ts';
 
 /** Where the suite is, if it is there. */
-export const suiteFolder = fileURLToPath(new URL('../../../shared/oracle/wasi', import.meta.url));
+const suiteFolder = fileURLToPath(new URL('../../../shared/oracle/wasi', import.meta.url));
 const folders = ['c/wasm32-wasip1', 'assemblyscript/wasm32-wasip1'];
 
 interface Manifest {
