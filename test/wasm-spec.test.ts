@@ -9,8 +9,19 @@ import { runScript, type SpecCommand, type SpecOutcome } from './support/wasm/sp
 
 const folder = join(import.meta.dirname, '../../shared/oracle/wasm-spec');
 const names = [
-  'address', 'align', 'data', 'endianness', 'float_memory', 'load', 'memory', 'memory_copy', 'memory_fill', 'memory_grow', 'memory_size',
-  'memory_trap', 'store',
+  'address',
+  'align',
+  'data',
+  'endianness',
+  'float_memory',
+  'load',
+  'memory',
+  'memory_copy',
+  'memory_fill',
+  'memory_grow',
+  'memory_size',
+  'memory_trap',
+  'store',
 ];
 
 const isMet = (command: SpecOutcome): boolean => command.expected !== undefined && command.outcome.startsWith(command.expected);
@@ -18,16 +29,19 @@ const isMet = (command: SpecOutcome): boolean => command.expected !== undefined 
 const present = existsSync(folder);
 if (!present) console.warn(`SKIPPED: the WebAssembly specification's tests are not at ${folder}`);
 
-describe.skipIf(!present)('the specification\'s memory tests, rewritten', () => {
-  it.each(names)('%s', (name) => {
-    const script = JSON.parse(readFileSync(join(folder, name, `${name}.json`), 'utf8')) as { commands: SpecCommand[] };
-    const read = (filename: string): Uint8Array => readFileSync(join(folder, name, filename));
-    const plain = runScript(script.commands, new PlainHost(), read);
-    const rewritten = runScript(script.commands, new RewrittenHost(), read);
-    // Data segments never reach the engine once rewritten, so an engine older than the script may refuse what the rewriter takes.
-    const differences = rewritten.filter((command, i) => command.outcome !== plain[i]?.outcome && !isMet(command));
-    expect(differences).toEqual([]);
-    expect(rewritten.filter(isMet).length).toBeGreaterThanOrEqual(plain.filter(isMet).length);
-    expect(rewritten.some(isMet)).toBe(true);
-  });
-});
+describe.skipIf(!present).each(['everywhere', 'nowhere'] as const)(
+  "the specification's memory tests, rewritten, inlined %s",
+  (inlining) => {
+    it.each(names)('%s', (name) => {
+      const script = JSON.parse(readFileSync(join(folder, name, `${name}.json`), 'utf8')) as { commands: SpecCommand[] };
+      const read = (filename: string): Uint8Array => readFileSync(join(folder, name, filename));
+      const plain = runScript(script.commands, new PlainHost(), read);
+      const rewritten = runScript(script.commands, new RewrittenHost(inlining), read);
+      // Data segments never reach the engine once rewritten, so an engine older than the script may refuse what the rewriter takes.
+      const differences = rewritten.filter((command, i) => command.outcome !== plain[i]?.outcome && !isMet(command));
+      expect(differences).toEqual([]);
+      expect(rewritten.filter(isMet).length).toBeGreaterThanOrEqual(plain.filter(isMet).length);
+      expect(rewritten.some(isMet)).toBe(true);
+    });
+  },
+);

@@ -28,16 +28,37 @@ export function readConstant(reader: ByteReader, visit: FunctionIndexVisitor): C
 
 function readOperator(reader: ByteReader, opcode: number, visit: FunctionIndexVisitor): Constant {
   switch (opcode) {
-    case Op.i32Const: return { kind: 'i32', value: reader.s32() >>> 0 };
-    case Op.globalGet: return { kind: 'global', index: reader.u32() };
-    case Op.i64Const: reader.skipLeb(10); break;
-    case Op.f32Const: reader.skip(4); break;
-    case Op.f64Const: reader.skip(8); break;
-    case Op.refNull: reader.u8(); break;
-    case Op.refFunc: visitFunctionIndex(reader, visit); break;
-    case Op.prefixFD: readVectorConstant(reader); break;
-    case Op.i32Add: case Op.i32Sub: case 0x6c: case Op.i64Add: case 0x7d: case Op.i64Mul: break;
-    default: reader.fail(`a constant expression uses ${describeUnknownOpcode(opcode)}`, reader.position - 1);
+    case Op.i32Const:
+      return { kind: 'i32', value: reader.s32() >>> 0 };
+    case Op.globalGet:
+      return { kind: 'global', index: reader.u32() };
+    case Op.i64Const:
+      reader.skipLeb(10);
+      break;
+    case Op.f32Const:
+      reader.skip(4);
+      break;
+    case Op.f64Const:
+      reader.skip(8);
+      break;
+    case Op.refNull:
+      reader.u8();
+      break;
+    case Op.refFunc:
+      visitFunctionIndex(reader, visit);
+      break;
+    case Op.prefixFD:
+      readVectorConstant(reader);
+      break;
+    case Op.i32Add:
+    case Op.i32Sub:
+    case 0x6c:
+    case Op.i64Add:
+    case 0x7d:
+    case Op.i64Mul:
+      break;
+    default:
+      reader.fail(`a constant expression uses ${describeUnknownOpcode(opcode)}`, reader.position - 1);
   }
   return { kind: 'other' };
 }

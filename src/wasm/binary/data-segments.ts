@@ -4,13 +4,17 @@
 
 import type { ByteReader } from './byte-reader.ts';
 import { readConstant } from './constant-expressions.ts';
-import { SegmentKind, type DataSegments } from './module-info.ts';
+import { type DataSegments, SegmentKind } from './module-info.ts';
 
 /** Reads the data section. @param globalCount how many globals an offset may name. */
 export function readDataSegments(reader: ByteReader, globalCount: number): DataSegments {
   const count = reader.count();
   const segments = {
-    count, kind: new Uint8Array(count), offset: new Uint32Array(count), fileOffset: new Uint32Array(count), length: new Uint32Array(count),
+    count,
+    kind: new Uint8Array(count),
+    offset: new Uint32Array(count),
+    fileOffset: new Uint32Array(count),
+    length: new Uint32Array(count),
   };
   for (let i = 0; i < count; i++) {
     const at = reader.position;

@@ -4,7 +4,7 @@
 // Flags, bit by bit: 1 passive or declarative, 2 (active) has a table index / (otherwise) declarative, 4 items are expressions.
 
 import type { ByteReader } from './byte-reader.ts';
-import { readConstant, visitFunctionIndex, type FunctionIndexVisitor } from './constant-expressions.ts';
+import { type FunctionIndexVisitor, readConstant, visitFunctionIndex } from './constant-expressions.ts';
 
 const NOT_ACTIVE = 1;
 const EXPLICIT = 2;

@@ -25,7 +25,9 @@ export function scanFeatures(module: ModuleInfo): CodeScan {
   const simd = Op.prefixFD * 256;
   const bulk = Op.prefixFC * 256;
   const features = new Set(module.declaredFeatures);
-  const note = (feature: Feature, count: number): void => { if (count > 0) features.add(feature); };
+  const note = (feature: Feature, count: number): void => {
+    if (count > 0) features.add(feature);
+  };
   note('sign-extension', sum(0xc0, 0xc4));
   note('saturating-float', sum(bulk, bulk + 7));
   note('bulk-memory', sum(bulk + OpFC.memoryInit, bulk + OpFC.tableCopy));
@@ -35,14 +37,23 @@ export function scanFeatures(module: ModuleInfo): CodeScan {
   return {
     features,
     instructions: sum(0, 0xffff),
-    loads: sum(Op.i32Load, Op.i64Load32U) + sum(simd, simd + OpFD.load64Splat) + sum(simd + OpFD.load8Lane, simd + OpFD.load64Lane)
-      + sum(simd + OpFD.load32Zero, simd + OpFD.load64Zero),
-    stores: sum(Op.i32Store, Op.i64Store32) + sum(simd + OpFD.store, simd + OpFD.store) + sum(simd + OpFD.store8Lane, simd + OpFD.store64Lane),
+    loads:
+      sum(Op.i32Load, Op.i64Load32U) +
+      sum(simd, simd + OpFD.load64Splat) +
+      sum(simd + OpFD.load8Lane, simd + OpFD.load64Lane) +
+      sum(simd + OpFD.load32Zero, simd + OpFD.load64Zero),
+    stores:
+      sum(Op.i32Store, Op.i64Store32) + sum(simd + OpFD.store, simd + OpFD.store) + sum(simd + OpFD.store8Lane, simd + OpFD.store64Lane),
   };
 }
 
 function scanBody(module: ModuleInfo, i: number, counts: Float64Array): void {
-  const reader = new ByteReader(module.bytes, module.bodies.start[i] as number, module.bodies.end[i] as number, `the code of function ${module.importedFunctionCount + i}`);
+  const reader = new ByteReader(
+    module.bytes,
+    module.bodies.start[i] as number,
+    module.bodies.end[i] as number,
+    `the code of function ${module.importedFunctionCount + i}`,
+  );
   for (let groups = reader.u32(); groups > 0; groups--) {
     reader.u32();
     reader.u8();

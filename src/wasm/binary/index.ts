@@ -1,8 +1,8 @@
 // wasm/binary/: reading WebAssembly modules. Start at module-info.ts.
 export { ByteReader, fileOffset } from './byte-reader.ts';
-export { readConstant, visitFunctionIndex, type Constant, type FunctionIndexVisitor } from './constant-expressions.ts';
+export { type Constant, type FunctionIndexVisitor, readConstant, visitFunctionIndex } from './constant-expressions.ts';
 export { visitElements } from './element-segments.ts';
-export { scanFeatures, type CodeScan } from './feature-scan.ts';
+export { type CodeScan, scanFeatures } from './feature-scan.ts';
 export { skipImmediates, skipMemoryIndex } from './instructions.ts';
 export * from './module-info.ts';
 export { readModule } from './module-reader.ts';

@@ -22,22 +22,59 @@ export function skipImmediates(reader: ByteReader, opcode: number): number {
 
 function skipShape(reader: ByteReader, shape: number, opcode: number, second?: number): void {
   switch (shape) {
-    case Shape.none: return;
-    case Shape.index: case Shape.block: case Shape.i32: reader.skipLeb(5); return;
-    case Shape.twoIndices: reader.skipLeb(5); reader.skipLeb(5); return;
-    case Shape.memarg: skipMemarg(reader); return;
-    case Shape.memargLane: skipMemarg(reader); reader.u8(); return;
-    case Shape.i64: reader.skipLeb(10); return;
-    case Shape.f32: reader.skip(4); return;
-    case Shape.f64: reader.skip(8); return;
-    case Shape.brTable: skipLebs(reader, reader.count() + 1); return;
-    case Shape.selectTypes: skipLebs(reader, reader.count()); return;
-    case Shape.heapType: case Shape.lane: reader.u8(); return;
-    case Shape.sixteenBytes: reader.skip(16); return;
-    case Shape.zeroByte: skipMemoryIndex(reader); return;
-    case Shape.zeroByteTwice: skipMemoryIndex(reader); skipMemoryIndex(reader); return;
-    case Shape.indexZeroByte: reader.skipLeb(5); skipMemoryIndex(reader); return;
-    default: reader.unsupported(describeUnknownOpcode(opcode, second), reader.position - 1);
+    case Shape.none:
+      return;
+    case Shape.index:
+    case Shape.block:
+    case Shape.i32:
+      reader.skipLeb(5);
+      return;
+    case Shape.twoIndices:
+      reader.skipLeb(5);
+      reader.skipLeb(5);
+      return;
+    case Shape.memarg:
+      skipMemarg(reader);
+      return;
+    case Shape.memargLane:
+      skipMemarg(reader);
+      reader.u8();
+      return;
+    case Shape.i64:
+      reader.skipLeb(10);
+      return;
+    case Shape.f32:
+      reader.skip(4);
+      return;
+    case Shape.f64:
+      reader.skip(8);
+      return;
+    case Shape.brTable:
+      skipLebs(reader, reader.count() + 1);
+      return;
+    case Shape.selectTypes:
+      skipLebs(reader, reader.count());
+      return;
+    case Shape.heapType:
+    case Shape.lane:
+      reader.u8();
+      return;
+    case Shape.sixteenBytes:
+      reader.skip(16);
+      return;
+    case Shape.zeroByte:
+      skipMemoryIndex(reader);
+      return;
+    case Shape.zeroByteTwice:
+      skipMemoryIndex(reader);
+      skipMemoryIndex(reader);
+      return;
+    case Shape.indexZeroByte:
+      reader.skipLeb(5);
+      skipMemoryIndex(reader);
+      return;
+    default:
+      reader.unsupported(describeUnknownOpcode(opcode, second), reader.position - 1);
   }
 }
 

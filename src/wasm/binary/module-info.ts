@@ -93,8 +93,15 @@ export interface FunctionBodies {
 
 /** A post-MVP feature that Quire runs. */
 export type Feature =
-  | 'bulk-memory' | 'extended-const' | 'multi-value' | 'mutable-globals' | 'reference-types' | 'saturating-float' | 'sign-extension'
-  | 'simd' | 'tail-calls';
+  | 'bulk-memory'
+  | 'extended-const'
+  | 'multi-value'
+  | 'mutable-globals'
+  | 'reference-types'
+  | 'saturating-float'
+  | 'sign-extension'
+  | 'simd'
+  | 'tail-calls';
 
 /** A module, read. */
 export interface ModuleInfo {

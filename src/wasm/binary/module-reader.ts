@@ -9,7 +9,17 @@ import { readConstant } from './constant-expressions.ts';
 import { readDataSegments } from './data-segments.ts';
 import { visitElements } from './element-segments.ts';
 import type {
-  ExportEntry, ExternKind, Feature, FunctionBodies, FunctionType, GlobalInfo, ImportEntry, Limits, MemoryInfo, ModuleInfo, Section,
+  ExportEntry,
+  ExternKind,
+  Feature,
+  FunctionBodies,
+  FunctionType,
+  GlobalInfo,
+  ImportEntry,
+  Limits,
+  MemoryInfo,
+  ModuleInfo,
+  Section,
 } from './module-info.ts';
 import { lazyFunctionNames } from './names.ts';
 import { SectionId, ValueType } from './opcodes.ts';
@@ -22,8 +32,18 @@ const COMPONENT_LAYER = 1;
 const MAXIMUM_MEMORY_PAGES = 65_536;
 
 const SECTION_NAMES = [
-  'a custom section', 'the type section', 'the import section', 'the function section', 'the table section', 'the memory section',
-  'the global section', 'the export section', 'the start section', 'the element section', 'the code section', 'the data section',
+  'a custom section',
+  'the type section',
+  'the import section',
+  'the function section',
+  'the table section',
+  'the memory section',
+  'the global section',
+  'the export section',
+  'the start section',
+  'the element section',
+  'the code section',
+  'the data section',
   'the data count section',
 ] as const;
 
@@ -78,8 +98,19 @@ export function readModule(bytes: Uint8Array): ModuleInfo {
 function newDraft(bytes: Uint8Array): Draft {
   const none = new Uint32Array(0);
   return {
-    bytes, sections: [], types: [], imports: [], exports: [], functionTypes: [], importedFunctionCount: 0, tables: [], memory: undefined,
-    globals: [], startFunction: undefined, dataCount: undefined, features: new Set(),
+    bytes,
+    sections: [],
+    types: [],
+    imports: [],
+    exports: [],
+    functionTypes: [],
+    importedFunctionCount: 0,
+    tables: [],
+    memory: undefined,
+    globals: [],
+    startFunction: undefined,
+    dataCount: undefined,
+    features: new Set(),
     bodies: { count: 0, start: none, end: none },
     data: { count: 0, kind: new Uint8Array(0), offset: none, fileOffset: none, length: none },
   };
@@ -112,7 +143,9 @@ function checkPreamble(bytes: Uint8Array): void {
   const version = view.getUint32(4, true);
   if (version === CORE_VERSION) return;
   if (version >>> 16 === COMPONENT_LAYER) {
-    throw new UsageError('this file is a WebAssembly component, and Quire runs core modules: pass the core module inside it (jco and wasm-tools can extract it)');
+    throw new UsageError(
+      'this file is a WebAssembly component, and Quire runs core modules: pass the core module inside it (jco and wasm-tools can extract it)',
+    );
   }
   throw new UsageError(`unsupported WebAssembly module: it has binary version ${version}, and the only one there is is 1, at byte 0x4`);
 }
@@ -148,11 +181,18 @@ const sectionReaders: Readonly<Record<number, (draft: Draft, reader: ByteReader)
   [SectionId.memory]: readMemories,
   [SectionId.global]: readGlobals,
   [SectionId.export]: readExports,
-  [SectionId.start]: (draft, reader) => { draft.startFunction = functionIndex(draft, reader); },
+  [SectionId.start]: (draft, reader) => {
+    draft.startFunction = functionIndex(draft, reader);
+  },
   [SectionId.element]: (_, reader) => visitElements(reader, () => undefined),
   [SectionId.code]: readBodies,
-  [SectionId.data]: (draft, reader) => { draft.data = readDataSegments(reader, draft.globals.length); },
-  [SectionId.dataCount]: (draft, reader) => { draft.dataCount = reader.u32(); draft.features.add('bulk-memory'); },
+  [SectionId.data]: (draft, reader) => {
+    draft.data = readDataSegments(reader, draft.globals.length);
+  },
+  [SectionId.dataCount]: (draft, reader) => {
+    draft.dataCount = reader.u32();
+    draft.features.add('bulk-memory');
+  },
 };
 
 function readTypes(draft: Draft, reader: ByteReader): void {
@@ -206,9 +246,12 @@ function externKind(reader: ByteReader): ExternKind {
 
 function importedItem(draft: Draft, reader: ByteReader, kind: ExternKind): { index: number; type: number | undefined } {
   switch (kind) {
-    case 'function': return { index: draft.functionTypes.length, type: declareFunction(draft, reader) };
-    case 'table': return { index: declareTable(draft, reader), type: undefined };
-    case 'memory': return { index: declareMemory(draft, reader, 'imported'), type: undefined };
+    case 'function':
+      return { index: draft.functionTypes.length, type: declareFunction(draft, reader) };
+    case 'table':
+      return { index: declareTable(draft, reader), type: undefined };
+    case 'memory':
+      return { index: declareMemory(draft, reader, 'imported'), type: undefined };
     case 'global': {
       const { type, mutability } = globalType(draft, reader);
       if (mutability === 'variable') draft.features.add('mutable-globals');
@@ -241,7 +284,7 @@ function declareMemory(draft: Draft, reader: ByteReader, source: MemoryInfo['sou
   if (draft.memory !== undefined) reader.unsupported('several memories', at);
   const limits = limitsOf(reader, 'memory');
   if (Math.max(limits.minimum, limits.maximum ?? 0) > MAXIMUM_MEMORY_PAGES) reader.fail('a memory is larger than 4 GiB', at);
-  if (limits.maximum !== undefined && limits.maximum < limits.minimum) reader.fail('a memory\'s maximum is below its minimum', at);
+  if (limits.maximum !== undefined && limits.maximum < limits.minimum) reader.fail("a memory's maximum is below its minimum", at);
   draft.memory = { ...limits, source };
   return 0;
 }
@@ -299,7 +342,12 @@ function functionIndex(draft: Draft, reader: ByteReader): number {
 
 function readExports(draft: Draft, reader: ByteReader): void {
   const count = reader.count();
-  const limits = { function: draft.functionTypes.length, table: draft.tables.length, memory: draft.memory ? 1 : 0, global: draft.globals.length };
+  const limits = {
+    function: draft.functionTypes.length,
+    table: draft.tables.length,
+    memory: draft.memory ? 1 : 0,
+    global: draft.globals.length,
+  };
   for (let i = 0; i < count; i++) {
     const name = reader.name();
     const kind = externKind(reader);

@@ -4,7 +4,7 @@
 //
 // So a guest function index i becomes i (imported) or i + number of Quire's imports (own). Types are appended after the guest's.
 
-import { ValueType, type FunctionType, type ModuleInfo } from '../binary/index.ts';
+import { type FunctionType, type ModuleInfo, ValueType } from '../binary/index.ts';
 import { isLoad, KIND_COUNT, kindName, kindType } from './memory-access.ts';
 
 const { i32 } = ValueType;

@@ -88,10 +88,18 @@ export class ByteWriter {
     this.u32(index);
   }
 
-  get(local: number): void { this.indexed(Op.localGet, local); }
-  set(local: number): void { this.indexed(Op.localSet, local); }
-  tee(local: number): void { this.indexed(Op.localTee, local); }
-  call(functionIndex: number): void { this.indexed(Op.call, functionIndex); }
+  get(local: number): void {
+    this.indexed(Op.localGet, local);
+  }
+  set(local: number): void {
+    this.indexed(Op.localSet, local);
+  }
+  tee(local: number): void {
+    this.indexed(Op.localTee, local);
+  }
+  call(functionIndex: number): void {
+    this.indexed(Op.call, functionIndex);
+  }
 
   /** Appends `i32.const`; `value` is any 32-bit pattern. */
   i32(value: number): void {

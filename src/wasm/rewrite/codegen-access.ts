@@ -23,7 +23,7 @@ import type { CodeLayout } from '../abi.ts';
 import { Op, ValueType } from '../binary/index.ts';
 import type { AddedFunctions } from './added-functions.ts';
 import type { ByteWriter } from './byte-writer.ts';
-import { LocalRole, type FunctionLocals } from './function-locals.ts';
+import { type FunctionLocals, LocalRole } from './function-locals.ts';
 import { isLoad, kindOpcode, kindShift, kindType } from './memory-access.ts';
 
 const PAGE = 4096;
@@ -37,10 +37,14 @@ export const ON_STACK = -1;
 /** Whether guest page 0 can ever be valid; unmapped, it makes wrapped sums miss. */
 export type NullPage = 'mapped' | 'unmapped';
 
+/** Where hit paths are inlined; the other accesses call a helper. `auto` weighs speed against size, function by function. */
+export type Inlining = 'auto' | 'everywhere' | 'loops' | 'nowhere';
+
 /** What the generated code depends on, for a whole module. */
 export interface CodegenContext {
   readonly layout: CodeLayout;
   readonly nullPage: NullPage;
+  readonly inlining: Inlining;
   readonly functions: AddedFunctions;
 }
 
@@ -50,6 +54,18 @@ export interface StoredValue {
   start: number;
   end: number;
   readonly bytes: Uint8Array;
+}
+
+/** Replaces the exact 64-bit address on the stack by the table index for an access of 2^`shift` bytes. */
+export function emitWideIndex(out: ByteWriter, shift: number): void {
+  if (shift === 0) {
+    out.ops(Op.i64Const, 10, Op.i64ShrU, Op.i32WrapI64, Op.i32Const, 0x7c, Op.i32And);
+    return;
+  }
+  out.i64(-PAGE + (1 << shift) - 1);
+  out.u8(Op.i64And);
+  out.ops(...SPREAD_CONSTANT);
+  out.ops(Op.i64Mul, Op.i64Const, 32, Op.i64ShrU, Op.i32WrapI64);
 }
 
 /** Emits accesses into one function body after another. */
@@ -212,14 +228,7 @@ export class AccessCode {
     out.u8(Op.i64ExtendI32U);
     out.i64(this.#offset);
     out.u8(Op.i64Add);
-    if (shift === 0) {
-      out.ops(Op.i64Const, 10, Op.i64ShrU, Op.i32WrapI64, Op.i32Const, 0x7c, Op.i32And);
-      return;
-    }
-    out.i64(-PAGE + (1 << shift) - 1);
-    out.u8(Op.i64And);
-    out.ops(...SPREAD_CONSTANT);
-    out.ops(Op.i64Mul, Op.i64Const, 32, Op.i64ShrU, Op.i32WrapI64);
+    emitWideIndex(out, shift);
   }
 
   // Leaves base + entry, with as much of the offset added as the memarg cannot take: it takes less than a page, because

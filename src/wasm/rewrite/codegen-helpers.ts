@@ -16,9 +16,10 @@
 import { ACCESS_READ, ACCESS_WRITE } from '../../machine/index.ts';
 import type { CodeLayout } from '../abi.ts';
 import { Op, OpFC, ValueType } from '../binary/index.ts';
-import { HELPER_COPY, HELPER_FILL, HELPER_INIT, helperType, type AddedFunctions } from './added-functions.ts';
+import { type AddedFunctions, HELPER_COPY, HELPER_FILL, HELPER_INIT, helperType } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { isLoad, kindOpcode, kindShift, KIND_COUNT } from './memory-access.ts';
+import { emitWideIndex } from './codegen-access.ts';
+import { isLoad, KIND_COUNT, kindOpcode, kindShift } from './memory-access.ts';
 
 const { empty, i32, i64 } = ValueType;
 const PAGE = 4096;
@@ -49,12 +50,18 @@ interface AccessLocals {
 function emitAccessHelper(code: ByteWriter, kind: number, layout: CodeLayout, functions: AddedFunctions): void {
   const parameters = helperType(kind).parameters.length;
   const locals: AccessLocals = {
-    value: 1, offset: parameters - 1, ea: parameters, address: parameters + 1, entry: parameters + 2, second: parameters + 3,
+    value: 1,
+    offset: parameters - 1,
+    ea: parameters,
+    address: parameters + 1,
+    entry: parameters + 2,
+    second: parameters + 3,
   };
   const size = 1 << (kindShift[kind] as number);
   const table = isLoad(kind) ? layout.readTable : layout.writeTable;
   code.ops(2, 1, i64, 3, i32);
   emitEffectiveAddress(code, locals);
+  emitShortcut(code, locals, kind, table);
   code.ops(Op.loop, empty);
   emitWrapCheck(code, locals, kind, functions);
   if (size > 1) emitStraddleTest(code, locals, size);
@@ -76,6 +83,21 @@ function emitEffectiveAddress(code: ByteWriter, locals: AccessLocals): void {
   code.tee(locals.ea);
   code.u8(Op.i32WrapI64);
   code.set(locals.address);
+}
+
+// The hit path of codegen-access.ts, for cold code: one test settles that the access is aligned, does not wrap, and has a valid word.
+function emitShortcut(code: ByteWriter, locals: AccessLocals, kind: number, table: number): void {
+  if ((kindShift[kind] as number) > 3) return;
+  code.get(locals.ea);
+  emitWideIndex(code, kindShift[kind] as number);
+  code.access(Op.i32Load, table);
+  code.tee(locals.entry);
+  code.ops(Op.if, empty);
+  code.get(locals.address);
+  code.get(locals.entry);
+  code.u8(Op.i32Add);
+  emitAccess(code, locals, kind, 1);
+  code.ops(Op.return, Op.end);
 }
 
 function emitWrapCheck(code: ByteWriter, locals: AccessLocals, kind: number, functions: AddedFunctions): void {
@@ -165,14 +187,28 @@ function emitPieces(code: ByteWriter, locals: AccessLocals, size: number, direct
     code.u8(Op.i32And);
   };
   const first = (): void => physical(locals.entry, () => undefined);
-  const second = (): void => physical(locals.second, () => { share(); code.u8(Op.i32Add); });
+  const second = (): void =>
+    physical(locals.second, () => {
+      share();
+      code.u8(Op.i32Add);
+    });
   const copy = (page: () => void, scratch: () => void, count: () => void): void => {
-    if (direction === 'gather') { scratch(); page(); } else { page(); scratch(); }
+    if (direction === 'gather') {
+      scratch();
+      page();
+    } else {
+      page();
+      scratch();
+    }
     count();
     code.ops(Op.prefixFC, OpFC.memoryCopy, 0, 0);
   };
   copy(first, () => code.i32(0), share);
-  copy(second, share, () => { code.i32(size); share(); code.u8(Op.i32Sub); });
+  copy(second, share, () => {
+    code.i32(size);
+    share();
+    code.u8(Op.i32Sub);
+  });
 }
 
 function emitTrap(code: ByteWriter, locals: AccessLocals, kind: number, functions: AddedFunctions): void {

@@ -26,8 +26,12 @@ const splats = [OpFD.i8x16Splat, OpFD.i16x8Splat, OpFD.i32x4Splat, OpFD.i64x2Spl
 const replaces = [OpFD.i8x16ReplaceLane, OpFD.i16x8ReplaceLane, OpFD.i32x4ReplaceLane, OpFD.i64x2ReplaceLane] as const;
 const extracts = [OpFD.i8x16ExtractLaneU, OpFD.i16x8ExtractLaneU, OpFD.i32x4ExtractLane, OpFD.i64x2ExtractLane] as const;
 const extensions = [
-  OpFD.i16x8ExtendLowI8x16S, OpFD.i16x8ExtendLowI8x16U, OpFD.i32x4ExtendLowI16x8S, OpFD.i32x4ExtendLowI16x8U,
-  OpFD.i64x2ExtendLowI32x4S, OpFD.i64x2ExtendLowI32x4U,
+  OpFD.i16x8ExtendLowI8x16S,
+  OpFD.i16x8ExtendLowI8x16U,
+  OpFD.i32x4ExtendLowI16x8S,
+  OpFD.i32x4ExtendLowI16x8U,
+  OpFD.i64x2ExtendLowI32x4S,
+  OpFD.i64x2ExtendLowI32x4U,
 ] as const;
 
 /** Lowerings by second opcode after 0xFD. */

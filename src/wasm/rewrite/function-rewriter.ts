@@ -8,20 +8,37 @@
 // F1  Only locals that the guest declared may be named by guest code (else it could reach ours): checked here, not by the engine.
 // F2  Only functions and data segments that the guest declared, likewise.
 
-import { ByteReader, fcShapes, fdShapes, Op, OpFC, OpFD, opShapes, Shape, skipImmediates, skipMemoryIndex, type ModuleInfo } from '../binary/index.ts';
+import {
+  ByteReader,
+  fcShapes,
+  fdShapes,
+  type ModuleInfo,
+  Op,
+  OpFC,
+  OpFD,
+  opShapes,
+  Shape,
+  skipImmediates,
+  skipMemoryIndex,
+} from '../binary/index.ts';
 import { HELPER_COPY, HELPER_FILL, HELPER_INIT } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { AccessCode, ON_STACK, type CodegenContext, type StoredValue } from './codegen-access.ts';
-import { emitAfterLoad, emitExtractLane, vectorLowerings, type VectorLowering } from './codegen-vector.ts';
+import { AccessCode, type CodegenContext, ON_STACK, type StoredValue } from './codegen-access.ts';
+import { emitAfterLoad, emitExtractLane, type VectorLowering, vectorLowerings } from './codegen-vector.ts';
 import { FunctionLocals, LocalRole } from './function-locals.ts';
+import { isLoad, KIND_V128_LOAD, KIND_V128_STORE, kindOf, kindShift, kindType } from './memory-access.ts';
 import { type StubStore, timeZoneStubStores } from './time-zone-stub.ts';
-import { isLoad, kindOf, kindShift, kindType, KIND_V128_LOAD, KIND_V128_STORE } from './memory-access.ts';
 
 // The block type of an `if` without results.
 const EMPTY_BLOCK = 0x40;
 
-// A body of at most this many bytes is inlined throughout, a longer one only within loops (measured: see bench/rewrite).
+// What `inlining: 'auto'` inlines. Hit paths make code three to four times as long, and with it the engine's compilers and the host's
+// memory for code. A small program does not feel it. In a large one (CPython: 6 MB of code) only loops and small bodies, which are
+// likely to run often, are worth it, and no body so long that the optimizing compiler would choke on it: with CPython's interpreter
+// loop inlined (106 KB before, 400 KB after) its start took 360 MB of host memory instead of 230 and twice the time, for 5 % of speed.
+const SMALL_MODULE_BYTES = 1 << 20;
 const SMALL_BODY_BYTES = 200;
+const LARGE_BODY_BYTES = 8_000;
 
 /** Receives the correspondence of code positions: from `output` (relative to the function's code) on, bytes stem from `input` of the file. */
 export type PositionRecorder = (output: number, input: number, span: 'copied' | 'generated') => void;
@@ -71,7 +88,7 @@ export class FunctionRewriter {
     this.#lastButOne = -1;
     const stub = this.#context.nullPage === 'unmapped' ? timeZoneStubStores(module, i) : undefined;
     if (stub !== undefined) this.#rewriteStub(stub, end);
-    else this.#rewriteInstructions(end - start <= SMALL_BODY_BYTES ? 'small' : 'large');
+    else this.#rewriteInstructions(this.#inliningOf(end - start));
     return first;
   }
 
@@ -103,11 +120,20 @@ export class FunctionRewriter {
     return count;
   }
 
-  #rewriteInstructions(size: 'small' | 'large'): void {
+  #inliningOf(bodyBytes: number): 'everywhere' | 'loops' | 'nowhere' {
+    const { inlining } = this.#context;
+    if (inlining !== 'auto') return inlining;
+    const { start, end, count } = this.#module.bodies;
+    const moduleBytes = (end[count - 1] as number) - (start[0] as number);
+    if (moduleBytes <= SMALL_MODULE_BYTES || bodyBytes <= SMALL_BODY_BYTES) return 'everywhere';
+    return bodyBytes <= LARGE_BODY_BYTES ? 'loops' : 'nowhere';
+  }
+
+  #rewriteInstructions(inlining: 'everywhere' | 'loops' | 'nowhere'): void {
     const reader = this.#reader;
     // One entry per open block: how many loops are open around its contents.
     const loops = [0];
-    this.#hot = size === 'small';
+    this.#hot = inlining === 'everywhere';
     while (reader.position < reader.end) {
       const at = reader.position;
       const opcode = reader.bytes[at] as number;
@@ -128,7 +154,7 @@ export class FunctionRewriter {
       } else {
         continue;
       }
-      this.#hot = size === 'small' || (loops[loops.length - 1] as number) > 0;
+      if (inlining === 'loops') this.#hot = (loops[loops.length - 1] as number) > 0;
     }
     if (loops.length > 0) reader.fail('a function has no end');
     if (reader.position !== reader.end) reader.fail('code follows the end of a function');
@@ -228,10 +254,17 @@ export class FunctionRewriter {
     this.#begin(at, at);
     if (second === OpFC.memoryInit || second === OpFC.dataDrop) this.code.i32(segment);
     switch (second) {
-      case OpFC.memoryInit: this.code.call(functions.helper(HELPER_INIT)); break;
-      case OpFC.dataDrop: this.code.call(functions.host('drop')); break;
-      case OpFC.memoryCopy: this.code.call(functions.helper(HELPER_COPY)); break;
-      default: this.code.call(functions.helper(HELPER_FILL));
+      case OpFC.memoryInit:
+        this.code.call(functions.helper(HELPER_INIT));
+        break;
+      case OpFC.dataDrop:
+        this.code.call(functions.host('drop'));
+        break;
+      case OpFC.memoryCopy:
+        this.code.call(functions.helper(HELPER_COPY));
+        break;
+      default:
+        this.code.call(functions.helper(HELPER_FILL));
     }
     this.#done();
   }

@@ -21,7 +21,31 @@ const { i32, i64, f32, f64, v128 } = ValueType;
 
 /** The type of the value loaded or stored, by kind. */
 export const kindType: Readonly<Uint8Array> = Uint8Array.of(
-  i32, i64, f32, f64, i32, i32, i32, i32, i64, i64, i64, i64, i64, i64, i32, i64, f32, f64, i32, i32, i64, i64, i64, v128, v128,
+  i32,
+  i64,
+  f32,
+  f64,
+  i32,
+  i32,
+  i32,
+  i32,
+  i64,
+  i64,
+  i64,
+  i64,
+  i64,
+  i64,
+  i32,
+  i64,
+  f32,
+  f64,
+  i32,
+  i32,
+  i64,
+  i64,
+  i64,
+  v128,
+  v128,
 );
 
 /** Returns the kind of a scalar access from its opcode. */

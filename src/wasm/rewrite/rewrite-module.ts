@@ -1,7 +1,7 @@
 // Turns a module into one whose every load and store goes through the TLB tables of abi.ts. The result imports its memory and the
 // kernel's functions from `quire`, and behaves as the original does, except that memory is what the kernel says it is.
 //
-// Order of work: code first, into a buffer of its own, because it decides which helpers exist; then the sections around it.
+// Order of work: code first, because it decides which helpers exist, with room left in front for the sections that come before it.
 //
 // R1  The result never exports memory: neither the guest's embedder nor the guest can reach RAM by another way than the code here.
 // R2  Every index that guest code names is checked against the guest's own index spaces (F1, F2 in function-rewriter.ts), because the
@@ -11,22 +11,38 @@
 // Cost: one pass over the code, no object per instruction.
 
 import type { CodeLayout } from '../abi.ts';
-import { readModule, SectionId, type ModuleInfo, type Section } from '../binary/index.ts';
+import { type ModuleInfo, readModule, type Section, SectionId } from '../binary/index.ts';
 import { AddedFunctions } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
-import type { CodegenContext, NullPage } from './codegen-access.ts';
+import type { CodegenContext, Inlining, NullPage } from './codegen-access.ts';
 import { emitHelper } from './codegen-helpers.ts';
 import { FunctionRewriter } from './function-rewriter.ts';
 import { PositionMap } from './position-map.ts';
 import {
-  elementSection, emitSection, exportSection, functionSection, globalSection, importSection, nameSection, startSection, typeSection,
+  elementSection,
+  emitSection,
+  exportSection,
+  functionSection,
+  globalSection,
+  importSection,
+  nameSection,
+  startSection,
+  typeSection,
 } from './sections.ts';
+
+// Room in front of the code for the sections before it: they grow by Quire's imports and types (under 1 KiB), by indices that take a
+// byte more, and by the function section's entries for helpers; twice their old size and this much more is plenty.
+const HEAD_ROOM = 1 << 16;
+// Inlined throughout, code grows four- to fivefold. Room that is not used is never touched, and costs the host nothing.
+const MAXIMUM_GROWTH = 6;
 
 /** What the rewritten code is to rely on. */
 export interface RewriteOptions {
   readonly layout: CodeLayout;
   /** `unmapped`: the kernel promises that page 0 never has a valid TLB word, which makes the hit path shorter. */
   readonly nullPage: NullPage;
+  /** Where to inline hit paths; `auto` if not given. */
+  readonly inlining?: Inlining;
 }
 
 /** A place in the original module. */
@@ -59,51 +75,61 @@ export interface RewrittenModule {
  */
 export function rewriteModule(module: Uint8Array | ModuleInfo, options: RewriteOptions): RewrittenModule {
   const info = module instanceof Uint8Array ? readModule(module) : module;
-  const context: CodegenContext = { ...options, functions: new AddedFunctions(info) };
-  const { writer, starts } = rewriteCode(info, context);
-  const out = new ByteWriter(writer.length + (1 << 16));
-  out.copy(info.bytes, 0, 8);
-  emitSection(out, SectionId.type, typeSection(info, context.functions));
-  emitSection(out, SectionId.import, importSection(info, options.layout));
-  emitSection(out, SectionId.function, functionSection(info, context.functions));
-  for (const section of info.sections) emitMiddleSection(out, info, section, context.functions);
-  emitSection(out, SectionId.code, writer);
-  const codeBase = out.length - writer.length;
+  const context: CodegenContext = { inlining: 'auto', ...options, functions: new AddedFunctions(info) };
+  const codeSize = codeBytes(info);
+  const headRoom = HEAD_ROOM + 2 * (codeSection(info)?.start ?? info.bytes.length);
+  const out = new ByteWriter(headRoom + MAXIMUM_GROWTH * codeSize);
+  out.length = headRoom;
+  const starts = rewriteCode(out, info, context);
+  const head = emitHead(info, options.layout, context.functions, out.length - headRoom);
+  const begin = headRoom - head.length;
+  out.bytes.set(head.written(), begin);
   if (info.sections.some((section) => section.name === 'name')) emitSection(out, SectionId.custom, nameSection(info, context.functions));
-  return { bytes: out.written(), info, locate: (functionIndex, offset) => locate(info, context, starts, functionIndex, offset - codeBase) };
+  return {
+    bytes: out.bytes.subarray(begin, out.length),
+    info,
+    locate: (functionIndex, offset) => locate(info, context, starts, functionIndex, offset + begin),
+  };
 }
 
-interface RewrittenCode {
-  /** The contents of the code section. */
-  readonly writer: ByteWriter;
-  /** Where each own function's instructions begin in it; one more entry for the end. */
-  readonly starts: Uint32Array;
+const codeSection = (info: ModuleInfo): Section | undefined => info.sections.find((section) => section.id === SectionId.code);
+
+function codeBytes(info: ModuleInfo): number {
+  const section = codeSection(info);
+  return section === undefined ? 0 : section.end - section.contents;
 }
 
-function rewriteCode(info: ModuleInfo, context: CodegenContext): RewrittenCode {
+// Appends the code section's bodies, the helpers' after the guest's; returns where each own function's instructions begin in `out`,
+// and one more entry for the end of the last.
+function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext): Uint32Array {
   const { count } = info.bodies;
   const rewriter = new FunctionRewriter(info, context);
-  const bodies = new ByteWriter(codeBytes(info) * 2);
   const starts = new Uint32Array(count + 1);
   for (let i = 0; i < count; i++) {
     const codeStart = rewriter.rewrite(i);
-    rewriter.appendTo(bodies, i, codeStart);
-    starts[i] = bodies.length - rewriter.code.length;
+    rewriter.appendTo(out, i, codeStart);
+    starts[i] = out.length - rewriter.code.length;
   }
-  starts[count] = bodies.length;
+  starts[count] = out.length;
   // A helper's body asks for no other helper, so the list does not grow here.
-  for (const helper of context.functions.helpers) emitHelper(bodies, helper, context.layout, context.functions);
-  const writer = new ByteWriter(bodies.length + 8);
-  writer.u32(count + context.functions.helpers.length);
-  const shift = writer.length;
-  for (let i = 0; i <= count; i++) starts[i] = (starts[i] as number) + shift;
-  writer.append(bodies);
-  return { writer, starts };
+  for (const helper of context.functions.helpers) emitHelper(out, helper, context.layout, context.functions);
+  return starts;
 }
 
-function codeBytes(info: ModuleInfo): number {
-  const section = info.sections.find((candidate) => candidate.id === SectionId.code);
-  return section === undefined ? 0 : section.end - section.contents;
+// Everything before the bodies: all sections in front of code, and the code section's own header.
+function emitHead(info: ModuleInfo, layout: CodeLayout, functions: AddedFunctions, bodiesBytes: number): ByteWriter {
+  const out = new ByteWriter(1 << 16);
+  out.copy(info.bytes, 0, 8);
+  emitSection(out, SectionId.type, typeSection(info, functions));
+  emitSection(out, SectionId.import, importSection(info, layout));
+  emitSection(out, SectionId.function, functionSection(info, functions));
+  for (const section of info.sections) emitMiddleSection(out, info, section, functions);
+  const count = new ByteWriter(8);
+  count.u32(info.bodies.count + functions.helpers.length);
+  out.u8(SectionId.code);
+  out.u32(count.length + bodiesBytes);
+  out.append(count);
+  return out;
 }
 
 // The sections between function and code, in file order.
@@ -115,15 +141,29 @@ function emitMiddleSection(out: ByteWriter, info: ModuleInfo, section: Section, 
       emitSection(out, section.id, contents);
       return;
     }
-    case SectionId.global: emitSection(out, section.id, globalSection(info, section, functions)); return;
-    case SectionId.export: emitSection(out, section.id, exportSection(info, functions)); return;
-    case SectionId.start: emitSection(out, section.id, startSection(info.startFunction as number, functions)); return;
-    case SectionId.element: emitSection(out, section.id, elementSection(info, section, functions)); return;
+    case SectionId.global:
+      emitSection(out, section.id, globalSection(info, section, functions));
+      return;
+    case SectionId.export:
+      emitSection(out, section.id, exportSection(info, functions));
+      return;
+    case SectionId.start:
+      emitSection(out, section.id, startSection(info.startFunction as number, functions));
+      return;
+    case SectionId.element:
+      emitSection(out, section.id, elementSection(info, section, functions));
+      return;
     default:
   }
 }
 
-function locate(info: ModuleInfo, context: CodegenContext, starts: Uint32Array, newIndex: number, offset: number): CodeLocation | undefined {
+function locate(
+  info: ModuleInfo,
+  context: CodegenContext,
+  starts: Uint32Array,
+  newIndex: number,
+  offset: number,
+): CodeLocation | undefined {
   const functionIndex = context.functions.originalIndex(newIndex);
   if (functionIndex === undefined || functionIndex < info.importedFunctionCount) return undefined;
   const own = functionIndex - info.importedFunctionCount;

@@ -12,9 +12,16 @@
 import { TLB_TABLE_SPAN } from '../../machine/index.ts';
 import { type CodeLayout, QUIRE_MODULE } from '../abi.ts';
 import {
-  ByteReader, readConstant, ValueType, visitElements, type FunctionIndexVisitor, type FunctionType, type ModuleInfo, type Section,
+  ByteReader,
+  type FunctionIndexVisitor,
+  type FunctionType,
+  type ModuleInfo,
+  readConstant,
+  type Section,
+  ValueType,
+  visitElements,
 } from '../binary/index.ts';
-import { helperName, helperType, HOST_FUNCTIONS, type AddedFunctions } from './added-functions.ts';
+import { type AddedFunctions, HOST_FUNCTIONS, helperName, helperType } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
 
 /** The name under which a rewritten module exports the guest's stack pointer. */
@@ -31,7 +38,12 @@ export function emitSection(out: ByteWriter, id: number, contents: ByteWriter): 
 }
 
 /** Returns a section's contents with the function indices that `visitAll` shows renumbered, the rest copied. */
-function renumbered(module: ModuleInfo, section: Section, functions: AddedFunctions, visitAll: (reader: ByteReader, visit: FunctionIndexVisitor) => void): ByteWriter {
+function renumbered(
+  module: ModuleInfo,
+  section: Section,
+  functions: AddedFunctions,
+  visitAll: (reader: ByteReader, visit: FunctionIndexVisitor) => void,
+): ByteWriter {
   const out = new ByteWriter(section.end - section.contents + 64);
   let copied = section.contents;
   const reader = new ByteReader(module.bytes, section.contents, section.end, 'a section that names functions');
@@ -133,8 +145,12 @@ export function exportSection(module: ModuleInfo, functions: AddedFunctions): By
 /** Tells whether global 0 can be a stack pointer, as it is in everything that LLVM links: a mutable i32. */
 export function hasStackPointer(module: ModuleInfo): boolean {
   const first = module.globals[0];
-  return first !== undefined && first.type === ValueType.i32 && first.mutability === 'variable'
-    && !module.exports.some((entry) => entry.name === STACK_POINTER_EXPORT);
+  return (
+    first !== undefined &&
+    first.type === ValueType.i32 &&
+    first.mutability === 'variable' &&
+    !module.exports.some((entry) => entry.name === STACK_POINTER_EXPORT)
+  );
 }
 
 /** The start section. */

@@ -64,11 +64,24 @@ function segmentOf(segment: { readonly at?: number; readonly bytes: readonly num
 /** Returns the module's bytes. */
 export function buildModule(spec: ModuleSpec): Uint8Array<ArrayBuffer> {
   const imports = spec.imports ?? [];
-  const types = [[0x60, 0, 0], ...spec.functions.map((f) => [0x60, ...vector((f.parameters ?? []).map((t) => [t])), ...vector((f.results ?? []).map((t) => [t]))])];
+  const types = [
+    [0x60, 0, 0],
+    ...spec.functions.map((f) => [0x60, ...vector((f.parameters ?? []).map((t) => [t])), ...vector((f.results ?? []).map((t) => [t]))]),
+  ];
   const exported = spec.functions.flatMap((f, i) => (f.name === undefined ? [] : [[...text(f.name), 0, ...unsigned(imports.length + i)]]));
-  const limits = spec.memory?.[1] === undefined ? [0, ...unsigned(spec.memory?.[0] ?? 0)] : [1, ...unsigned(spec.memory[0]), ...unsigned(spec.memory[1])];
+  const limits =
+    spec.memory?.[1] === undefined
+      ? [0, ...unsigned(spec.memory?.[0] ?? 0)]
+      : [1, ...unsigned(spec.memory[0]), ...unsigned(spec.memory[1])];
   return new Uint8Array([
-    0, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
+    0,
+    0x61,
+    0x73,
+    0x6d,
+    1,
+    0,
+    0,
+    0,
     ...section(1, vector(types)),
     ...(imports.length > 0 ? section(2, vector(imports.map((name) => [...text('env'), ...text(name), 0, 0]))) : []),
     ...section(3, vector(spec.functions.map((_, i) => unsigned(i + 1)))),

@@ -53,21 +53,35 @@ export class ReferenceKernel {
   }
 
   /** Current and greatest size in 64 KiB pages. */
-  get sizePages(): number { return this.#sizeBytes / WASM_PAGE; }
-  get maximumPages(): number | undefined { return this.#maximumPages; }
+  get sizePages(): number {
+    return this.#sizeBytes / WASM_PAGE;
+  }
+  get maximumPages(): number | undefined {
+    return this.#maximumPages;
+  }
 
   /** Writes host bytes to the guest, evicting everything. Throws like an out-of-bounds access. */
   write(address: number, bytes: Uint8Array): void {
-    this.#checkRange(address, bytes.length);
-    this.#evictAll();
-    bytes.forEach((byte, i) => { this.#page(Math.floor((address + i) / PAGE))[(address + i) % PAGE] = byte; });
+    this.#pieces(address, bytes.length, (page, start, end, at) => page.set(bytes.subarray(at, at + end - start), start));
   }
 
   /** Copies guest bytes out, evicting everything. Throws like an out-of-bounds access. */
   read(address: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    this.#pieces(address, length, (page, start, end, at) => bytes.set(page.subarray(start, end), at));
+    return bytes;
+  }
+
+  // Calls back with each page of a range: its bytes, the part of it, and where that lies in the range.
+  #pieces(address: number, length: number, visit: (page: Uint8Array, start: number, end: number, at: number) => void): void {
     this.#checkRange(address, length);
     this.#evictAll();
-    return Uint8Array.from({ length }, (_, i) => this.#page(Math.floor((address + i) / PAGE))[(address + i) % PAGE] as number);
+    for (let at = 0; at < length; ) {
+      const start = (address + at) % PAGE;
+      const end = Math.min(PAGE, start + length - at);
+      visit(this.#page(Math.floor((address + at) / PAGE)), start, end, at);
+      at += end - start;
+    }
   }
 
   /** The imports of an instance, with the data segments of its module. */

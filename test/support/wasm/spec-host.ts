@@ -1,8 +1,8 @@
 // Where a WebAssembly specification test runs: on the engine as it is, or rewritten on a kernel. A test script (spec-script.ts) drives
 // two hosts and compares them.
 
-import { SegmentKind, type ModuleInfo } from '../../../src/wasm/binary/index.ts';
-import { rewriteModule } from '../../../src/wasm/rewrite/index.ts';
+import { type ModuleInfo, SegmentKind } from '../../../src/wasm/binary/index.ts';
+import { type Inlining, rewriteModule } from '../../../src/wasm/rewrite/index.ts';
 import { ReferenceKernel, referenceLayout } from './reference-kernel.ts';
 
 /** A running module: its exports, where a memory is whatever the host makes of memories. */
@@ -16,9 +16,10 @@ export interface SpecHost {
   instantiate(bytes: Uint8Array, imports: Readonly<Record<string, SpecInstance>>): SpecInstance;
 }
 
-const printers = (): Record<string, unknown> => Object.fromEntries(
-  ['print', 'print_i32', 'print_i64', 'print_f32', 'print_f64', 'print_i32_f32', 'print_f64_f64'].map((name) => [name, () => undefined]),
-);
+const printers = (): Record<string, unknown> =>
+  Object.fromEntries(
+    ['print', 'print_i32', 'print_i64', 'print_f32', 'print_f64', 'print_i32_f32', 'print_f64_f64'].map((name) => [name, () => undefined]),
+  );
 
 const spectestGlobals = (): Record<string, unknown> => ({
   global_i32: new WebAssembly.Global({ value: 'i32' }, 666),
@@ -40,9 +41,14 @@ export class PlainHost implements SpecHost {
 /** Rewritten modules on the reference kernel; a memory is a `ReferenceKernel`. */
 export class RewrittenHost implements SpecHost {
   readonly spectest: SpecInstance = { ...printers(), ...spectestGlobals(), memory: new ReferenceKernel(1, 2) };
+  readonly #inlining: Inlining;
+
+  constructor(inlining: Inlining) {
+    this.#inlining = inlining;
+  }
 
   instantiate(bytes: Uint8Array, imports: Readonly<Record<string, SpecInstance>>): SpecInstance {
-    const rewritten = rewriteModule(bytes, { layout: referenceLayout, nullPage: 'mapped' });
+    const rewritten = rewriteModule(bytes, { layout: referenceLayout, nullPage: 'mapped', inlining: this.#inlining });
     const module = new WebAssembly.Module(rewritten.bytes);
     const kernel = kernelFor(rewritten.info, imports);
     const quire = kernel.imports(bytes, rewritten.info.data);
@@ -69,7 +75,8 @@ function kernelFor(info: ModuleInfo, imports: Readonly<Record<string, SpecInstan
 
 function checkImports(info: ModuleInfo, imports: Readonly<Record<string, SpecInstance>>): void {
   for (const entry of info.imports) {
-    if (imports[entry.module]?.[entry.name] === undefined) throw new WebAssembly.LinkError(`nothing to import as ${entry.module}.${entry.name}`);
+    if (imports[entry.module]?.[entry.name] === undefined)
+      throw new WebAssembly.LinkError(`nothing to import as ${entry.module}.${entry.name}`);
   }
 }
 

@@ -3,8 +3,16 @@
 
 import type { SpecHost, SpecInstance } from './spec-host.ts';
 
-interface Value { readonly type: string; readonly value?: string }
-interface Action { readonly type: 'invoke' | 'get'; readonly module?: string; readonly field: string; readonly args?: readonly Value[] }
+interface Value {
+  readonly type: string;
+  readonly value?: string;
+}
+interface Action {
+  readonly type: 'invoke' | 'get';
+  readonly module?: string;
+  readonly field: string;
+  readonly args?: readonly Value[];
+}
 
 /** One command of a script. */
 export interface SpecCommand {
@@ -31,11 +39,18 @@ const scratch = new DataView(new ArrayBuffer(8));
 
 function decode({ type, value = '0' }: Value): number | bigint | null {
   switch (type) {
-    case 'i32': return Number(value) | 0;
-    case 'i64': return BigInt.asIntN(64, BigInt(value));
-    case 'f32': scratch.setUint32(0, Number(value)); return scratch.getFloat32(0);
-    case 'f64': scratch.setBigUint64(0, BigInt(value)); return scratch.getFloat64(0);
-    default: return null;
+    case 'i32':
+      return Number(value) | 0;
+    case 'i64':
+      return BigInt.asIntN(64, BigInt(value));
+    case 'f32':
+      scratch.setUint32(0, Number(value));
+      return scratch.getFloat32(0);
+    case 'f64':
+      scratch.setBigUint64(0, BigInt(value));
+      return scratch.getFloat64(0);
+    default:
+      return null;
   }
 }
 
@@ -114,16 +129,29 @@ class ScriptRun {
 
 function expectedOutcome(command: SpecCommand): string | undefined {
   switch (command.type) {
-    case 'assert_return': return ['returned', ...(command.expected ?? []).map(describeExpected)].join(' ');
-    case 'assert_trap': case 'assert_uninstantiable': return 'trapped';
-    case 'assert_malformed': case 'assert_invalid': case 'assert_unlinkable': return command.module_type === 'text' ? undefined : 'refused';
-    case 'module': return 'returned';
-    default: return undefined;
+    case 'assert_return':
+      return ['returned', ...(command.expected ?? []).map(describeExpected)].join(' ');
+    case 'assert_trap':
+    case 'assert_uninstantiable':
+      return 'trapped';
+    case 'assert_malformed':
+    case 'assert_invalid':
+    case 'assert_unlinkable':
+      return command.module_type === 'text' ? undefined : 'refused';
+    case 'module':
+      return 'returned';
+    default:
+      return undefined;
   }
 }
 
 /** Runs a whole script. @param read returns the bytes of a module file of the script. */
 export function runScript(commands: readonly SpecCommand[], host: SpecHost, read: (filename: string) => Uint8Array): SpecOutcome[] {
   const run = new ScriptRun(host, read);
-  return commands.map((command) => ({ line: command.line, type: command.type, outcome: run.run(command), expected: expectedOutcome(command) }));
+  return commands.map((command) => ({
+    line: command.line,
+    type: command.type,
+    outcome: run.run(command),
+    expected: expectedOutcome(command),
+  }));
 }
