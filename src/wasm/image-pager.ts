@@ -22,8 +22,8 @@ export class ImagePager implements Pager {
   readonly #file: Uint32Array;
   readonly #length: Uint32Array;
   readonly #number: Uint32Array;
-  /** The longest segment: how far below a page one that reaches into it can begin. */
-  readonly #longest: number;
+  /** Per segment: the largest end of it and all before it in that order. Finds the first that can reach a page, overlaps or not. */
+  readonly #reach: Float64Array;
   readonly #overlapping: boolean;
 
   /**
@@ -39,17 +39,20 @@ export class ImagePager implements Pager {
     this.#address = Float64Array.from(active, (i) => addresses[i] as number);
     this.#file = active.map((i) => data.fileOffset[i] as number);
     this.#length = active.map((i) => data.length[i] as number);
-    this.#longest = this.#length.reduce((longest, length) => Math.max(longest, length), 0);
-    this.#overlapping = this.#findOverlap();
+    this.#reach = new Float64Array(active.length);
+    this.#overlapping = this.#measureReach();
   }
 
-  #findOverlap(): boolean {
-    let end = 0;
+  /** Fills the reach and tells whether any two segments overlap. */
+  #measureReach(): boolean {
+    let reach = 0;
+    let overlapping = false;
     for (let i = 0; i < this.#address.length; i++) {
-      if ((this.#address[i] as number) < end) return true;
-      end = this.#end(i);
+      if ((this.#address[i] as number) < reach) overlapping = true;
+      reach = Math.max(reach, this.#end(i));
+      this.#reach[i] = reach;
     }
-    return false;
+    return overlapping;
   }
 
   #end(i: number): number {
@@ -86,14 +89,13 @@ export class ImagePager implements Pager {
     return undefined;
   }
 
-  /** Returns the first segment in address order that could reach beyond `position`. */
+  /** Returns the first segment in address order that ends after `position`, or has one before it that does. */
   #firstEndingAfter(position: number): number {
-    const lowest = position - this.#longest;
     let low = 0;
-    let high = this.#address.length;
+    let high = this.#reach.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#address[middle] as number) <= lowest) low = middle + 1;
+      if ((this.#reach[middle] as number) <= position) low = middle + 1;
       else high = middle;
     }
     return low;
