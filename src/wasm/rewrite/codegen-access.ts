@@ -24,6 +24,7 @@ import { Op, ValueType } from '../binary/index.ts';
 import type { AddedFunctions } from './added-functions.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import { type FunctionLocals, LocalRole } from './function-locals.ts';
+import type { Inlining } from './inlining.ts';
 import { isLoad, kindOpcode, kindShift, kindType } from './memory-access.ts';
 
 const PAGE = 4096;
@@ -36,9 +37,6 @@ export const ON_STACK = -1;
 
 /** Whether guest page 0 can ever be valid; unmapped, it makes wrapped sums miss. */
 export type NullPage = 'mapped' | 'unmapped';
-
-/** Where hit paths are inlined; the other accesses call a helper. `auto` weighs speed against size, function by function. */
-export type Inlining = 'auto' | 'everywhere' | 'loops' | 'nowhere';
 
 /** What the generated code depends on, for a whole module. */
 export interface CodegenContext {

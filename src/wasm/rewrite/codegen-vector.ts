@@ -40,7 +40,9 @@ export const vectorLowerings: ReadonlyMap<number, VectorLowering> = makeLowering
 function makeLowerings(): Map<number, VectorLowering> {
   const map = new Map<number, VectorLowering>();
   const add = (first: number, form: VectorLowering['form'], scalars: readonly number[], operations: readonly number[]): void => {
-    operations.forEach((operation, i) => map.set(first + i, { kind: kindOf(scalars[i % scalars.length] as number), form, operation }));
+    operations.forEach((operation, i) => {
+      map.set(first + i, { kind: kindOf(scalars[i % scalars.length] as number), form, operation });
+    });
   };
   add(OpFD.load8x8S, 'extend', [Op.i64Load], extensions);
   add(OpFD.load8Splat, 'splat', loads, splats);

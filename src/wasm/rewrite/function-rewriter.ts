@@ -1,9 +1,8 @@
 // Rewrites one function body in one pass: decodes each instruction, copies runs of unchanged ones in bulk, and generates code for
 // those that touch memory or name a function.
 //
-// State of the pass: the guest's bytes up to `copied` are in the output; [copied, position) are unchanged and not yet copied. The last
-// two instructions' starts are remembered, so that `local.get x; local.get y; i32.store` can be taken as a whole: the two gets are
-// dropped from the output and the store uses x and y where they are.
+// Elsewhere: which unchanged code is still to be copied (code-run.ts), what an access becomes (codegen-*.ts), where it is inlined
+// (inlining.ts).
 //
 // F1  Only locals that the guest declared may be named by guest code (else it could reach ours): checked here, not by the engine.
 // F2  Only functions and data segments that the guest declared, likewise.
@@ -20,28 +19,17 @@ import {
   Shape,
   skipImmediates,
   skipMemoryIndex,
+  ValueType,
 } from '../binary/index.ts';
 import { HELPER_COPY, HELPER_FILL, HELPER_INIT } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
+import { CodeRun, type PositionRecorder } from './code-run.ts';
 import { AccessCode, type CodegenContext, ON_STACK, type StoredValue } from './codegen-access.ts';
 import { emitAfterLoad, emitExtractLane, type VectorLowering, vectorLowerings } from './codegen-vector.ts';
 import { FunctionLocals, LocalRole } from './function-locals.ts';
+import { inliningOf } from './inlining.ts';
 import { isLoad, KIND_V128_LOAD, KIND_V128_STORE, kindOf, kindShift, kindType } from './memory-access.ts';
 import { type StubStore, timeZoneStubStores } from './time-zone-stub.ts';
-
-// The block type of an `if` without results.
-const EMPTY_BLOCK = 0x40;
-
-// What `inlining: 'auto'` inlines. Hit paths make code three to four times as long, and with it the engine's compilers and the host's
-// memory for code. A small program does not feel it. In a large one (CPython: 6 MB of code) only loops and small bodies, which are
-// likely to run often, are worth it, and no body so long that the optimizing compiler would choke on it: with CPython's interpreter
-// loop inlined (106 KB before, 400 KB after) its start took 360 MB of host memory instead of 230 and twice the time, for 5 % of speed.
-const SMALL_MODULE_BYTES = 1 << 20;
-const SMALL_BODY_BYTES = 200;
-const LARGE_BODY_BYTES = 8_000;
-
-/** Receives the correspondence of code positions: from `output` (relative to the function's code) on, bytes stem from `input` of the file. */
-export type PositionRecorder = (output: number, input: number, span: 'copied' | 'generated') => void;
 
 /** Rewrites function bodies of one module, one after another. */
 export class FunctionRewriter {
@@ -53,19 +41,18 @@ export class FunctionRewriter {
   readonly locals = new FunctionLocals();
   readonly #access: AccessCode;
   readonly #value: StoredValue;
-  readonly #record: PositionRecorder | undefined;
+  readonly #run: CodeRun;
   #reader: ByteReader;
   #localCount = 0;
-  #copied = 0;
-  // Starts of the last and the last but one instruction, or -1 where they are not in the run to be copied.
-  #last = -1;
-  #lastButOne = -1;
+  // Whether the code being decoded is to have its hit paths inlined.
   #hot = false;
+  // Whether the last alignment hint read was the access's size.
+  #honest = false;
 
   constructor(module: ModuleInfo, context: CodegenContext, record?: PositionRecorder) {
     this.#module = module;
     this.#context = context;
-    this.#record = record;
+    this.#run = new CodeRun(module.bytes, this.code, record);
     this.#access = new AccessCode(this.code, context, this.locals);
     this.#value = { local: -1, start: 0, end: 0, bytes: module.bytes };
     this.#reader = new ByteReader(module.bytes, 0, 0, '');
@@ -83,12 +70,10 @@ export class FunctionRewriter {
     this.locals.reset(this.#localCount);
     this.code.length = 0;
     const first = reader.position;
-    this.#copied = first;
-    this.#last = -1;
-    this.#lastButOne = -1;
+    this.#run.reset(first);
     const stub = this.#context.nullPage === 'unmapped' ? timeZoneStubStores(module, i) : undefined;
     if (stub !== undefined) this.#rewriteStub(stub, end);
-    else this.#rewriteInstructions(this.#inliningOf(end - start));
+    else this.#rewriteInstructions(inliningOf(this.#context.inlining, end - start, this.#moduleBytes));
     return first;
   }
 
@@ -120,13 +105,9 @@ export class FunctionRewriter {
     return count;
   }
 
-  #inliningOf(bodyBytes: number): 'everywhere' | 'loops' | 'nowhere' {
-    const { inlining } = this.#context;
-    if (inlining !== 'auto') return inlining;
+  get #moduleBytes(): number {
     const { start, end, count } = this.#module.bodies;
-    const moduleBytes = (end[count - 1] as number) - (start[0] as number);
-    if (moduleBytes <= SMALL_MODULE_BYTES || bodyBytes <= SMALL_BODY_BYTES) return 'everywhere';
-    return bodyBytes <= LARGE_BODY_BYTES ? 'loops' : 'nowhere';
+    return (end[count - 1] as number) - (start[0] as number);
   }
 
   #rewriteInstructions(inlining: 'everywhere' | 'loops' | 'nowhere'): void {
@@ -139,13 +120,7 @@ export class FunctionRewriter {
       const opcode = reader.bytes[at] as number;
       reader.position = at + 1;
       this.#rewriteInstruction(at, opcode);
-      if (this.#copied > at) {
-        this.#last = -1;
-        this.#lastButOne = -1;
-      } else {
-        this.#lastButOne = this.#last;
-        this.#last = at;
-      }
+      this.#run.decoded(at);
       if (opcode === Op.block || opcode === Op.if || opcode === Op.loop) {
         loops.push((loops[loops.length - 1] as number) + (opcode === Op.loop ? 1 : 0));
       } else if (opcode === Op.end) {
@@ -158,22 +133,22 @@ export class FunctionRewriter {
     }
     if (loops.length > 0) reader.fail('a function has no end');
     if (reader.position !== reader.end) reader.fail('code follows the end of a function');
-    this.#flush(reader.end);
+    this.#run.flush(reader.end);
   }
 
   // Each store happens only through a pointer that is not null.
   #rewriteStub(stores: readonly StubStore[], end: number): void {
     for (const { pointer, valueStart, valueEnd, end: storeEnd } of stores) {
-      this.#begin(this.#copied, valueEnd);
+      this.#run.begin(0, valueEnd);
       this.code.get(pointer);
-      this.code.ops(Op.if, EMPTY_BLOCK);
+      this.code.ops(Op.if, ValueType.empty);
       this.code.get(pointer);
       this.code.copy(this.#module.bytes, valueStart, valueEnd);
       this.#access.called(kindOf(Op.i32Store), 0);
       this.code.ops(Op.end);
-      this.#copied = storeEnd;
+      this.#run.replaced(storeEnd);
     }
-    this.#flush(end);
+    this.#run.flush(end);
   }
 
   #rewriteInstruction(at: number, opcode: number): void {
@@ -229,7 +204,7 @@ export class FunctionRewriter {
     if (index >= this.#module.functionTypes.length) reader.fail(`there is no function ${index}`, at);
     const renumbered = this.#context.functions.renumber(index);
     if (renumbered === index) return;
-    this.#begin(at, at);
+    this.#run.begin(at, at);
     this.code.indexed(opcode, renumbered);
     this.#done();
   }
@@ -237,7 +212,7 @@ export class FunctionRewriter {
   #memorySizeOrGrow(at: number, opcode: number): void {
     skipMemoryIndex(this.#reader);
     this.#checkMemory(at);
-    this.#begin(at, at);
+    this.#run.begin(at, at);
     this.code.call(this.#context.functions.host(opcode === Op.memorySize ? 'size' : 'grow'));
     this.#done();
   }
@@ -251,7 +226,7 @@ export class FunctionRewriter {
       if (second === OpFC.memoryCopy) skipMemoryIndex(reader);
       this.#checkMemory(at);
     }
-    this.#begin(at, at);
+    this.#run.begin(at, at);
     if (second === OpFC.memoryInit || second === OpFC.dataDrop) this.code.i32(segment);
     switch (second) {
       case OpFC.memoryInit:
@@ -280,8 +255,6 @@ export class FunctionRewriter {
     if (this.#module.memory === undefined) this.#reader.fail('an instruction needs a memory and the module has none', at);
   }
 
-  // Reads a memarg and returns its offset; `#honest` then tells whether the hint is the natural alignment.
-  #honest = false;
   #memarg(at: number, naturalShift: number): number {
     const reader = this.#reader;
     const hint = reader.u32();
@@ -301,98 +274,41 @@ export class FunctionRewriter {
 
   #load(at: number, kind: number, offset: number): void {
     if (!this.#hot || !this.#honest) {
-      this.#begin(at, at);
+      this.#run.begin(at, at);
       this.#access.called(kind, offset);
       return;
     }
-    const address = this.#constantAt(this.#last, offset);
+    const address = this.#run.constantAddress(this.#run.last, offset);
     if (address >= 0 && this.#access.fitsConstant(kind, address)) {
-      this.#begin(this.#last, at);
+      this.#run.begin(this.#run.last, at);
       this.#access.constantLoad(kind, address);
       return;
     }
-    this.#access.inlineLoad(kind, this.#takeBase(this.#last, at, at), offset);
+    this.#access.inlineLoad(kind, this.#run.takeBase(this.#run.last, at, at), offset);
   }
 
   #store(at: number, kind: number, offset: number): void {
     if (!this.#hot || !this.#honest) {
-      this.#begin(at, at);
+      this.#run.begin(at, at);
       this.#access.called(kind, offset);
       return;
     }
-    const valueStart = this.#takeValue(at, kindType[kind] as number);
-    const baseStart = valueStart === at ? -1 : this.#lastButOne;
-    const address = this.#constantAt(baseStart, offset);
+    const valueStart = this.#run.takeValue(at, kindType[kind] as number, this.#value, this.locals);
+    const baseStart = valueStart === at ? -1 : this.#run.lastButOne;
+    const address = this.#run.constantAddress(baseStart, offset);
     if (address >= 0 && this.#access.fitsConstant(kind, address)) {
-      this.#begin(baseStart, at);
+      this.#run.begin(baseStart, at);
       this.#access.constantStore(kind, address, this.#value);
       return;
     }
-    this.#access.inlineStore(kind, this.#takeBase(baseStart, valueStart, at), offset, this.#value);
-  }
-
-  // Returns the exact address of an access whose base is the `i32.const` at `start`, or -1.
-  #constantAt(start: number, offset: number): number {
-    if (start < 0 || this.#module.bytes[start] !== Op.i32Const) return -1;
-    return (this.#operand(start, 'signed') >>> 0) + offset;
-  }
-
-  // Reads again the immediate of the instruction at `start`.
-  #operand(start: number, sign: 'signed' | 'unsigned'): number {
-    const reader = this.#reader;
-    const resume = reader.position;
-    reader.position = start + 1;
-    const value = sign === 'signed' ? reader.s32() : reader.u32();
-    reader.position = resume;
-    return value;
-  }
-
-  // Copies the code before an access and returns the local that holds its base. `start` is where the base's instruction begins, if
-  // that is known, and `end` where it ends.
-  #takeBase(start: number, end: number, at: number): number {
-    const opcode = start < 0 ? -1 : this.#module.bytes[start];
-    if (opcode !== Op.localGet && opcode !== Op.localTee) {
-      this.#begin(end, at);
-      return ON_STACK;
-    }
-    this.#begin(start, at);
-    const local = this.#operand(start, 'unsigned');
-    if (opcode === Op.localTee) this.code.set(local);
-    return local;
-  }
-
-  // Finds the value of a store and returns the end of the code that is still to be copied before it; `at` if nothing is.
-  #takeValue(at: number, type: number): number {
-    const start = this.#last;
-    const value = this.#value;
-    const opcode = start < 0 ? -1 : (this.#module.bytes[start] as number);
-    if (opcode === Op.localGet) {
-      value.local = this.#operand(start, 'unsigned');
-      return start;
-    }
-    if (opcode >= Op.i32Const && opcode <= Op.f64Const) {
-      value.local = -1;
-      value.start = start;
-      value.end = at;
-      return start;
-    }
-    if (opcode === Op.localTee) {
-      this.#begin(start, at);
-      value.local = this.#operand(start, 'unsigned');
-    } else {
-      this.#begin(at, at);
-      value.local = this.locals.ofValue(type);
-    }
-    this.code.set(value.local);
-    this.#copied = at;
-    return at;
+    this.#access.inlineStore(kind, this.#run.takeBase(baseStart, valueStart, at), offset, this.#value);
   }
 
   #vector(at: number, second: number): void {
     if (second === OpFD.load || second === OpFD.store) {
       const kind = second === OpFD.load ? KIND_V128_LOAD : KIND_V128_STORE;
       const offset = this.#memarg(at, kindShift[kind] as number);
-      this.#begin(at, at);
+      this.#run.begin(at, at);
       this.#access.called(kind, offset);
       this.#done();
       return;
@@ -409,10 +325,9 @@ export class FunctionRewriter {
     const lane = lowering.form === 'load-lane' ? this.#lane(at, kind) : 0;
     const vector = lowering.form === 'load-lane' ? this.locals.of(LocalRole.v128) : -1;
     if (vector >= 0) {
-      this.#begin(at, at);
+      this.#run.begin(at, at);
       this.code.set(vector);
-      this.#last = -1;
-      this.#copied = at;
+      this.#run.replaced(at);
     }
     this.#load(at, kind, offset);
     emitAfterLoad(this.code, lowering, lane, () => this.locals.ofValue(kindType[kind] as number), vector);
@@ -421,7 +336,7 @@ export class FunctionRewriter {
   #storeLane(at: number, lowering: VectorLowering, offset: number): void {
     const { kind } = lowering;
     const lane = this.#lane(at, kind);
-    this.#begin(at, at);
+    this.#run.begin(at, at);
     emitExtractLane(this.code, lowering, lane);
     if (!this.#hot || !this.#honest) {
       this.#access.called(kind, offset);
@@ -438,21 +353,8 @@ export class FunctionRewriter {
     return lane;
   }
 
-  // Copies unchanged code up to `upTo`; generated code for the instruction at `at` follows.
-  #begin(upTo: number, at: number): void {
-    this.#flush(upTo);
-    this.#record?.(this.code.length, at, 'generated');
-  }
-
   // The instruction that ends here has been replaced.
   #done(): void {
-    this.#copied = this.#reader.position;
-  }
-
-  #flush(upTo: number): void {
-    if (upTo <= this.#copied) return;
-    this.#record?.(this.code.length, this.#copied, 'copied');
-    this.code.copy(this.#module.bytes, this.#copied, upTo);
-    this.#copied = upTo;
+    this.#run.replaced(this.#reader.position);
   }
 }

@@ -189,7 +189,7 @@ function loadCases({ name, opcode, size, type }: Access, offsets: readonly numbe
 }
 
 const sampleValue = (type: number): unknown =>
-  ({ [i32]: -0x5432_10ff, [i64]: -0x0123_4567_89ab_cdefn, [f32]: 1.5, [f64]: -2.718281828 })[type];
+  ({ [i32]: -0x5432_10ff, [i64]: -0x0123_4567_89ab_cdefn, [f32]: 1.5, [f64]: -12.75e-3 })[type];
 
 function constantOf(type: number): number[] {
   if (type === i32) return [0x41, ...signed(-0x5432_10ff)];

@@ -14,9 +14,10 @@ import type { CodeLayout } from '../abi.ts';
 import { type ModuleInfo, readModule, type Section, SectionId } from '../binary/index.ts';
 import { AddedFunctions } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
-import type { CodegenContext, Inlining, NullPage } from './codegen-access.ts';
+import type { CodegenContext, NullPage } from './codegen-access.ts';
 import { emitHelper } from './codegen-helpers.ts';
 import { FunctionRewriter } from './function-rewriter.ts';
+import type { Inlining } from './inlining.ts';
 import { PositionMap } from './position-map.ts';
 import {
   elementSection,

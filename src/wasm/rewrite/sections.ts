@@ -120,7 +120,7 @@ export function functionSection(module: ModuleInfo, functions: AddedFunctions): 
   const out = new ByteWriter(module.bodies.count * 2 + 64);
   out.u32(module.bodies.count + functions.helpers.length);
   for (let i = module.importedFunctionCount; i < module.functionTypes.length; i++) out.u32(module.functionTypes[i] as number);
-  functions.helpers.forEach((_, i) => out.u32(module.types.length + HOST_FUNCTIONS.length + i));
+  for (let i = 0; i < functions.helpers.length; i++) out.u32(module.types.length + HOST_FUNCTIONS.length + i);
   return out;
 }
 
@@ -172,7 +172,7 @@ export function nameSection(module: ModuleInfo, functions: AddedFunctions): Byte
   };
   const total = module.functionTypes.length;
   for (let i = 0; i < module.importedFunctionCount; i++) add(i, module.functionName(i));
-  HOST_FUNCTIONS.forEach((entry, i) => add(module.importedFunctionCount + i, `quire:${entry.name}`));
+  for (const { name } of HOST_FUNCTIONS) add(functions.host(name), `quire:${name}`);
   for (let i = module.importedFunctionCount; i < total; i++) add(functions.renumber(i), module.functionName(i));
   for (const helper of functions.helpers) add(functions.helper(helper), helperName(helper));
   return wrapNames(names, count);

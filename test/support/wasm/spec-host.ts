@@ -94,5 +94,6 @@ function segmentAddress(info: ModuleInfo, segment: number, imports: Readonly<Rec
   if (info.data.kind[segment] === SegmentKind.activeAtConstant) return offset;
   const entry = info.imports.find((candidate) => candidate.kind === 'global' && candidate.index === offset);
   if (entry === undefined) return (info.globals[offset]?.initialI32 ?? 0) >>> 0;
-  return (imports[entry.module]?.[entry.name] as WebAssembly.Global).value >>> 0;
+  const global = imports[entry.module]?.[entry.name] as WebAssembly.Global;
+  return global.value >>> 0;
 }
