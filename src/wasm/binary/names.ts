@@ -10,7 +10,7 @@ export const NameSubsection = { module: 0, functions: 1, locals: 2, labels: 3 } 
 const lenient = new TextDecoder();
 
 /** Where each function's name lies in the file; no strings are made until one is asked for. */
-export interface FunctionNames {
+interface FunctionNames {
   /** Function indices, in the order of the section. */
   readonly index: Uint32Array;
   /** File offset of each name's bytes. */
@@ -22,7 +22,7 @@ export interface FunctionNames {
 const noNames: FunctionNames = { index: new Uint32Array(0), start: new Uint32Array(0), length: new Uint32Array(0) };
 
 /** Finds the names of functions in a name section; returns none where the section is damaged. */
-export function readFunctionNames(bytes: Uint8Array, section: Section): FunctionNames {
+function readFunctionNames(bytes: Uint8Array, section: Section): FunctionNames {
   const reader = new ByteReader(bytes, section.contents, section.end, 'the name section');
   try {
     while (reader.position < reader.end) {

@@ -143,7 +143,7 @@ export function exportSection(module: ModuleInfo, functions: AddedFunctions): By
 }
 
 /** Tells whether global 0 can be a stack pointer, as it is in everything that LLVM links: a mutable i32. */
-export function hasStackPointer(module: ModuleInfo): boolean {
+function hasStackPointer(module: ModuleInfo): boolean {
   const first = module.globals[0];
   return (
     first !== undefined &&
