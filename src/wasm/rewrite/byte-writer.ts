@@ -78,8 +78,13 @@ export class ByteWriter {
 
   /** Appends instructions without immediates, or ready-made bytes. */
   ops(...opcodes: readonly number[]): void {
-    this.reserve(opcodes.length);
-    for (const opcode of opcodes) this.bytes[this.length++] = opcode;
+    this.sequence(opcodes);
+  }
+
+  /** Appends bytes that were put together before: no array is made, as `ops` does. */
+  sequence(bytes: readonly number[]): void {
+    this.reserve(bytes.length);
+    for (let i = 0; i < bytes.length; i++) this.bytes[this.length++] = bytes[i] as number;
   }
 
   /** Appends an instruction with one index. */
@@ -104,7 +109,13 @@ export class ByteWriter {
   /** Appends `i32.const`; `value` is any 32-bit pattern. */
   i32(value: number): void {
     this.u8(Op.i32Const);
-    this.s64(value | 0);
+    this.reserve(LONGEST_ITEM);
+    let rest = value | 0;
+    while (rest < -64 || rest > 63) {
+      this.bytes[this.length++] = (rest & 0x7f) | 0x80;
+      rest >>= 7;
+    }
+    this.bytes[this.length++] = rest & 0x7f;
   }
 
   /** Appends `i64.const`; `value` is an integer within 2^53. */

@@ -31,6 +31,10 @@ const PAGE = 4096;
 const SPACE_BYTES = 2 ** 32;
 // i64.const (2^22 + 2^54), which no JS number short of a bigint spells: signed LEB128, 7 bits a byte, bits 22 and 54 set.
 const SPREAD_CONSTANT = [Op.i64Const, 0x80, 0x80, 0x80, 0x82, 0x80, 0x80, 0x80, 0x20] as const;
+const SPREAD = [...SPREAD_CONSTANT, Op.i64Mul, Op.i64Const, 32, Op.i64ShrU, Op.i32WrapI64] as const;
+const BYTE_INDEX = [Op.i32Const, 10, Op.i32ShrU, Op.i32Const, 0x7c, Op.i32And] as const;
+const SHIFT_RIGHT = [Op.i32Const, 10, Op.i32ShrU] as const;
+const ROTATE = [Op.i32Const, 22, Op.i32Shl, Op.i32Or] as const;
 
 /** Says that an operand is on the stack rather than in a local. */
 export const ON_STACK = -1;
@@ -62,8 +66,7 @@ export function emitWideIndex(out: ByteWriter, shift: number): void {
   }
   out.i64(-PAGE + (1 << shift) - 1);
   out.u8(Op.i64And);
-  out.ops(...SPREAD_CONSTANT);
-  out.ops(Op.i64Mul, Op.i64Const, 32, Op.i64ShrU, Op.i32WrapI64);
+  out.sequence(SPREAD);
 }
 
 /** Emits accesses into one function body after another. */
@@ -87,7 +90,8 @@ export class AccessCode {
   inlineLoad(kind: number, base: number, offset: number): void {
     const type = kindType[kind] as number;
     this.#emitHitTest(kind, base, offset);
-    this.#out.ops(Op.if, type);
+    this.#out.u8(Op.if);
+    this.#out.u8(type);
     this.#emitPhysical();
     this.#emitAccess(kind);
     this.#out.u8(Op.else);
@@ -99,7 +103,8 @@ export class AccessCode {
   /** Emits a store with its hit path. `base` is a local, or `ON_STACK`. */
   inlineStore(kind: number, base: number, offset: number, value: StoredValue): void {
     this.#emitHitTest(kind, base, offset);
-    this.#out.ops(Op.if, ValueType.empty);
+    this.#out.u8(Op.if);
+    this.#out.u8(ValueType.empty);
     this.#emitPhysical();
     this.#emitValue(value);
     this.#emitAccess(kind);
@@ -118,7 +123,8 @@ export class AccessCode {
   /** Emits a load at a constant address: its page's word is at a known place. The address and size must lie within one page. */
   constantLoad(kind: number, address: number): void {
     this.#emitConstantHitTest(kind, address);
-    this.#out.ops(Op.if, kindType[kind] as number);
+    this.#out.u8(Op.if);
+    this.#out.u8(kindType[kind] as number);
     this.#emitConstantPhysical(address);
     this.#emitAccess(kind);
     this.#out.u8(Op.else);
@@ -130,7 +136,8 @@ export class AccessCode {
   /** Emits a store at a constant address; like `constantLoad`. */
   constantStore(kind: number, address: number, value: StoredValue): void {
     this.#emitConstantHitTest(kind, address);
-    this.#out.ops(Op.if, ValueType.empty);
+    this.#out.u8(Op.if);
+    this.#out.u8(ValueType.empty);
     this.#emitConstantPhysical(address);
     this.#emitValue(value);
     this.#emitAccess(kind);
@@ -198,7 +205,7 @@ export class AccessCode {
       out.i32(this.#offset);
       out.u8(Op.i32Add);
     }
-    out.ops(Op.i32Const, 10, Op.i32ShrU, Op.i32Const, 0x7c, Op.i32And);
+    out.sequence(BYTE_INDEX);
   }
 
   #emitRotatedIndex(shift: number): void {
@@ -213,9 +220,9 @@ export class AccessCode {
       out.tee(this.#address);
       this.#added = this.#offset;
     }
-    out.ops(Op.i32Const, 10, Op.i32ShrU);
+    out.sequence(SHIFT_RIGHT);
     out.get(this.#address);
-    out.ops(Op.i32Const, 22, Op.i32Shl, Op.i32Or);
+    out.sequence(ROTATE);
     out.i32((1 << (22 + shift)) - 4);
     out.u8(Op.i32And);
   }
@@ -245,7 +252,8 @@ export class AccessCode {
 
   #emitAccess(kind: number): void {
     const rest = this.#offset - this.#added;
-    this.#out.ops(...kindOpcode(kind), 0);
+    this.#out.sequence(kindOpcode(kind));
+    this.#out.u8(0);
     this.#out.u32(rest < PAGE ? rest + 1 : 1);
   }
 

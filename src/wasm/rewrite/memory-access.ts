@@ -54,12 +54,15 @@ export const kindOf = (opcode: number): number => opcode - Op.i32Load;
 /** Tells loads from stores. */
 export const isLoad = (kind: number): boolean => kind <= LAST_LOAD || kind === KIND_V128_LOAD;
 
-/** The access's opcode bytes, without its memarg. */
-export function kindOpcode(kind: number): readonly number[] {
-  if (kind === KIND_V128_LOAD) return [Op.prefixFD, OpFD.load];
-  if (kind === KIND_V128_STORE) return [Op.prefixFD, OpFD.store];
-  return [kind + Op.i32Load];
-}
+/** The opcode bytes of each kind's instruction, without its memarg. */
+const kindOpcodes: readonly (readonly number[])[] = [
+  ...Array.from({ length: KIND_V128_LOAD }, (_, kind) => [kind + Op.i32Load]),
+  [Op.prefixFD, OpFD.load],
+  [Op.prefixFD, OpFD.store],
+];
+
+/** Returns a kind's opcode bytes. */
+export const kindOpcode = (kind: number): readonly number[] => kindOpcodes[kind] as readonly number[];
 
 /** Names a kind as the helper function that performs it is named in stack traces. */
 export function kindName(kind: number): string {
