@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
-const documents = ['README.md', ...readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`)];
+const documents = [
+  'README.md',
+  ...readdirSync(join(root, 'docs'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`),
+];
 const PATH = /`((?:src|cli|test|bench|scripts|docs|programs|examples)\/[\w./-]*\.\w+)`/g;
 /** `name` (`path`): the name must occur in the file. */
 const NAMED = /`([\w.]+)`\s+\((?:in )?`((?:src|cli)\/[\w./-]*\.ts)`/g;

@@ -13,6 +13,7 @@ import { addressOf, EventType, invariant, PAGE_MASK, PAGE_SIZE, pageOf } from '.
 import type { Pmap } from '../pmap/index.ts';
 import { FaultOutcome, type Machine, type MemorySystem, PROT_NONE, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
 import { GuestFault } from './guest-fault.ts';
+import { makeStackReserve, type StackReserve } from './stack-reserve.ts';
 
 /** Faults are counted per 64 KiB of the 32-bit space, for the report's heat line. */
 export const HEAT_CELL_BYTES = 65536;
@@ -42,6 +43,8 @@ export class Process {
   peakResident = 0;
   /** Page faults per `HEAT_CELL_BYTES` of address space. */
   readonly heat = new Uint32Array(HEAT_CELLS);
+  /** To be called before the kernel changes anything for the guest; throws if the call stack has no room for the kernel. */
+  readonly reserveStack: StackReserve = makeStackReserve();
   readonly #pmap: Pmap;
   readonly #now: Stopwatch;
   readonly #bytes: Uint8Array;
@@ -102,6 +105,7 @@ export class Process {
 
   #fault(page: number, access: 0 | 1, address: number, size: number): void {
     const { machine, system } = this;
+    this.reserveStack();
     const start = this.#now();
     machine.events.emit(EventType.fault, this.#pmap.id, page, access);
     const outcome = system.fault(this.space, page, access);

@@ -23,7 +23,6 @@
 /** The module name of Quire's imports in rewritten code. */
 export const QUIRE_MODULE = 'quire';
 
-
 /** The functions and the memory that a rewritten module imports from `QUIRE_MODULE`. */
 export interface QuireImports {
   /** RAM and the TLB tables. */

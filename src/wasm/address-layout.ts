@@ -48,7 +48,9 @@ export interface AddressLayout {
 export function layOut(info: ModuleInfo, addresses: Float64Array): AddressLayout {
   const initialEnd = (info.memory?.minimum ?? 0) * WASM_PAGE_BYTES;
   if (initialEnd > BREAK_LIMIT) {
-    throw new UsageError(`the module asks for ${initialEnd / WASM_PAGE_BYTES} pages of memory at start; Quire can give it ${BREAK_LIMIT / WASM_PAGE_BYTES}`);
+    throw new UsageError(
+      `the module asks for ${initialEnd / WASM_PAGE_BYTES} pages of memory at start; Quire can give it ${BREAK_LIMIT / WASM_PAGE_BYTES}`,
+    );
   }
   const { dataStart, dataEnd } = dataBounds(info, addresses);
   const stackTop = stackPointer(info, initialEnd);

@@ -32,6 +32,7 @@ export function kernelImports(
     },
     size: pages,
     grow: (delta) => {
+      process.reserveStack();
       const old = pages();
       const end = (old + (delta >>> 0)) * WASM_PAGE_BYTES;
       if (end > growLimit) return -1;

@@ -8,6 +8,7 @@
 import { type Errno, PAGE_SIZE, UsageError } from '../base/index.ts';
 import { Process, type Stopwatch } from '../process/index.ts';
 import { type Machine, type MemorySystem, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
+import { type CodeLayout, QUIRE_MODULE } from './abi.ts';
 import { type AddressLayout, initialAreas, layOut, segmentAddresses } from './address-layout.ts';
 import { type ModuleInfo, readModule } from './binary/index.ts';
 import { aboutModule, compileModule, requireCommand } from './command.ts';
@@ -15,7 +16,6 @@ import { ImagePager } from './image-pager.ts';
 import { kernelImports, type TrapObserver } from './kernel-imports.ts';
 import { PagedMemory } from './paged-memory.ts';
 import { exitOf, type ProgramExit } from './program-exit.ts';
-import { type CodeLayout, QUIRE_MODULE } from './abi.ts';
 import { type CodeLocation, type RewrittenModule, rewriteModule, STACK_POINTER_EXPORT } from './rewrite/index.ts';
 import { createWasi, type Wasi, type WasiOptions } from './wasi/index.ts';
 
@@ -127,22 +127,28 @@ function checkSegments(layout: AddressLayout): void {
 
 function buildSpace(options: ProgramOptions, { image: pager, layout }: ProgramCode): Space {
   const { system, machine } = options;
-  const space = must(options, system.createSpace(
-    { low: 0, high: layout.mapHigh, breakStart: layout.initialEnd, breakLimit: layout.mapLow },
-    machine.liveTlb(options.liveSpace),
-  ));
+  const space = must(
+    options,
+    system.createSpace(
+      { low: 0, high: layout.mapHigh, breakStart: layout.initialEnd, breakLimit: layout.mapLow },
+      machine.liveTlb(options.liveSpace),
+    ),
+  );
   const image = must(options, system.createObject(pager));
   const dataRuns: (readonly [number, number])[] = [];
   pager.forEachDataRun((first, end) => dataRuns.push([first, end]));
   for (const area of initialAreas(layout, dataRuns)) {
-    must(options, system.map(space, {
-      size: area.end - area.start,
-      protection: PROT_READ | PROT_WRITE,
-      sharing: 'private',
-      place: { how: 'fixed', address: area.start },
-      name: area.name,
-      ...(area.backing === 'image' && { object: image, offset: area.start }),
-    }));
+    must(
+      options,
+      system.map(space, {
+        size: area.end - area.start,
+        protection: PROT_READ | PROT_WRITE,
+        sharing: 'private',
+        place: { how: 'fixed', address: area.start },
+        name: area.name,
+        ...(area.backing === 'image' && { object: image, offset: area.start }),
+      }),
+    );
   }
   system.releaseObject(image);
   return space;
@@ -151,5 +157,7 @@ function buildSpace(options: ProgramOptions, { image: pager, layout }: ProgramCo
 /** At this point only memory can be lacking. */
 function must<T>(options: ProgramOptions, result: T | Errno): T {
   if (typeof result !== 'string') return result;
-  throw new UsageError(`${options.name}: ${options.machine.ram.frameCount * 4} KiB of RAM are too few to set the program up (${result}): give it more`);
+  throw new UsageError(
+    `${options.name}: ${options.machine.ram.frameCount * 4} KiB of RAM are too few to set the program up (${result}): give it more`,
+  );
 }

@@ -4,7 +4,7 @@
 // It is as unkind as the contract allows: every trap and every call evicts all pages but those that the access needs (GC2), with
 // their words, and overwrites the frames that it frees with garbage, so that code which keeps a stale translation is found out.
 
-import { TLB_TABLE_SPAN } from '../../../src/machine/index.ts';
+import { ACCESS_WRITE, TLB_TABLE_SPAN } from '../../../src/machine/index.ts';
 import type { CodeLayout, QuireImports } from '../../../src/wasm/abi.ts';
 import type { DataSegments } from '../../../src/wasm/binary/index.ts';
 import { SegmentKind } from '../../../src/wasm/binary/index.ts';
@@ -84,6 +84,15 @@ export class ReferenceKernel {
     }
   }
 
+  /** Makes pages valid for reading and writing, and no others, so that the next accesses to them hit. Pages out of bounds stay invalid. */
+  warm(pages: Iterable<number>): void {
+    this.#evictAll();
+    for (const page of new Set(pages)) {
+      const exists = page >= (this.#nullPage === 'unmapped' ? 1 : 0) && page * PAGE < this.#sizeBytes;
+      if (exists) this.#load(page, ACCESS_WRITE);
+    }
+  }
+
   /** The imports of an instance, with the data segments of its module. */
   imports(fileBytes: Uint8Array, data: DataSegments): QuireImports & Record<string, unknown> {
     const dropped = Uint8Array.from(data.kind, (kind) => (kind === SegmentKind.passive ? 0 : 1));
@@ -154,7 +163,7 @@ export class ReferenceKernel {
     this.#frameOf.set(page, frame);
     const word = (((frame - page) << 12) - 1) >>> 0;
     this.#words[page] = word;
-    if (access === 1) this.#words[TLB_TABLE_SPAN / 4 + page] = word;
+    if (access === ACCESS_WRITE) this.#words[TLB_TABLE_SPAN / 4 + page] = word;
   }
 
   #evictAll(): void {
