@@ -13,6 +13,11 @@ Error.stackTraceLimit = 0;
 
 const PAGES = 3;
 const SIZE = PAGES * 65_536;
+const SPACE_PAGES = 2 ** 20;
+
+/** Whether an access finds valid TLB words. */
+type Words = 'warm' | 'cold';
+
 type Call = (...values: unknown[]) => unknown;
 
 /** A plain and a rewritten instance of one module, over equal memories. */
@@ -39,8 +44,16 @@ class Pair {
     return new Uint8Array((this.#plain['memory'] as WebAssembly.Memory).buffer);
   }
 
-  /** Calls a function of both and returns what each came to. `ea` and `size` say what it accesses. */
-  call(name: string, values: readonly unknown[], ea: number, size: number): readonly [plain: unknown, rewritten: unknown] {
+  /**
+   * Calls a function of both and returns what each came to. `ea` and `size` say what it accesses; `words` whether the TLB knows the pages
+   * there, and those that a sum cut to 32 bits would name, or no page at all.
+   */
+  call(name: string, values: readonly unknown[], ea: number, size: number, words: Words): readonly [plain: unknown, rewritten: unknown] {
+    const page = Math.floor(ea / 4096);
+    this.#kernel.warm(
+      words === 'warm' ? [page - 1, page, page + 1, 0, 1, (page - 1) % SPACE_PAGES, page % SPACE_PAGES, (page + 1) % SPACE_PAGES] : [],
+    );
+    const trapsBefore = this.#kernel.traps;
     const null_ = this.#nullPage === 'unmapped' && ea < 4096;
     const outcome = (exports: WebAssembly.Exports): unknown => {
       try {
@@ -50,9 +63,12 @@ class Pair {
       }
     };
     const plain = null_ ? 'memory access out of bounds' : outcome(this.#plain);
+    const rewritten = outcome(this.#rewritten);
+    // Only a word that is missing, or an address that is bad, is the kernel's business.
+    const expectedTraps = words === 'cold' || plain === 'memory access out of bounds' ? 1 : 0;
     return [
-      [plain, this.#around(ea, size, 'plain')],
-      [outcome(this.#rewritten), this.#around(ea, size, 'rewritten')],
+      [plain, expectedTraps, this.#around(ea, size, 'plain')],
+      [rewritten, this.#kernel.traps - trapsBefore, this.#around(ea, size, 'rewritten')],
     ];
   }
 
@@ -249,10 +265,12 @@ function compareInlined(
   );
   for (const test of cases) {
     for (const base of addressesOf(test)) {
-      const [plain, rewritten] = pair.call(test.spec.name ?? '', [base | 0, ...test.values], base + test.offset, test.size);
-      // A message is made only for a difference: there are hundreds of thousands of comparisons.
-      if (JSON.stringify(plain, stringify) !== JSON.stringify(rewritten, stringify)) {
-        expect(rewritten, `${test.spec.name ?? ''} from ${base}, page 0 ${nullPage}, inlined ${inlining}`).toEqual(plain);
+      for (const words of ['cold', 'warm'] as const) {
+        const [plain, rewritten] = pair.call(test.spec.name ?? '', [base | 0, ...test.values], base + test.offset, test.size, words);
+        // A message is made only for a difference: there are hundreds of thousands of comparisons.
+        if (JSON.stringify(plain, stringify) !== JSON.stringify(rewritten, stringify)) {
+          expect(rewritten, `${test.spec.name ?? ''} from ${base}, page 0 ${nullPage}, inlined ${inlining}, ${words}`).toEqual(plain);
+        }
       }
     }
   }
