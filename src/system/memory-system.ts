@@ -11,8 +11,11 @@ import type { MemoryStatistics } from './statistics.ts';
 
 /** Rights of an area, combined with `|`. */
 export const PROT_NONE = 0;
+/** Loads. */
 export const PROT_READ = 1;
+/** Stores. */
 export const PROT_WRITE = 2;
+/** Instruction fetches. */
 export const PROT_EXECUTE = 4;
 
 /** How a fault ended. */

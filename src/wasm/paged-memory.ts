@@ -75,21 +75,30 @@ export class PagedMemory implements GuestMemory {
 
   writeU16(address: number, value: number): void {
     const at = this.#locate(address, 2, 'write');
-    if (at >= 0) return this.#view.setUint16(at, value, true);
+    if (at >= 0) {
+      this.#view.setUint16(at, value, true);
+      return;
+    }
     this.#smallView.setUint16(0, value, true);
     this.#process.copyOut(address, this.#small.subarray(0, 2));
   }
 
   writeU32(address: number, value: number): void {
     const at = this.#locate(address, 4, 'write');
-    if (at >= 0) return this.#view.setUint32(at, value, true);
+    if (at >= 0) {
+      this.#view.setUint32(at, value, true);
+      return;
+    }
     this.#smallView.setUint32(0, value, true);
     this.#process.copyOut(address, this.#small.subarray(0, 4));
   }
 
   writeU64(address: number, value: bigint): void {
     const at = this.#locate(address, 8, 'write');
-    if (at >= 0) return this.#view.setBigUint64(at, value, true);
+    if (at >= 0) {
+      this.#view.setBigUint64(at, value, true);
+      return;
+    }
     this.#smallView.setBigUint64(0, value, true);
     this.#process.copyOut(address, this.#small.subarray(0, 8));
   }
