@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunReport } from '../src/report/index.ts';
 import { type Assembled, assemble } from './support/assemble.ts';
 import { quire, readReport } from './support/quire-command.ts';
+import { recursion } from './support/recursion.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -79,25 +80,10 @@ describe('a program that traps', () => {
     expect(sentences).toMatch(/It trapped after [^:]+: call stack exhausted in culprit/);
   });
 
-  // Each level touches a new page of its stack, so the host's stack often ends inside the kernel. The kernel's state is then half a step,
-  // and nothing may be asked of it any more but what the report says.
   it.each([0, 3].flatMap((values) => [1024, 2048, 4096, 8192].map((frame) => [frame, values] as const)))(
     'recurses without end through frames of %i bytes and %i values',
     (frame, values) => {
-      const each = (text: (i: number) => string): string => Array.from({ length: values }, (_, i) => text(i)).join(' ');
-      const { code, report } = run(
-        assemble(`(module
-          (memory (export "memory") 2049)
-          (global $stack (mut i32) (i32.const 0x8000000))
-          (data (i32.const 0x8000000) "data begin where the stack begins")
-          (func $deeper (param i32) (result i32) ${each((i) => `(local $v${i} i64)`)}
-            (global.set $stack (i32.sub (global.get $stack) (i32.const ${frame})))
-            (i32.store (global.get $stack) (local.get 0))
-            ${each((i) => `(local.set $v${i} (i64.load offset=${i} (global.get $stack)))`)}
-            (i32.add (call $deeper (i32.add (local.get 0) (i32.const 1))) (i32.load (global.get $stack)))
-            ${each((i) => `(i32.add (i32.wrap_i64 (local.get $v${i})))`)})
-          (func (export "_start") (drop (call $deeper (i32.const 1)))))`),
-      );
+      const { code, report } = run(recursion(frame, values));
       expect([code, report.ended?.how]).toEqual([1, 'trap']);
       expect(report.ended?.reason).toMatch(/^call stack exhausted in deeper at byte 0x[0-9a-f]+ of the module$/);
       expect(report.faults.zeroFill).toBeGreaterThan(100);

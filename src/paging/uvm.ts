@@ -17,92 +17,59 @@
 // Source: NetBSD sys/uvm/uvm_pdaemon.c and uvm_pdpolicy_clock.c, which refill after a scan rather than in it; 33 % is their inactive
 // percentage. Their limits by kind of page (anon, file, executable) need kernel types and so belong to the page daemon.
 
-import { expectKnown, expectUnknown } from './known-pages.ts';
-import { PageLists } from './page-list.ts';
-import type { PageBits, PolicyKind, PolicyOptions, ReplacementPolicy } from './replacement-policy.ts';
+import { expectKnown } from './known-pages.ts';
+import { ListPolicy } from './list-policy.ts';
+import type { PolicyKind, PolicyOptions } from './replacement-policy.ts';
 
 const ACTIVE = 0;
 const INACTIVE = 1;
 const INACTIVE_PERCENT = 33;
 
 /** The active and inactive queues. */
-export class UvmPolicy implements ReplacementPolicy {
+export class UvmPolicy extends ListPolicy {
   readonly name = 'uvm';
-  readonly sees = 'bits';
-  readonly #capacity: number;
-  readonly #bits: PageBits;
-  readonly #lists: PageLists;
-  #reactivations = 0;
 
-  constructor({ capacity, bits }: PolicyOptions) {
-    this.#capacity = capacity;
-    this.#bits = bits;
-    this.#lists = new PageLists(capacity, 2);
-  }
-
-  get size(): number {
-    return this.active + this.inactive;
-  }
-
-  get reactivations(): number {
-    return this.#reactivations;
+  constructor(options: PolicyOptions) {
+    super(options, 2);
   }
 
   /** Pages on the active queue. */
   get active(): number {
-    return this.#lists.length(ACTIVE);
+    return this.lists.length(ACTIVE);
   }
 
   /** Pages on the inactive queue. */
   get inactive(): number {
-    return this.#lists.length(INACTIVE);
-  }
-
-  loaded(page: number): void {
-    expectUnknown(page, this.#lists.has(page), this.#capacity);
-    this.#lists.append(page, ACTIVE);
-  }
-
-  removed(page: number): void {
-    expectKnown(page, this.#lists.has(page));
-    this.#lists.remove(page);
+    return this.lists.length(INACTIVE);
   }
 
   victim(): number {
     for (let rounds = this.size; ; rounds--) {
       this.#refill();
-      const page = this.#lists.head(INACTIVE);
+      const page = this.lists.head(INACTIVE);
       if (page === -1) return -1;
-      if (rounds === 0 || !this.#bits.testAndClearReferenced(page)) {
-        this.#lists.remove(page);
+      if (rounds === 0 || !this.bits.testAndClearReferenced(page)) {
+        this.lists.remove(page);
         return page;
       }
-      this.#reactivations++;
-      this.#lists.moveToTail(page, ACTIVE);
+      this.reactivations++;
+      this.lists.moveToTail(page, ACTIVE);
     }
   }
 
   demoted(page: number): void {
-    expectKnown(page, this.#lists.has(page));
-    if (this.#lists.listOf(page) === ACTIVE) this.#deactivate(page);
-  }
-
-  has(page: number): boolean {
-    return this.#lists.has(page);
-  }
-
-  check(): void {
-    this.#lists.check();
+    expectKnown(page, this.lists.has(page));
+    if (this.lists.listOf(page) === ACTIVE) this.#deactivate(page);
   }
 
   #refill(): void {
     const wanted = Math.ceil((this.size * INACTIVE_PERCENT) / 100);
-    while (this.inactive < wanted) this.#deactivate(this.#lists.head(ACTIVE));
+    while (this.inactive < wanted) this.#deactivate(this.lists.head(ACTIVE));
   }
 
   #deactivate(page: number): void {
-    this.#bits.testAndClearReferenced(page);
-    this.#lists.moveToTail(page, INACTIVE);
+    this.bits.testAndClearReferenced(page);
+    this.lists.moveToTail(page, INACTIVE);
   }
 }
 
