@@ -189,8 +189,13 @@ function heatStrip(start: number, end: number, name: string, { process }: Progra
   };
 }
 
-function notes({ layout }: Program): string[] {
-  if (layout.nullPage === 'unmapped') return ['page 0 is not mapped: null pointers and stack overflow are caught'];
-  const why = layout.order === 'data-first' ? `data begins at address ${layout.dataStart}` : 'the module does not say where its stack is';
-  return [`page 0 is mapped, since ${why}: null pointers and stack overflow are not caught`];
+function notes(program: Program): string[] {
+  const { layout } = program;
+  if (layout.nullPage === 'mapped') {
+    const why = layout.order === 'data-first' ? `data begins at address ${layout.dataStart}` : 'the module does not say where its stack is';
+    return [`page 0 is mapped, since ${why}: null pointers and stack overflow are not caught`];
+  }
+  const caught = 'page 0 is not mapped: null pointers and stack overflow are caught';
+  if (!program.toleratesNullStores) return [caught];
+  return [caught, "the module has wasi-libc's old time-zone stub, which stores through a null pointer: those stores fall away"];
 }

@@ -16,7 +16,7 @@ import { ImagePager } from './image-pager.ts';
 import { kernelImports, type TrapObserver } from './kernel-imports.ts';
 import { PagedMemory } from './paged-memory.ts';
 import { exitOf, type ProgramExit } from './program-exit.ts';
-import { type CodeLocation, type RewrittenModule, rewriteModule, STACK_POINTER_EXPORT } from './rewrite/index.ts';
+import { type CodeLocation, hasTimeZoneStub, type RewrittenModule, rewriteModule, STACK_POINTER_EXPORT } from './rewrite/index.ts';
 import { createWasi, type Wasi, type WasiOptions } from './wasi/index.ts';
 
 /** What to run, and on what. */
@@ -86,6 +86,11 @@ export class Program {
   /** Where the program's parts are. */
   get layout(): AddressLayout {
     return this.#code.layout;
+  }
+
+  /** Whether the module has the one function whose stores through null fall away. */
+  get toleratesNullStores(): boolean {
+    return this.layout.nullPage === 'unmapped' && hasTimeZoneStub(this.#code.info);
   }
 
   /** Runs the program to its end, whatever that is. */

@@ -2,3 +2,4 @@
 export type { Inlining } from './inlining.ts';
 export { type CodeLocation, type RewrittenModule, rewriteModule } from './rewrite-module.ts';
 export { STACK_POINTER_EXPORT } from './sections.ts';
+export { hasTimeZoneStub } from './time-zone-stub.ts';

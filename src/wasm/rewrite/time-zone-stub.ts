@@ -48,6 +48,12 @@ export function timeZoneStubStores(module: ModuleInfo, i: number): readonly Stub
   return stores.length === STORES && zeros === ZERO_STORES ? stores : undefined;
 }
 
+/** Tells whether a module has the defective stub anywhere. */
+export function hasTimeZoneStub(module: ModuleInfo): boolean {
+  for (let i = 0; i < module.bodies.count; i++) if (timeZoneStubStores(module, i) !== undefined) return true;
+  return false;
+}
+
 function hasStubSignature(module: ModuleInfo, i: number): boolean {
   const type = module.types[module.functionTypes[module.importedFunctionCount + i] as number];
   if (type === undefined || type.results.length !== 0 || type.parameters[0] !== ValueType.i64) return false;
