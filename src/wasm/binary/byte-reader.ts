@@ -51,6 +51,12 @@ export class ByteReader {
   /** Returns an unsigned LEB128 number below 2^32. */
   u32(): number {
     const start = this.position;
+    // Nearly all are of one byte.
+    const first = this.bytes[start] as number;
+    if (first < 0x80 && start < this.end) {
+      this.position = start + 1;
+      return first;
+    }
     let result = 0;
     for (let shift = 0; shift < 35; shift += 7) {
       const byte = this.u8();

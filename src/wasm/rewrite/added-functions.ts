@@ -25,23 +25,31 @@ export const HOST_FUNCTIONS = [
 /** The name of one of Quire's imported functions. */
 export type HostFunction = (typeof HOST_FUNCTIONS)[number]['name'];
 
-/** Helpers beyond the access kinds, which are helpers 0 to KIND_COUNT - 1. */
-export const HELPER_COPY = KIND_COUNT;
-export const HELPER_FILL = KIND_COUNT + 1;
-export const HELPER_INIT = KIND_COUNT + 2;
-const HELPER_COUNT = KIND_COUNT + 3;
+/**
+ * Helpers 0 to KIND_COUNT - 1 are the access kinds, at any offset; from HELPER_NEAR on come the same again, shorter, for where a wrapped
+ * sum of base and offset cannot be valid (codegen-access.ts). Then those that are no accesses.
+ */
+export const HELPER_NEAR = KIND_COUNT;
+export const HELPER_COPY = 2 * KIND_COUNT;
+export const HELPER_FILL = HELPER_COPY + 1;
+export const HELPER_INIT = HELPER_COPY + 2;
+const HELPER_COUNT = HELPER_COPY + 3;
+
+/** Returns the access kind that a helper below `HELPER_COPY` performs. */
+export const kindOfHelper = (helper: number): number => (helper < HELPER_NEAR ? helper : helper - HELPER_NEAR);
 
 /** Returns a helper's signature: (base[, value], offset), the instruction's operands and then its immediate. */
 export function helperType(helper: number): FunctionType {
   if (helper === HELPER_INIT) return signature([i32, i32, i32, i32]);
-  if (helper >= KIND_COUNT) return signature([i32, i32, i32]);
-  const type = kindType[helper] as number;
-  return isLoad(helper) ? signature([i32, i32], [type]) : signature([i32, type, i32]);
+  if (helper >= HELPER_COPY) return signature([i32, i32, i32]);
+  const kind = kindOfHelper(helper);
+  const type = kindType[kind] as number;
+  return isLoad(kind) ? signature([i32, i32], [type]) : signature([i32, type, i32]);
 }
 
 /** Returns the name that a helper has in the name section. */
 export function helperName(helper: number): string {
-  if (helper < KIND_COUNT) return `quire:${kindName(helper)}`;
+  if (helper < HELPER_COPY) return `quire:${kindName(kindOfHelper(helper))}`;
   return `quire:memory-${helper === HELPER_COPY ? 'copy' : helper === HELPER_FILL ? 'fill' : 'init'}`;
 }
 

@@ -84,13 +84,22 @@ export class ByteWriter {
   /** Appends bytes that were put together before: no array is made, as `ops` does. */
   sequence(bytes: readonly number[]): void {
     this.reserve(bytes.length);
-    for (let i = 0; i < bytes.length; i++) this.bytes[this.length++] = bytes[i] as number;
+    const to = this.bytes;
+    let length = this.length;
+    for (let i = 0; i < bytes.length; i++) to[length++] = bytes[i] as number;
+    this.length = length;
   }
 
   /** Appends an instruction with one index. */
   indexed(opcode: number, index: number): void {
-    this.u8(opcode);
-    this.u32(index);
+    if (index >= 0x80) {
+      this.u8(opcode);
+      this.u32(index);
+      return;
+    }
+    this.reserve(LONGEST_ITEM);
+    this.bytes[this.length++] = opcode;
+    this.bytes[this.length++] = index;
   }
 
   get(local: number): void {

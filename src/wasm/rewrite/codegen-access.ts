@@ -21,7 +21,7 @@
 
 import type { CodeLayout } from '../abi.ts';
 import { Op, ValueType } from '../binary/index.ts';
-import type { AddedFunctions } from './added-functions.ts';
+import { type AddedFunctions, HELPER_NEAR } from './added-functions.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import { type FunctionLocals, LocalRole } from './function-locals.ts';
 import type { Inlining } from './inlining.ts';
@@ -67,6 +67,19 @@ export function emitWideIndex(out: ByteWriter, shift: number): void {
   out.i64(-PAGE + (1 << shift) - 1);
   out.u8(Op.i64And);
   out.sequence(SPREAD);
+}
+
+/** Replaces the 32-bit address on the stack, which is in local `address` too, by the table index for an access of 2^`shift` bytes. */
+export function emitNearIndex(out: ByteWriter, shift: number, address: number): void {
+  if (shift === 0) {
+    out.sequence(BYTE_INDEX);
+    return;
+  }
+  out.sequence(SHIFT_RIGHT);
+  out.get(address);
+  out.sequence(ROTATE);
+  out.i32((1 << (22 + shift)) - 4);
+  out.u8(Op.i32And);
 }
 
 /** Emits accesses into one function body after another. */
@@ -172,7 +185,7 @@ export class AccessCode {
     this.#base = base;
     this.#offset = offset;
     this.#added = 0;
-    if (offset === 0 || (offset < PAGE && this.#context.nullPage === 'unmapped')) {
+    if (this.#isNear(offset)) {
       if (shift === 0) this.#emitByteIndex();
       else this.#emitRotatedIndex(shift);
     } else {
@@ -220,11 +233,7 @@ export class AccessCode {
       out.tee(this.#address);
       this.#added = this.#offset;
     }
-    out.sequence(SHIFT_RIGHT);
-    out.get(this.#address);
-    out.sequence(ROTATE);
-    out.i32((1 << (22 + shift)) - 4);
-    out.u8(Op.i32And);
+    emitNearIndex(out, shift, this.#address);
   }
 
   #emitWideIndex(shift: number): void {
@@ -271,9 +280,16 @@ export class AccessCode {
     }
   }
 
+  // Whether a sum of any base and this offset, taken in 32 bits, is valid only if it has not wrapped.
+  #isNear(offset: number): boolean {
+    return offset === 0 || (offset < PAGE && this.#context.nullPage === 'unmapped');
+  }
+
+  // Vectors have one helper only: they are never inlined, and their index would need a mask of its own.
   #emitCall(kind: number, offset: number): void {
+    const near = this.#isNear(offset) && (kindShift[kind] as number) <= 3;
     this.#out.i32(offset);
-    this.#out.call(this.#context.functions.helper(kind));
+    this.#out.call(this.#context.functions.helper(near ? HELPER_NEAR + kind : kind));
   }
 
   #emitValue(value: StoredValue): void {

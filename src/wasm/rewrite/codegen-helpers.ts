@@ -1,6 +1,7 @@
 // The helper functions: each performs one kind of access, exactly, wherever it lies. Inlined hit paths (codegen-access.ts) call them on
 // a miss; cold code calls them for every access. (base[, value], offset):
 //
+//   aligned, not wrapped, and word valid (one test, as in codegen-access.ts)?  access, return
 //   ea = base + offset, in 64 bits
 //   loop
 //     if ea + size > 2^32: trap, which throws
@@ -16,10 +17,10 @@
 import { ACCESS_READ, ACCESS_WRITE } from '../../machine/index.ts';
 import type { CodeLayout } from '../abi.ts';
 import { Op, OpFC, ValueType } from '../binary/index.ts';
-import { type AddedFunctions, HELPER_COPY, HELPER_FILL, HELPER_INIT, helperType } from './added-functions.ts';
+import { type AddedFunctions, HELPER_COPY, HELPER_FILL, HELPER_INIT, HELPER_NEAR, helperType, kindOfHelper } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { emitWideIndex } from './codegen-access.ts';
-import { isLoad, KIND_COUNT, kindOpcode, kindShift } from './memory-access.ts';
+import { emitNearIndex, emitWideIndex } from './codegen-access.ts';
+import { isLoad, kindOpcode, kindShift } from './memory-access.ts';
 
 const { empty, i32, i64 } = ValueType;
 const PAGE = 4096;
@@ -28,7 +29,7 @@ const SPACE_BYTES = 2 ** 32;
 /** Appends the body of `helper`, with its size field. */
 export function emitHelper(out: ByteWriter, helper: number, layout: CodeLayout, functions: AddedFunctions): void {
   const code = new ByteWriter(256);
-  if (helper < KIND_COUNT) emitAccessHelper(code, helper, layout, functions);
+  if (helper < HELPER_COPY) emitAccessHelper(code, helper, layout, functions);
   else if (helper === HELPER_COPY) emitCopyHelper(code, layout, functions);
   else if (helper === HELPER_FILL) emitFillHelper(code, layout, functions);
   else if (helper === HELPER_INIT) emitInitHelper(code, functions);
@@ -47,8 +48,9 @@ interface AccessLocals {
   readonly value: number;
 }
 
-function emitAccessHelper(code: ByteWriter, kind: number, layout: CodeLayout, functions: AddedFunctions): void {
-  const parameters = helperType(kind).parameters.length;
+function emitAccessHelper(code: ByteWriter, helper: number, layout: CodeLayout, functions: AddedFunctions): void {
+  const kind = kindOfHelper(helper);
+  const parameters = helperType(helper).parameters.length;
   const locals: AccessLocals = {
     value: 1,
     offset: parameters - 1,
@@ -60,8 +62,9 @@ function emitAccessHelper(code: ByteWriter, kind: number, layout: CodeLayout, fu
   const size = 1 << (kindShift[kind] as number);
   const table = isLoad(kind) ? layout.readTable : layout.writeTable;
   code.ops(2, 1, i64, 3, i32);
+  if (helper >= HELPER_NEAR) emitNearShortcut(code, locals, kind, table);
   emitEffectiveAddress(code, locals);
-  emitShortcut(code, locals, kind, table);
+  if (helper < HELPER_NEAR) emitShortcut(code, locals, kind, table);
   code.ops(Op.loop, empty);
   emitWrapCheck(code, locals, kind, functions);
   if (size > 1) emitStraddleTest(code, locals, size);
@@ -85,11 +88,24 @@ function emitEffectiveAddress(code: ByteWriter, locals: AccessLocals): void {
   code.set(locals.address);
 }
 
-// The hit path of codegen-access.ts, for cold code: one test settles that the access is aligned, does not wrap, and has a valid word.
+// The hit paths of codegen-access.ts, for cold code: one test settles that the access is aligned, does not wrap, and has a valid word.
 function emitShortcut(code: ByteWriter, locals: AccessLocals, kind: number, table: number): void {
   if ((kindShift[kind] as number) > 3) return;
   code.get(locals.ea);
   emitWideIndex(code, kindShift[kind] as number);
+  emitHit(code, locals, kind, table);
+}
+
+function emitNearShortcut(code: ByteWriter, locals: AccessLocals, kind: number, table: number): void {
+  code.get(0);
+  code.get(locals.offset);
+  code.u8(Op.i32Add);
+  code.tee(locals.address);
+  emitNearIndex(code, kindShift[kind] as number, locals.address);
+  emitHit(code, locals, kind, table);
+}
+
+function emitHit(code: ByteWriter, locals: AccessLocals, kind: number, table: number): void {
   code.access(Op.i32Load, table);
   code.tee(locals.entry);
   code.ops(Op.if, empty);
