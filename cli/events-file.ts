@@ -1,12 +1,12 @@
 // `--events FILE`: the kernel's event stream as NDJSON, one object per line, fields by name.
 //
-//   {"sequence":17,"event":"faultDone","process":1,"vpn":257,"pfn":12,"case":2}
+//   {"sequence":17,"event":"faultDone","process":1,"vpn":257,"pfn":12,"kind":"image"}
 //
 // `sequence` counts from 0 and has no gaps, so that two runs can be compared line by line; a reader that meets a gap has lost
 // something. Pages and frames are numbers, addresses are page number x 4096. Lines are gathered and written in large pieces.
 
 import { EVENT_WORDS, type EventReader, type EventType, eventNames } from '../src/base/index.ts';
-import { killReasons } from '../src/system/index.ts';
+import { faultKinds, killReasons } from '../src/system/index.ts';
 import { type OutputFile, reasonOf } from './output-file.ts';
 
 type EventName = keyof typeof EventType;
@@ -15,7 +15,7 @@ type EventName = keyof typeof EventType;
 const fieldNames: Record<EventName, readonly string[]> = {
   tlbRefill: ['vpn', 'pfn', 'access'],
   fault: ['vpn', 'access', 'present'],
-  faultDone: ['vpn', 'pfn', 'case'],
+  faultDone: ['vpn', 'pfn', 'kind'],
   zeroFill: ['vpn', 'pfn'],
   copy: ['vpn', 'sourcePfn', 'pfn'],
   objectIn: ['object', 'page', 'pfn'],
@@ -41,6 +41,7 @@ const fieldWords: Record<string, readonly (string | boolean)[]> = {
   present: [false, true],
   dirty: [false, true],
   reason: killReasons,
+  kind: faultKinds,
 };
 
 /** Characters gathered before they are written. */

@@ -9,9 +9,9 @@
 export const EventType = {
   /** A TLB miss that a page-table walk resolved: vpn, pfn, access. */
   tlbRefill: 0,
-  /** A page fault begins: vpn, access, present (0 or 1). */
+  /** A page fault begins: vpn, access, present (1: the page is mapped without the right). */
   fault: 1,
-  /** A fault was resolved: vpn, pfn, case (see `FaultKind`). */
+  /** A fault ended: vpn, pfn (-1 if it was not resolved), kind (an index of `faultKinds` in system/). */
   faultDone: 2,
   /** A page was promoted by zero fill: vpn, pfn. */
   zeroFill: 3,

@@ -10,6 +10,7 @@
 // The memory manager holds the pages it has just mapped, so resolving the second page of an access does not evict the first.
 
 import { addressOf, EventType, invariant, PAGE_MASK, PAGE_SIZE, pageOf } from '../base/index.ts';
+import { FAULT_PROTECTION } from '../machine/index.ts';
 import type { Pmap } from '../pmap/index.ts';
 import { FaultOutcome, type Machine, type MemorySystem, PROT_NONE, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
 import { GuestFault } from './guest-fault.ts';
@@ -92,7 +93,8 @@ export class Process {
   #ensure(page: number, access: 0 | 1, address: number, size: number): void {
     const sampled = this.traps % REFILL_SAMPLE === 0;
     const start = sampled ? this.#now() : 0;
-    if (this.machine.pmaps.refill(this.#pmap, page, access) >= 0) {
+    const found = this.machine.pmaps.refill(this.#pmap, page, access);
+    if (found >= 0) {
       this.tlbMisses++;
       if (sampled) {
         this.#sampledMs += this.#now() - start;
@@ -100,6 +102,7 @@ export class Process {
       }
       return;
     }
+    this.machine.events.emit(EventType.fault, this.#pmap.id, page, access, found === FAULT_PROTECTION ? 1 : 0);
     this.#fault(page, access, address, size);
   }
 
@@ -107,12 +110,10 @@ export class Process {
     const { machine, system } = this;
     this.reserveStack();
     const start = this.#now();
-    machine.events.emit(EventType.fault, this.#pmap.id, page, access);
     const outcome = system.fault(this.space, page, access);
     const cell = Math.floor(page / PAGES_PER_CELL);
     this.heat[cell] = (this.heat[cell] as number) + 1;
     if (this.#pmap.residentPages > this.peakResident) this.peakResident = this.#pmap.residentPages;
-    machine.events.emit(EventType.faultDone, this.#pmap.id, page, outcome);
     this.#faultMs += this.#now() - start;
     if (outcome === FaultOutcome.resolved) return;
     machine.events.emit(EventType.kill, this.#pmap.id, outcome);

@@ -1,5 +1,11 @@
 // Counters of a memory manager. Names are UVM's `uvmexp` where one exists (given beside each); all count since boot.
 
+/** How a fault ended: the counters of the report, and the numbers in `faultDone` events. The deepest work counts: a page read from swap, then copied, is a swap-in. */
+export const faultKinds = ['zeroFill', 'image', 'file', 'copyOnWrite', 'swapIn', 'protection', 'resident', 'failed'] as const;
+
+/** One of `faultKinds`. */
+export type FaultKind = (typeof faultKinds)[number];
+
 /** Mutable counters; the manager increments the fields. */
 export class MemoryStatistics {
   /** Page faults (uvmexp.faults). */

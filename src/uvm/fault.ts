@@ -21,7 +21,7 @@
 import { EventType, type Pfn } from '../base/index.ts';
 import { FrameKind } from '../frames/index.ts';
 import type { Access, PhysicalMap } from '../pmap/index.ts';
-import { FaultOutcome, PROT_EXECUTE, PROT_READ, PROT_WRITE } from '../system/index.ts';
+import { type FaultKind, FaultOutcome, faultKinds, PROT_EXECUTE, PROT_READ, PROT_WRITE } from '../system/index.ts';
 import { Amap } from './amap.ts';
 import type { AnonTable } from './anon.ts';
 import type { UvmCore } from './core.ts';
@@ -46,9 +46,6 @@ type Step = FaultOutcome | typeof RESTART;
  */
 const BARREN_RUNS = 2;
 
-/** How a resolved fault got its page; the counters of the report. The deepest work counts: a page read from swap, then copied, is a swap-in. */
-type FaultKind = 'zeroFill' | 'image' | 'file' | 'copyOnWrite' | 'swapIn' | 'protection' | 'resident';
-
 /** Resolves page faults of one machine. The fields are the context of the fault at hand, so that no object is made per fault. */
 export class FaultHandler {
   readonly #core: UvmCore;
@@ -59,6 +56,8 @@ export class FaultHandler {
   #entry!: VmMapEntry;
   #page = 0;
   #access: Access = 0;
+  /** The frame that the page was mapped to. */
+  #frame: Pfn | -1 = -1;
   #kind: FaultKind = 'resident';
 
   constructor(core: UvmCore, daemon: PageDaemon) {
@@ -70,7 +69,7 @@ export class FaultHandler {
 
   /** Resolves the fault of `access` on `page`. */
   handle(map: VmMap, page: number, access: Access): FaultOutcome {
-    const { statistics } = this.#core;
+    const { statistics, machine } = this.#core;
     statistics.faults++;
     this.#map = map;
     this.#page = page;
@@ -79,8 +78,12 @@ export class FaultHandler {
     this.#daemon.wakeIfLow();
     let step = this.#resolve('first');
     if (step === RESTART) step = this.#resolveAgain();
-    if (step === FaultOutcome.resolved) statistics[this.#kind]++;
-    else statistics.failed++;
+    if (step !== FaultOutcome.resolved) {
+      this.#kind = 'failed';
+      this.#frame = -1;
+    }
+    statistics[this.#kind]++;
+    machine.events.emit(EventType.faultDone, map.pmap.id, page, this.#frame, faultKinds.indexOf(this.#kind));
     return step;
   }
 
@@ -291,6 +294,7 @@ export class FaultHandler {
   #enter(frame: Pfn, right: 'read' | 'write'): Step {
     if (this.#kind === 'resident' && this.#pmaps.extract(this.#map.pmap, this.#page) === frame) this.#kind = 'protection';
     if (!this.#pmaps.enter(this.#map.pmap, this.#page, frame, right, this.#access)) return RESTART;
+    this.#frame = frame;
     return FaultOutcome.resolved;
   }
 }

@@ -5,10 +5,10 @@
 // Nothing of the image is copied at start: its pages come in by faults, like everything else. Whatever can be refused is refused
 // by `load`, before the program's first instruction, with one sentence. Elsewhere: the trap (process/), the WASI calls (wasi/).
 
-import { type Errno, PAGE_SIZE, UsageError } from '../base/index.ts';
+import { type Errno, EventType, PAGE_SIZE, UsageError } from '../base/index.ts';
 import { Process, type Stopwatch } from '../process/index.ts';
 import { type Machine, type MemorySystem, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
-import { type CodeLayout, QUIRE_MODULE } from './abi.ts';
+import { type CodeLayout, QUIRE_MODULE, type QuireImports } from './abi.ts';
 import { type AddressLayout, initialAreas, layOut, segmentAddresses } from './address-layout.ts';
 import { type ModuleInfo, readModule } from './binary/index.ts';
 import { aboutModule, compileModule, requireCommand } from './command.ts';
@@ -96,8 +96,17 @@ export class Program {
   /** Runs the program to its end, whatever that is. */
   run(): ProgramExit {
     const { machine, observe } = this.#options;
-    const { info, layout, module } = this.#code;
+    const { info, layout } = this.#code;
     const quire = kernelImports(this.process, machine.memory as WebAssembly.Memory, info, layout.growLimit, observe ?? (() => undefined));
+    const space = this.process.space.pmap.id;
+    machine.events.emit(EventType.start, space);
+    const exit = this.#run(quire);
+    if (exit.kind === 'exit') machine.events.emit(EventType.exit, space, exit.code);
+    return exit;
+  }
+
+  #run(quire: QuireImports): ProgramExit {
+    const { module } = this.#code;
     try {
       this.#instance = new WebAssembly.Instance(module, { ...this.#wasi.modules, [QUIRE_MODULE]: { ...quire } });
       (this.#instance.exports['_start'] as () => void)();
