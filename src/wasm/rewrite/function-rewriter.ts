@@ -31,6 +31,10 @@ import { inliningOf } from './inlining.ts';
 import { isLoad, KIND_V128_LOAD, KIND_V128_STORE, kindOf, kindShift, kindType } from './memory-access.ts';
 import { type StubStore, timeZoneStubStores } from './time-zone-stub.ts';
 
+// What to do with the instruction at `at` of the file, whose opcode has been read. A table of them, not a chain of tests: the engine
+// then compiles each by itself and early, where it used to inline all into the one loop and interpreted that until it was done.
+type InstructionHandler = (at: number) => void;
+
 /** Rewrites function bodies of one module, one after another. */
 export class FunctionRewriter {
   readonly #module: ModuleInfo;
@@ -43,7 +47,12 @@ export class FunctionRewriter {
   readonly #value: StoredValue;
   readonly #run: CodeRun;
   #reader: ByteReader;
+  // Undefined for opcodes that stay as they are and have no immediate.
+  readonly #handlers: readonly (InstructionHandler | undefined)[];
   #localCount = 0;
+  #inlining: 'everywhere' | 'loops' | 'nowhere' = 'nowhere';
+  // One entry per open block: how many loops are open around its contents.
+  readonly #openBlocks: number[] = [];
   // Whether the code being decoded is to have its hit paths inlined.
   #hot = false;
   // Whether the last alignment hint read was the access's size.
@@ -56,6 +65,7 @@ export class FunctionRewriter {
     this.#access = new AccessCode(this.code, context, this.locals);
     this.#value = { local: -1, start: 0, end: 0, bytes: module.bytes };
     this.#reader = new ByteReader(module.bytes, 0, 0, '');
+    this.#handlers = Array.from({ length: 256 }, (_, opcode) => this.#handlerOf(opcode));
   }
 
   /** Rewrites the body of own function `i` into `code` and `locals`; returns the file offset at which its instructions begin. */
@@ -112,28 +122,24 @@ export class FunctionRewriter {
 
   #rewriteInstructions(inlining: 'everywhere' | 'loops' | 'nowhere'): void {
     const reader = this.#reader;
-    // One entry per open block: how many loops are open around its contents.
-    const loops = [0];
+    const run = this.#run;
+    const open = this.#openBlocks;
+    const handlers = this.#handlers;
+    open.length = 0;
+    open.push(0);
+    this.#inlining = inlining;
     this.#hot = inlining === 'everywhere';
-    while (reader.position < reader.end) {
+    while (open.length > 0 && reader.position < reader.end) {
       const at = reader.position;
       const opcode = reader.bytes[at] as number;
       reader.position = at + 1;
-      this.#rewriteInstruction(at, opcode);
-      this.#run.decoded(at);
-      if (opcode === Op.block || opcode === Op.if || opcode === Op.loop) {
-        loops.push((loops[loops.length - 1] as number) + (opcode === Op.loop ? 1 : 0));
-      } else if (opcode === Op.end) {
-        loops.pop();
-        if (loops.length === 0) break;
-      } else {
-        continue;
-      }
-      if (inlining === 'loops') this.#hot = (loops[loops.length - 1] as number) > 0;
+      const handler = handlers[opcode];
+      if (handler !== undefined) handler(at);
+      run.decoded(at);
     }
-    if (loops.length > 0) reader.fail('a function has no end');
+    if (open.length > 0) reader.fail('a function has no end');
     if (reader.position !== reader.end) reader.fail('code follows the end of a function');
-    this.#run.flush(reader.end);
+    run.flush(reader.end);
   }
 
   // Each store happens only through a pointer that is not null.
@@ -151,17 +157,35 @@ export class FunctionRewriter {
     this.#run.flush(end);
   }
 
-  #rewriteInstruction(at: number, opcode: number): void {
+  #handlerOf(opcode: number): InstructionHandler | undefined {
     const shape = opShapes[opcode] as number;
-    if (shape === Shape.none) return;
-    if (opcode >= Op.localGet && opcode <= Op.localTee) this.#checkLocal(at);
-    else if (shape === Shape.memarg) this.#scalar(at, kindOf(opcode));
-    else if (opcode === Op.call || opcode === Op.returnCall || opcode === Op.refFunc) this.#functionReference(at, opcode);
-    else if (shape === Shape.zeroByte) this.#memorySizeOrGrow(at, opcode);
-    else if (shape === Shape.prefix) this.#prefixed(at, opcode);
-    else if (shape === Shape.block) this.#checkBlockType(at);
-    else if (opcode === Op.callIndirect || opcode === Op.returnCallIndirect) this.#checkIndirectCall(at);
-    else skipImmediates(this.#reader, opcode);
+    if (opcode === Op.end) return () => this.#end();
+    if (opcode === Op.loop || shape === Shape.block) return (at) => this.#block(at, opcode);
+    if (shape === Shape.none) return undefined;
+    if (opcode >= Op.localGet && opcode <= Op.localTee) return (at) => this.#checkLocal(at);
+    if (shape === Shape.memarg) return (at) => this.#scalar(at, kindOf(opcode));
+    if (opcode === Op.call || opcode === Op.returnCall || opcode === Op.refFunc) return (at) => this.#functionReference(at, opcode);
+    if (shape === Shape.zeroByte) return (at) => this.#memorySizeOrGrow(at, opcode);
+    if (shape === Shape.prefix) return (at) => this.#prefixed(at, opcode);
+    if (opcode === Op.callIndirect || opcode === Op.returnCallIndirect) return (at) => this.#checkIndirectCall(at);
+    return () => skipImmediates(this.#reader, opcode);
+  }
+
+  #block(at: number, opcode: number): void {
+    this.#checkBlockType(at);
+    const open = this.#openBlocks;
+    open.push((open[open.length - 1] as number) + (opcode === Op.loop ? 1 : 0));
+    this.#chooseInlining();
+  }
+
+  #end(): void {
+    this.#openBlocks.pop();
+    this.#chooseInlining();
+  }
+
+  #chooseInlining(): void {
+    const open = this.#openBlocks;
+    if (this.#inlining === 'loops') this.#hot = open.length > 0 && (open[open.length - 1] as number) > 0;
   }
 
   #prefixed(at: number, opcode: number): void {
