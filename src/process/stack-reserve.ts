@@ -22,7 +22,6 @@ const FUNCTION_TYPE = 0x60;
 const LOCAL_GET = 0x20;
 const IF_EMPTY = [0x04, 0x40] as const;
 const CALL = 0x10;
-const CALL_IMPORT = [CALL, 0] as const;
 const I64_CONST = 0x42;
 const I64_ADD = 0x7c;
 const GLOBAL_SET = [0x24, 0x00] as const;
@@ -33,7 +32,7 @@ export type StackReserve = () => void;
 
 /** Makes the function; one per process, or shared. */
 export function makeStackReserve(): StackReserve {
-  const module = new WebAssembly.Module(Uint8Array.from(moduleBytes()));
+  const module = new WebAssembly.Module(moduleBytes());
   const { exports } = new WebAssembly.Instance(module, { q: { f: () => 0n } });
   const probe = exports['p'] as (taken: number) => void;
   return () => probe(0);
@@ -44,29 +43,43 @@ export function makeStackReserve(): StackReserve {
  *   (func $p0 (export "p") (param i32) (if (local.get 0) (then VALUES calls of $f, summed, kept in $sum)) (call $p1 (local.get 0)))
  *   (func $p1 (param i32) ... (call $p2 (local.get 0))) ...)
  */
-function moduleBytes(): number[] {
-  const bodies = Array.from({ length: LEVELS }, (_, level) => levelBody(level));
-  return [
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [2, FUNCTION_TYPE, 0, 1, I64, FUNCTION_TYPE, 1, I32, 0]),
-    ...section(2, [1, ...name('q'), ...name('f'), 0, 0]),
-    ...section(3, [LEVELS, ...repeat([1], LEVELS)]),
-    ...section(6, [1, I64, 1, I64_CONST, 0, END]),
-    ...section(7, [1, ...name('p'), 0, 1]),
-    ...section(10, [LEVELS, ...bodies.flatMap((body) => [...unsigned(body.length), ...body])]),
-  ];
+function moduleBytes(): Uint8Array<ArrayBuffer> {
+  const bodies = Array.from({ length: LEVELS }, (_, level) => levelBody(level)).flatMap((body) => [unsigned(body.length), body]);
+  const code = concatenated([[LEVELS], ...bodies]);
+  return concatenated([
+    [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    section(1, [2, FUNCTION_TYPE, 0, 1, I64, FUNCTION_TYPE, 1, I32, 0]),
+    section(2, [1, ...name('q'), ...name('f'), 0, 0]),
+    section(3, [LEVELS, ...new Uint8Array(LEVELS).fill(1)]),
+    section(6, [1, I64, 1, I64_CONST, 0, END]),
+    section(7, [1, ...name('p'), 0, 1]),
+    [10, ...unsigned(code.length)],
+    code,
+  ]);
 }
 
-function levelBody(level: number): number[] {
-  const branch = [...repeat(CALL_IMPORT, VALUES), ...repeat([I64_ADD], VALUES - 1), ...GLOBAL_SET];
+function levelBody(level: number): Uint8Array {
+  // Each call is two bytes; the second, the index of the import, is the 0 that is there already.
+  const calls = new Uint8Array(2 * VALUES);
+  for (let i = 0; i < calls.length; i += 2) calls[i] = CALL;
+  const additions = new Uint8Array(VALUES - 1).fill(I64_ADD);
   // Function 0 is the import, so level n is function n + 1 and calls function n + 2.
   const deeper = level + 1 < LEVELS ? [LOCAL_GET, 0, CALL, level + 2] : [];
-  return [0, LOCAL_GET, 0, ...IF_EMPTY, ...branch, END, ...deeper, END];
+  return concatenated([[0, LOCAL_GET, 0, ...IF_EMPTY], calls, additions, [...GLOBAL_SET, END, ...deeper, END]]);
+}
+
+function concatenated(parts: readonly ArrayLike<number>[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 const section = (id: number, contents: readonly number[]): number[] => [id, ...unsigned(contents.length), ...contents];
 const name = (letter: string): number[] => [1, letter.charCodeAt(0)];
-const repeat = (bytes: readonly number[], times: number): number[] => Array.from({ length: times }, () => bytes).flat();
 
 /** LEB128. */
 function unsigned(value: number): number[] {
