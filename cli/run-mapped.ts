@@ -6,6 +6,7 @@ import { programReport, type RunReport } from '../src/report/index.ts';
 import type { Machine, MemorySystem } from '../src/system/index.ts';
 import { buildMachine } from '../src/systems/index.ts';
 import { Program, type ProgramExit } from '../src/wasm/index.ts';
+import { tuneEngine } from './engine-settings.ts';
 import { ExitCode } from './exit-code.ts';
 import { FileDevice } from './file-device.ts';
 import { guestWorld } from './guest-world.ts';
@@ -16,6 +17,7 @@ const PROGRESS_INTERVAL = 256;
 
 /** Runs the program through Quire's memory manager. */
 export function runMapped(options: RunOptions, host: RunHost): RunReport {
+  tuneEngine();
   const loadStart = performance.now();
   const swap = openSwap(options);
   try {

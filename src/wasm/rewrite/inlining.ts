@@ -10,7 +10,7 @@ export type Inlining = 'auto' | 'everywhere' | 'loops' | 'nowhere';
 
 const SMALL_MODULE_BYTES = 1 << 20;
 const SMALL_BODY_BYTES = 200;
-const LARGE_BODY_BYTES = 8_000;
+const LARGE_BODY_BYTES = 3_000;
 
 /** Decides for one body. @param moduleBytes all bodies together. */
 export function inliningOf(inlining: Inlining, bodyBytes: number, moduleBytes: number): Exclude<Inlining, 'auto'> {
