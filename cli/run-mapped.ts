@@ -17,7 +17,7 @@ const PROGRESS_INTERVAL = 256;
 
 /** Runs the program through Quire's memory manager. */
 export function runMapped(options: RunOptions, host: RunHost): RunReport {
-  tuneEngine();
+  tuneEngine(options.bytes.length);
   const loadStart = performance.now();
   const swap = openSwap(options);
   try {
