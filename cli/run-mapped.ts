@@ -1,7 +1,8 @@
 // A run with the MMU: builds the machine, loads the program, runs it, gathers the report.
 
+import { statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { PAGE_SIZE } from '../src/base/index.ts';
+import { PAGE_SIZE, UsageError } from '../src/base/index.ts';
 import { programReport, type RunReport } from '../src/report/index.ts';
 import type { Machine, MemorySystem } from '../src/system/index.ts';
 import { buildMachine } from '../src/systems/index.ts';
@@ -41,7 +42,16 @@ export function runMapped(options: RunOptions, host: RunHost): RunReport {
 function openSwap({ swapBytes, swapFile }: RunOptions): FileDevice | undefined {
   const pages = Math.floor(swapBytes / PAGE_SIZE);
   if (pages === 0) return undefined;
-  return swapFile === undefined ? FileDevice.temporary(pages) : FileDevice.open(swapFile, pages);
+  if (swapFile === undefined) return FileDevice.temporary(pages);
+  refuseForeignFile(swapFile, pages * PAGE_SIZE);
+  return FileDevice.open(swapFile, pages);
+}
+
+/** Swapping overwrites its file, so one with other content must not be taken for it: a swap file of an earlier run has the same size. */
+function refuseForeignFile(path: string, swapBytes: number): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || !found.isFile() || found.size === 0 || found.size === swapBytes) return;
+  throw new UsageError(`--swap-file ${path}: the file has other content, which swap would overwrite; remove it or give another path`);
 }
 
 function load(options: RunOptions, host: RunHost, machine: Machine, system: MemorySystem): Program {

@@ -221,13 +221,21 @@ describe('a machine that cannot be built', () => {
     expect([existsSync(report), existsSync(events)]).toEqual([false, false]);
   });
 
-  it('keeps a swap file that was there before, and uses it', () => {
+  it('refuses a swap file with other content, and leaves it as it was', () => {
     mkdirSync(join(folder, 'own'));
     const path = join(folder, 'own', 'swap');
     writeFileSync(path, 'as it was');
-    refusal(run('--swap-file', path, '--ram', '4KiB'));
-    expect(readFileSync(path).subarray(0, 9).toString()).toBe('as it was');
-    expect(run('--swap-file', path, '--ram', '128KiB').code).toBe(42);
-    expect(readFileSync(path).length).toBe(1024 * KIB);
+    expect(refusal(run('--swap-file', path, '--ram', '128KiB'))).toMatch(
+      /other content, which swap would overwrite; remove it or give another path/,
+    );
+    expect(readFileSync(path).toString()).toBe('as it was');
+  });
+
+  it('makes a swap file, and uses it again', () => {
+    const path = join(folder, 'again');
+    for (let runs = 0; runs < 2; runs++) {
+      expect(run('--swap-file', path, '--ram', '128KiB').code).toBe(42);
+      expect(readFileSync(path).length).toBe(1024 * KIB);
+    }
   });
 });

@@ -107,6 +107,11 @@ function emitNearShortcut(code: ByteWriter, locals: AccessLocals, kind: number, 
 
 function emitHit(code: ByteWriter, locals: AccessLocals, kind: number, table: number): void {
   code.access(Op.i32Load, table);
+  emitIfValid(code, locals, kind);
+}
+
+// Takes the table word from the stack: if it is valid, accesses and returns.
+function emitIfValid(code: ByteWriter, locals: AccessLocals, kind: number): void {
   code.tee(locals.entry);
   code.ops(Op.if, empty);
   code.get(locals.address);
@@ -135,13 +140,7 @@ function emitStraddleTest(code: ByteWriter, locals: AccessLocals, size: number):
 
 function emitWithinPage(code: ByteWriter, locals: AccessLocals, kind: number, table: number): void {
   emitWord(code, locals.address, 0, table);
-  code.tee(locals.entry);
-  code.ops(Op.if, empty);
-  code.get(locals.address);
-  code.get(locals.entry);
-  code.u8(Op.i32Add);
-  emitAccess(code, locals, kind, 1);
-  code.ops(Op.return, Op.end);
+  emitIfValid(code, locals, kind);
 }
 
 // Leaves the table word of the page of `address + delta`.
