@@ -68,7 +68,7 @@ describe('the programs benchmark', () => {
   it.each([
     ['fails', { outcome: 'failed', reason: 'page 0 is not mapped' }, 'with ample RAM: page 0 is not mapped'],
     ['prints something else', { outputChecksum: 'other' }, "with ample RAM: its output differs from the plain run's"],
-    ['pages out', { swapPagesOut: 1 }, '256 MiB of RAM are not ample: it was paged out'],
+    ['pages out', { swapPagesOut: 1 }, '512 MiB of RAM are not ample: it was paged out'],
   ] as const)('goes on when a program %s, and says so', (_, change, sentence) => {
     const { result, qsort } = measured((request) => (request.mmu === 'on' && request.program.endsWith('qsort.wasm') ? change : {}));
     expect(qsort?.failure).toBe(sentence);

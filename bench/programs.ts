@@ -79,7 +79,7 @@ export interface ProgramsResult {
 }
 
 /** RAM in which no program here has to give a page back. */
-const AMPLE_BYTES = 256 * MIB;
+const AMPLE_BYTES = 512 * MIB;
 /** Below 1 MiB there is nothing to page: the stack and the C library alone are what a program touches all the time. */
 const LEAST_PAGES = (1024 * KIB) / PAGE_SIZE;
 /** A run with ample RAM that takes longer than this hangs. */

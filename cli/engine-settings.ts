@@ -14,8 +14,13 @@ const TIERING_BUDGET = 8_000_000;
 const LARGE_MODULE_BYTES = 1 << 20;
 const FIRST_V8_WITH_LARGER_BUDGET = 12;
 
+/** These read the rewriter's hints, which say what to optimize at once, if asked to; V8 14 has another form of hints behind the flag. */
+const VERSIONS_WITH_COMPILATION_HINTS = [11, 12, 13];
+
 /** To be called before a guest of so many bytes is compiled. */
 export function tuneEngine(moduleBytes: number): void {
-  if (moduleBytes < LARGE_MODULE_BYTES || Number.parseInt(process.versions.v8, 10) >= FIRST_V8_WITH_LARGER_BUDGET) return;
+  const version = Number.parseInt(process.versions.v8, 10);
+  if (VERSIONS_WITH_COMPILATION_HINTS.includes(version)) setFlagsFromString('--experimental-wasm-compilation-hints');
+  if (moduleBytes < LARGE_MODULE_BYTES || version >= FIRST_V8_WITH_LARGER_BUDGET) return;
   setFlagsFromString(`--wasm-tiering-budget=${TIERING_BUDGET}`);
 }

@@ -43,6 +43,8 @@ export class FunctionRewriter {
   readonly code = new ByteWriter(1 << 16);
   /** The locals that the body last rewritten needs. */
   readonly locals = new FunctionLocals();
+  /** Whether the body last rewritten has a loop. */
+  control: 'straight' | 'loop' = 'straight';
   readonly #access: AccessCode;
   readonly #value: StoredValue;
   readonly #run: CodeRun;
@@ -79,6 +81,7 @@ export class FunctionRewriter {
     this.#localCount = this.#countLocals(functionIndex);
     this.locals.reset(this.#localCount);
     this.code.length = 0;
+    this.control = 'straight';
     const first = reader.position;
     this.#run.reset(first);
     const stub = this.#context.nullPage === 'unmapped' ? timeZoneStubStores(module, i) : undefined;
@@ -174,6 +177,7 @@ export class FunctionRewriter {
   #block(at: number, opcode: number): void {
     this.#checkBlockType(at);
     const open = this.#openBlocks;
+    if (opcode === Op.loop) this.control = 'loop';
     open.push((open[open.length - 1] as number) + (opcode === Op.loop ? 1 : 0));
     this.#chooseInlining();
   }

@@ -181,6 +181,40 @@ describe('a rewritten module', () => {
   });
 });
 
+describe('the hints for the engine', () => {
+  const NOTHING_ASKED = 0;
+  const OPTIMIZE_AT_FIRST_CALL = 0x29;
+  const loop = [0x03, 0x40, 0x0b];
+  const hintsOf = (functions: readonly { readonly code: readonly number[] }[]): readonly number[] | undefined => {
+    const { rewritten } = startRewritten({ imports: [], functions }, {});
+    const section = readModule(rewritten.bytes).sections.find((candidate) => candidate.name === 'compilationHints');
+    if (section === undefined) return undefined;
+    const contents = rewritten.bytes.subarray(section.contents, section.end);
+    return [...contents.subarray(contents.length - functions.length - 1)];
+  };
+
+  it('ask for the optimizing compiler where a body has a loop', () => {
+    expect(hintsOf([{ code: [0x01] }, { code: loop }, { code: [0x02, 0x40, ...loop, 0x0b] }])).toEqual([
+      3,
+      NOTHING_ASKED,
+      OPTIMIZE_AT_FIRST_CALL,
+      OPTIMIZE_AT_FIRST_CALL,
+    ]);
+  });
+
+  it('leave out a body of over 8 KiB', () => {
+    const long = [...loop, ...Array.from({ length: 8 * 1024 }, () => 0x01)];
+    expect(hintsOf([{ code: loop }, { code: long }])).toEqual([2, OPTIMIZE_AT_FIRST_CALL, NOTHING_ASKED]);
+  });
+
+  it('are absent where there is nothing to ask for, and from modules of over 256 KiB', () => {
+    const filling = { code: Array.from({ length: 6_000 }, () => 0x01) };
+    expect(hintsOf([{ code: [0x01] }])).toBeUndefined();
+    expect(hintsOf([{ code: loop }, ...Array.from({ length: 44 }, () => filling)])).toBeUndefined();
+    expect(hintsOf([{ code: loop }, ...Array.from({ length: 42 }, () => filling)])?.[1]).toBe(OPTIMIZE_AT_FIRST_CALL);
+  });
+});
+
 describe('locate', () => {
   // The innermost guest frame of a trap, as V8 prints it.
   const frames = (action: () => unknown): (readonly [functionIndex: number, offset: number])[] => {

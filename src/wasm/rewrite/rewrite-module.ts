@@ -16,6 +16,7 @@ import { AddedFunctions } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
 import type { CodegenContext, NullPage } from './codegen-access.ts';
 import { emitHelper } from './codegen-helpers.ts';
+import { CompilationHints } from './compilation-hints.ts';
 import { FunctionRewriter } from './function-rewriter.ts';
 import type { Inlining } from './inlining.ts';
 import { PositionMap } from './position-map.ts';
@@ -81,8 +82,9 @@ export function rewriteModule(module: Uint8Array | ModuleInfo, options: RewriteO
   const headRoom = HEAD_ROOM + 2 * (codeSection(info)?.start ?? info.bytes.length);
   const out = new ByteWriter(headRoom + MAXIMUM_GROWTH * codeSize);
   out.length = headRoom;
-  const starts = rewriteCode(out, info, context);
-  const head = emitHead(info, options.layout, context.functions, out.length - headRoom);
+  const hints = new CompilationHints(info);
+  const starts = rewriteCode(out, info, context, hints);
+  const head = emitHead(info, options.layout, context.functions, hints, out.length - headRoom);
   const begin = headRoom - head.length;
   out.bytes.set(head.written(), begin);
   if (info.sections.some((section) => section.name === 'name')) emitSection(out, SectionId.custom, nameSection(info, context.functions));
@@ -102,14 +104,15 @@ function codeBytes(info: ModuleInfo): number {
 
 // Appends the code section's bodies, the helpers' after the guest's; returns where each own function's instructions begin in `out`,
 // and one more entry for the end of the last.
-function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext): Uint32Array {
-  const { count } = info.bodies;
+function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext, hints: CompilationHints): Uint32Array {
+  const { start, end, count } = info.bodies;
   const rewriter = new FunctionRewriter(info, context);
   const starts = new Uint32Array(count + 1);
   for (let i = 0; i < count; i++) {
     const codeStart = rewriter.rewrite(i);
     rewriter.appendTo(out, i, codeStart);
     starts[i] = out.length - rewriter.code.length;
+    hints.add((end[i] as number) - (start[i] as number), rewriter.control);
   }
   starts[count] = out.length;
   // A helper's body asks for no other helper, so the list does not grow here.
@@ -118,13 +121,21 @@ function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext)
 }
 
 // Everything before the bodies: all sections in front of code, and the code section's own header.
-function emitHead(info: ModuleInfo, layout: CodeLayout, functions: AddedFunctions, bodiesBytes: number): ByteWriter {
+function emitHead(
+  info: ModuleInfo,
+  layout: CodeLayout,
+  functions: AddedFunctions,
+  hints: CompilationHints,
+  bodiesBytes: number,
+): ByteWriter {
   const out = new ByteWriter(1 << 16);
   out.copy(info.bytes, 0, 8);
   emitSection(out, SectionId.type, typeSection(info, functions));
   emitSection(out, SectionId.import, importSection(info, layout));
   emitSection(out, SectionId.function, functionSection(info, functions));
   for (const section of info.sections) emitMiddleSection(out, info, section, functions);
+  const hintSection = hints.section(functions.helpers.length);
+  if (hintSection !== undefined) emitSection(out, SectionId.custom, hintSection);
   const count = new ByteWriter(8);
   count.u32(info.bodies.count + functions.helpers.length);
   out.u8(SectionId.code);
