@@ -1,4 +1,10 @@
-// system/: the contract every memory manager fulfils, and the machine it runs on.
+// system/: the contract every memory manager fulfils, the machine it runs on, and what managers share.
 export * from './machine.ts';
+export * from './memory-object.ts';
 export * from './memory-system.ts';
+export * from './page-mover.ts';
+export * from './page-queue.ts';
+export * from './requests.ts';
+export * from './space.ts';
 export * from './statistics.ts';
+export * from './swap-space.ts';

@@ -6,17 +6,12 @@
 
 import type { Errno, VirtAddr } from '../base/index.ts';
 import type { BlockDevice, Tlb } from '../machine/index.ts';
-import type { Access, Pmap } from '../pmap/index.ts';
+import type { Access } from '../pmap/index.ts';
+import type { MemoryObject, Pager } from './memory-object.ts';
+import type { PageMover } from './page-mover.ts';
+import type { Advice, Inheritance, LockScope, MapRequest, Place, SpaceLayout, SpaceLimits, SpaceUsage } from './requests.ts';
+import type { Space } from './space.ts';
 import type { MemoryStatistics } from './statistics.ts';
-
-/** Rights of an area, combined with `|`. */
-export const PROT_NONE = 0;
-/** Loads. */
-export const PROT_READ = 1;
-/** Stores. */
-export const PROT_WRITE = 2;
-/** Instruction fetches. */
-export const PROT_EXECUTE = 4;
 
 /** How a fault ended. */
 export const FaultOutcome = {
@@ -37,42 +32,6 @@ export type FaultOutcome = (typeof FaultOutcome)[keyof typeof FaultOutcome];
 /** Why a process was killed; the numbers stand in `kill` events. */
 export const killReasons = ['none', 'bad address', 'protection', 'out of swap', 'I/O error'] as const;
 
-/** Where the bytes of a file-backed area come from. Pages are `PAGE_SIZE` bytes; the last may be partly beyond the end. */
-export interface Pager {
-  /** `image`: a program's data, never written back. `file`: written back when shared and dirty. */
-  readonly kind: 'image' | 'file';
-  readonly name: string;
-  /** Size in pages. */
-  readonly pages: number;
-  /** Fills `into` (one page) with page `index`, zeros beyond the end. Returns an errno when the bytes cannot be read. */
-  read(index: number, into: Uint8Array): Errno | undefined;
-  /** Writes page `index` back. Pagers of images have no write. */
-  write?(index: number, from: Uint8Array): Errno | undefined;
-}
-
-/** A memory object that areas can map: made by `MemorySystem.createObject`, shared by all who map it. */
-export interface MemoryObject {
-  readonly id: number;
-  readonly pager: Pager;
-}
-
-/** What to map. */
-export interface MapRequest {
-  /** Bytes, rounded up to whole pages. */
-  readonly size: number;
-  readonly protection: number;
-  /** `private`: writes are the process's own (copy-on-write). `shared`: writes reach the object. */
-  readonly sharing: 'private' | 'shared';
-  /** The object behind the area; anonymous memory without. */
-  readonly object?: MemoryObject;
-  /** Byte offset in the object, a multiple of the page size. */
-  readonly offset?: number;
-  /** `fixed`: exactly at `address`, replacing what is there. `hint`: there if free and inside the mmap area. Default: the highest hole of the mmap area. */
-  readonly place?: { readonly how: 'fixed' | 'hint'; readonly address: number };
-  /** Shown in the address map: `image`, `heap`, `stack`, a file's name. */
-  readonly name?: string;
-}
-
 /** One area of a space, as `/proc/PID/maps` shows it. */
 export interface AreaReport {
   readonly start: number;
@@ -80,30 +39,14 @@ export interface AreaReport {
   readonly protection: number;
   readonly sharing: 'private' | 'shared';
   readonly name: string;
+  readonly inheritance: Inheritance;
   /** Byte offset in the object. */
   readonly offset: number;
   readonly residentPages: number;
   readonly dirtyPages: number;
   readonly swappedPages: number;
-}
-
-/** One address space. Each manager has a class of its own behind this. */
-export interface Space {
-  /** The space's hardware side; traps refill from it. */
-  readonly pmap: Pmap;
-  /** First address of the brk area and its present end. */
-  readonly breakStart: VirtAddr;
-  readonly breakEnd: VirtAddr;
-}
-
-/** Bounds of a new space. */
-export interface SpaceLayout {
-  /** Lowest and highest byte address that may be mapped. */
-  readonly low: number;
-  readonly high: number;
-  /** Where brk starts and up to where it may grow; mappings without a place are put above the limit, from the top down. */
-  readonly breakStart: number;
-  readonly breakLimit: number;
+  /** Pages that may not be evicted. */
+  readonly lockedPages: number;
 }
 
 /** A complete memory manager over one machine. */
@@ -119,6 +62,8 @@ export interface MemorySystem<S extends Space = Space> {
   fork(space: S, tlb: Tlb): S | Errno;
   /** Makes a memory object over a pager, or ENOMEM. It lives while areas map it. */
   createObject(pager: Pager): MemoryObject | Errno;
+  /** Makes anonymous memory that can be mapped by several spaces, by name or inherited handle; swap is behind it. EINVAL for no pages, ENOMEM. */
+  createSharedMemory(pages: number, name: string): MemoryObject | Errno;
   /** Drops the creator's own reference to an object: it ends with the last area that maps it. */
   releaseObject(object: MemoryObject): void;
   /** Maps an area. Returns its first address, or EINVAL, ENOMEM. */
@@ -127,6 +72,37 @@ export interface MemorySystem<S extends Space = Space> {
   unmap(space: S, start: number, size: number): 0 | Errno;
   /** Changes rights. ENOMEM if part of the range is not mapped or cannot be split off, EACCES beyond what the object allows; EINVAL for bad bounds or rights. */
   protect(space: S, start: number, size: number, protection: number): 0 | Errno;
+  /**
+   * Makes an area larger or smaller, moving it if it must and may: pages move with their addresses, nothing is copied.
+   * @param place `here`: never move. A `Place` of kind `fixed`: move there, replacing what is there. `anywhere`: in place, else to a hole.
+   * @returns the new address. EINVAL for bad bounds or a target that overlaps the source, EFAULT if [start, start + oldSize) is not one
+   * area, ENOMEM.
+   */
+  remap(space: S, start: number, oldSize: number, newSize: number, place: 'here' | 'anywhere' | Place): VirtAddr | Errno;
+  /** Says how a range will be used. EINVAL for bad bounds, ENOMEM if part of it is not mapped (the rest is advised). */
+  advise(space: S, start: number, size: number, advice: Advice): 0 | Errno;
+  /** Sets what a child gets of a range. EINVAL, ENOMEM if part of it is not mapped or cannot be split off. */
+  inherit(space: S, start: number, size: number, inheritance: Inheritance): 0 | Errno;
+  /**
+   * Brings a range in and keeps it in memory (mlock). Locks do not nest. Changes nothing if it fails: EINVAL, ENOMEM (not mapped, over the
+   * limit, or no memory that may be locked), EIO, EACCES for an area without rights.
+   */
+  lock(space: S, start: number, size: number): 0 | Errno;
+  /** Undoes `lock`. EINVAL, ENOMEM if part of the range is not mapped. */
+  unlock(space: S, start: number, size: number): 0 | Errno;
+  /** Locks all areas, present or future (mlockall). Errors as with `lock`. */
+  lockAll(space: S, scope: LockScope): 0 | Errno;
+  /** Unlocks everything, and areas mapped from now on are not locked (munlockall). */
+  unlockAll(space: S): void;
+  /** Writes 1 or 0 per page of the range into `into`: whether its content is in memory (mincore). EINVAL, ENOMEM if part is not mapped. */
+  residency(space: S, start: number, size: number, into: Uint8Array): 0 | Errno;
+  /** Gives a reserved range rights and charges it. EINVAL, ENOMEM (not reserved or committed, over a limit). Committing twice is no error. */
+  commit(space: S, start: number, size: number, protection: number): 0 | Errno;
+  /** Gives a committed private anonymous range's content up and makes it reserved again. EINVAL, ENOMEM if part of it is something else. */
+  decommit(space: S, start: number, size: number): 0 | Errno;
+  /** Sets limits; they bind later requests and take nothing away. */
+  limit(space: S, limits: SpaceLimits): void;
+  usage(space: S): SpaceUsage;
   /** Moves the break to `end`. Returns it, or ENOMEM beyond the limit or over another area, EINVAL below the start. */
   grow(space: S, end: number): VirtAddr | Errno;
   /** Writes the shared file pages of [start, start + size) back. EINVAL, ENOMEM, EIO. */
@@ -139,6 +115,16 @@ export interface MemorySystem<S extends Space = Space> {
   fault(space: S, page: number, access: Access): FaultOutcome;
   /** Frees at least `frames` frames if it can; returns how many. */
   reclaim(frames: number): number;
+  /** Lets time pass: the caller is idle, and the manager does what it puts off (ages pages, gives idle memory back). */
+  tick(): void;
+  /** Adds a swap device; those of the highest priority are filled first, equal ones in turn. EEXIST if it is in use, ENOMEM. */
+  swapOn(device: BlockDevice, priority: number): 0 | Errno;
+  /** Brings everything on a device back to memory or to other devices and stops using it. ENOENT, ENOMEM or EIO: it stays in use. */
+  swapOff(device: BlockDevice): 0 | Errno;
+  /** The swap devices, in the order in which they are filled. */
+  swapDevices(): readonly SwapDeviceReport[];
+  /** Moving pages between spaces and the kernel without copying; undefined where the design has no such thing. */
+  readonly mover: PageMover<S> | undefined;
   /** The areas of a space in address order. */
   areas(space: S): AreaReport[];
   statistics(): MemoryStatistics;
@@ -146,7 +132,12 @@ export interface MemorySystem<S extends Space = Space> {
   check(): void;
 }
 
-/** Swap space as a machine has it: one device. Absent: nothing anonymous can be paged out. */
-export interface SwapConfiguration {
+/** One swap device in use. */
+export interface SwapDeviceReport {
   readonly device: BlockDevice;
+  readonly priority: number;
+  readonly slots: number;
+  readonly used: number;
+  /** Slots that a write failed on; they are not used again. */
+  readonly bad: number;
 }

@@ -16,9 +16,7 @@
 import { invariant, type Pfn } from '../base/index.ts';
 import { FrameKind, type FrameTable } from '../frames/index.ts';
 import { HeapUse, type KernelHeap } from '../heap/index.ts';
-import type { Machine } from '../system/index.ts';
-import type { PageQueue } from './page-queue.ts';
-import type { SwapSpace } from './swap-space.ts';
+import type { Machine, PageQueue, SwapSpace } from '../system/index.ts';
 
 const ANON_BYTES = 16;
 const REFERENCES = 0;

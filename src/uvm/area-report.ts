@@ -35,5 +35,7 @@ export function reportArea(core: UvmCore, entry: VmMapEntry): AreaReport {
     residentPages,
     dirtyPages,
     swappedPages,
+    inheritance: 'copy',
+    lockedPages: 0,
   };
 }

@@ -462,6 +462,8 @@ describe('areas', () => {
       residentPages: 9,
       dirtyPages: 8,
       swappedPages: 1,
+      inheritance: 'copy',
+      lockedPages: 0,
     });
     expect(file).toEqual({
       start: at(20),
@@ -473,6 +475,8 @@ describe('areas', () => {
       residentPages: 1,
       dirtyPages: 0,
       swappedPages: 0,
+      inheritance: 'copy',
+      lockedPages: 0,
     });
   });
 });

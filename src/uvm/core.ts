@@ -1,10 +1,8 @@
 // What every part of UVM stands on: the machine's floors, the policy, the counters. Built once by `Uvm`, passed to each part.
 
-import type { Machine, MemoryStatistics } from '../system/index.ts';
+import type { Machine, MemoryStatistics, PageQueue, SwapSpace } from '../system/index.ts';
 import type { AnonTable } from './anon.ts';
 import type { ObjectTable } from './object.ts';
-import type { PageQueue } from './page-queue.ts';
-import type { SwapSpace } from './swap-space.ts';
 
 /** The parts of one UVM, each of which may call the others. */
 export interface UvmCore {

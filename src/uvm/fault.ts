@@ -236,7 +236,7 @@ export class FaultHandler {
     if (frame === GET_NO_MEMORY) return RESTART;
     if (frame === GET_IO_ERROR) return FaultOutcome.ioError;
     this.#core.queue.hold(frame as Pfn);
-    if (this.#core.objects.broughtIn) this.#kind = object.pager.kind;
+    if (this.#core.objects.broughtIn) this.#kind = object.pager.kind === 'image' ? 'image' : 'file';
     if (this.#access === 1 && this.#entry.copyOnWrite) return this.#case2BCopy(frame as Pfn);
     return this.#case2A(frame as Pfn);
   }

@@ -10,8 +10,7 @@
 import { type Errno, EventType, invariant, type Pfn } from '../base/index.ts';
 import { FRAME_MODIFIED, FrameKind } from '../frames/index.ts';
 import { HeapUse, RadixIndex } from '../heap/index.ts';
-import type { Machine, MemoryObject, MemoryStatistics, Pager } from '../system/index.ts';
-import type { PageQueue } from './page-queue.ts';
+import type { Machine, MemoryObject, MemoryStatistics, PageQueue, Pager } from '../system/index.ts';
 
 /** Size of UVM's struct uvm_object with a vnode's own fields, on a 32-bit machine. */
 const OBJECT_BYTES = 64;
@@ -30,6 +29,14 @@ export class UvmObject implements MemoryObject {
     this.pager = pager;
     this.pages = pages;
     this.block = block;
+  }
+
+  get name(): string {
+    return this.pager.name;
+  }
+
+  get pageCount(): number {
+    return this.pager.pages;
   }
 }
 

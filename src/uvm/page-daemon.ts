@@ -14,8 +14,8 @@
 
 import { EventType, type Pfn } from '../base/index.ts';
 import { FrameKind, type FrameTable } from '../frames/index.ts';
+import { CLUSTER_PAGES } from '../system/index.ts';
 import type { UvmCore } from './core.ts';
-import { CLUSTER_PAGES } from './swap-space.ts';
 
 /** Frees pages, by the order that the policy gives. */
 export class PageDaemon {

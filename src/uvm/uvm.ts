@@ -8,22 +8,34 @@
 // Source: Cranor and Parulkar, "The UVM Virtual Memory System", USENIX 1999; NetBSD sys/uvm.
 
 import { addressOf, type Errno, EventType, PAGE_SIZE, pageAtOrAfter, pageOf, pagesFor, type VirtAddr } from '../base/index.ts';
-import type { Tlb } from '../machine/index.ts';
+import type { BlockDevice, Tlb } from '../machine/index.ts';
 import type { PolicyKind } from '../paging/index.ts';
 import type { Access } from '../pmap/index.ts';
 import {
+  type Advice,
   type AreaReport,
   type FaultOutcome,
+  type Inheritance,
+  type LockScope,
   type Machine,
   type MapRequest,
   type MemoryObject,
   MemoryStatistics,
   type MemorySystem,
+  type PageMover,
+  PageQueue,
   type Pager,
+  type Place,
+  PROT_ALL,
   PROT_EXECUTE,
   PROT_READ,
   PROT_WRITE,
+  pageRange,
   type SpaceLayout,
+  type SpaceLimits,
+  type SpaceUsage,
+  type SwapDeviceReport,
+  SwapSpace,
 } from '../system/index.ts';
 import { Amap } from './amap.ts';
 import { AnonTable } from './anon.ts';
@@ -35,11 +47,7 @@ import { forkInto } from './fork.ts';
 import type { EntryAttributes, VmMapEntry } from './map-entry.ts';
 import { ObjectTable, type UvmObject } from './object.ts';
 import { PageDaemon } from './page-daemon.ts';
-import { PageQueue } from './page-queue.ts';
-import { SwapSpace } from './swap-space.ts';
 import { VmMap } from './vm-map.ts';
-
-const ALL_RIGHTS = PROT_READ | PROT_WRITE | PROT_EXECUTE;
 
 /** The UVM memory manager over one machine. */
 export class Uvm implements MemorySystem<VmMap> {
@@ -156,7 +164,7 @@ export class Uvm implements MemorySystem<VmMap> {
   }
 
   unmap(space: VmMap, start: number, size: number): 0 | Errno {
-    const range = pageRange(space, start, size);
+    const range = pageRange(space.layout, start, size);
     if (typeof range === 'string') return range;
     this.#daemon.wakeIfLow();
     if (!space.clipRange(range.first, range.end)) return 'ENOMEM';
@@ -183,9 +191,9 @@ export class Uvm implements MemorySystem<VmMap> {
   }
 
   protect(space: VmMap, start: number, size: number, protection: number): 0 | Errno {
-    const range = pageRange(space, start, size);
+    const range = pageRange(space.layout, start, size);
     if (typeof range === 'string') return range;
-    if ((protection & ~ALL_RIGHTS) !== 0) return 'EINVAL';
+    if ((protection & ~PROT_ALL) !== 0) return 'EINVAL';
     const { first, end } = range;
     for (let page = first; page < end; ) {
       const entry = space.find(page);
@@ -237,7 +245,7 @@ export class Uvm implements MemorySystem<VmMap> {
   }
 
   sync(space: VmMap, start: number, size: number): 0 | Errno {
-    const range = pageRange(space, start, size);
+    const range = pageRange(space.layout, start, size);
     if (typeof range === 'string') return range;
     let failure: Errno | undefined;
     for (let page = range.first; page < range.end; ) {
@@ -281,6 +289,54 @@ export class Uvm implements MemorySystem<VmMap> {
     return memory.freeCount - before;
   }
 
+  // Not there yet.
+  readonly mover: PageMover<VmMap> | undefined = undefined;
+  remap(_space: VmMap, _start: number, _oldSize: number, _newSize: number, _place: 'here' | 'anywhere' | Place): VirtAddr | Errno {
+    return 'ENOSYS';
+  }
+  advise(_space: VmMap, _start: number, _size: number, _advice: Advice): 0 | Errno {
+    return 'ENOSYS';
+  }
+  inherit(_space: VmMap, _start: number, _size: number, _inheritance: Inheritance): 0 | Errno {
+    return 'ENOSYS';
+  }
+  lock(_space: VmMap, _start: number, _size: number): 0 | Errno {
+    return 'ENOSYS';
+  }
+  unlock(_space: VmMap, _start: number, _size: number): 0 | Errno {
+    return 'ENOSYS';
+  }
+  lockAll(_space: VmMap, _scope: LockScope): 0 | Errno {
+    return 'ENOSYS';
+  }
+  unlockAll(_space: VmMap): void {}
+  residency(_space: VmMap, _start: number, _size: number, _into: Uint8Array): 0 | Errno {
+    return 'ENOSYS';
+  }
+  commit(_space: VmMap, _start: number, _size: number, _protection: number): 0 | Errno {
+    return 'ENOSYS';
+  }
+  decommit(_space: VmMap, _start: number, _size: number): 0 | Errno {
+    return 'ENOSYS';
+  }
+  limit(_space: VmMap, _limits: SpaceLimits): void {}
+  usage(_space: VmMap): SpaceUsage {
+    return { addressBytes: 0, committedBytes: 0, lockedBytes: 0, residentBytes: 0 };
+  }
+  createSharedMemory(_pages: number, _name: string): MemoryObject | Errno {
+    return 'ENOSYS';
+  }
+  tick(): void {}
+  swapOn(_device: BlockDevice, _priority: number): 0 | Errno {
+    return 'ENOSYS';
+  }
+  swapOff(_device: BlockDevice): 0 | Errno {
+    return 'ENOSYS';
+  }
+  swapDevices(): readonly SwapDeviceReport[] {
+    return [];
+  }
+
   areas(space: VmMap): AreaReport[] {
     return Array.from(space, (entry) => reportArea(this.#core, entry));
   }
@@ -305,7 +361,7 @@ const heapAttributes: EntryAttributes = {
   object: undefined,
   objectOffset: 0,
   protection: PROT_READ | PROT_WRITE,
-  maxProtection: ALL_RIGHTS,
+  maxProtection: PROT_ALL,
   copyOnWrite: true,
   name: '[heap]',
 };
@@ -328,10 +384,10 @@ function needsAmapNow(attributes: EntryAttributes): boolean {
 function entryAttributes(request: MapRequest): EntryAttributes | Errno {
   const object = request.object as UvmObject | undefined;
   const offset = request.offset ?? 0;
-  if (offset % PAGE_SIZE !== 0 || offset < 0 || (request.protection & ~ALL_RIGHTS) !== 0) return 'EINVAL';
+  if (offset % PAGE_SIZE !== 0 || offset < 0 || (request.protection & ~PROT_ALL) !== 0) return 'EINVAL';
   if (object !== undefined && pageOf(offset) + pagesFor(request.size) > object.pager.pages) return 'EINVAL';
   const readOnly = object !== undefined && request.sharing === 'shared' && object.pager.write === undefined;
-  const maxProtection = readOnly ? PROT_READ | PROT_EXECUTE : ALL_RIGHTS;
+  const maxProtection = readOnly ? PROT_READ | PROT_EXECUTE : PROT_ALL;
   if ((request.protection & ~maxProtection) !== 0) return 'EACCES';
   return {
     object,
@@ -341,10 +397,4 @@ function entryAttributes(request: MapRequest): EntryAttributes | Errno {
     copyOnWrite: request.sharing === 'private',
     name: request.name ?? object?.pager.name ?? '',
   };
-}
-
-function pageRange(space: VmMap, start: number, size: number): { first: number; end: number } | Errno {
-  const end = start + size;
-  const sound = start % PAGE_SIZE === 0 && size > 0 && start >= 0 && end <= space.layout.high;
-  return sound ? { first: pageOf(start), end: pageAtOrAfter(end) } : 'EINVAL';
 }

@@ -7,13 +7,13 @@
 // Invariants (quoted by `check`):
 //   PQ1  the policy knows exactly the anon and object frames that are not wired
 //   PQ2  a held page is not taken by the daemon
-// Source: thresholds of NetBSD's uvm_pdaemon.c. Elsewhere: the daemon (page-daemon.ts), the policies (paging/).
+// Source: thresholds of NetBSD's uvm_pdaemon.c. Elsewhere: the daemons (uvm/page-daemon.ts and those of systems/), the policies (paging/).
 
 import { invariant, type Pfn } from '../base/index.ts';
 import { type AllocatedKind, FRAME_MODIFIED, FRAME_REFERENCED, FrameKind, type FrameTable, type PhysicalMemory } from '../frames/index.ts';
 import type { PolicyKind, ReplacementPolicy } from '../paging/index.ts';
 import type { PhysicalMap } from '../pmap/index.ts';
-import type { Machine } from '../system/index.ts';
+import type { Machine } from './machine.ts';
 import { CLUSTER_PAGES } from './swap-space.ts';
 
 /** Frames that only the kernel itself may take: uvmexp.reserve_kernel. */
