@@ -7,7 +7,7 @@ import type { RunRequest } from './program-run.ts';
 import { measurePrograms, type ProgramsSettings, ramFor } from './programs.ts';
 import { programsTables } from './programs-tables.ts';
 
-const settings: ProgramsSettings = { repeats: 2, limitSeconds: 3, choice: 'quick' };
+const settings: ProgramsSettings = { repeats: 2, startRepeats: 2, limitSeconds: 3, choice: 'quick' };
 const run: RunInLaboratory = {
   outcome: 'finished',
   seconds: 1,

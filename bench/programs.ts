@@ -18,15 +18,17 @@ import { type BenchProgram, benchPrograms, startPrograms } from './program-list.
 export interface ProgramsSettings {
   /** Times that plain and ample runs take turns. */
   readonly repeats: number;
+  /** The same for programs that do nothing: they are short, and a start is disturbed easily. */
+  readonly startRepeats: number;
   /** Seconds after which a run at half the footprint is stopped. */
   readonly limitSeconds: number;
   readonly choice: 'all' | 'quick';
 }
 
 /** The full benchmark: some ten minutes. */
-export const programsSettings: ProgramsSettings = { repeats: 3, limitSeconds: 20, choice: 'all' };
+export const programsSettings: ProgramsSettings = { repeats: 3, startRepeats: 9, limitSeconds: 20, choice: 'all' };
 /** Enough to see that everything works. */
-export const quickProgramsSettings: ProgramsSettings = { repeats: 1, limitSeconds: 3, choice: 'quick' };
+export const quickProgramsSettings: ProgramsSettings = { repeats: 1, startRepeats: 1, limitSeconds: 3, choice: 'quick' };
 
 /** The least times of several runs. */
 export interface Timing {
@@ -92,16 +94,16 @@ export function measurePrograms(
   tell: (step: string) => void,
 ): ProgramsResult {
   const measured =
-    (half: 'with half' | 'without half') =>
+    (half: 'with half' | 'without half', repeats: number) =>
     (program: BenchProgram): ProgramRow => {
       tell(`${program.name} ${program.args.join(' ')}`);
-      return new ProgramBench(program, settings, laboratory).row(half);
+      return new ProgramBench(program, { ...settings, repeats }, laboratory).row(half);
     };
   return {
     settings,
     ampleBytes: AMPLE_BYTES,
-    rows: chosen(benchPrograms, settings).map(measured('with half')),
-    starts: chosen(startPrograms, settings).map(measured('without half')),
+    rows: chosen(benchPrograms, settings).map(measured('with half', settings.repeats)),
+    starts: chosen(startPrograms, settings).map(measured('without half', settings.startRepeats)),
   };
 }
 
