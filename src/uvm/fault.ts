@@ -22,10 +22,11 @@ import { EventType, type Pfn } from '../base/index.ts';
 import { FrameKind } from '../frames/index.ts';
 import type { Access, PhysicalMap } from '../pmap/index.ts';
 import { type FaultKind, FaultOutcome, faultKinds, PROT_EXECUTE, PROT_READ, PROT_WRITE } from '../system/index.ts';
-import { Amap } from './amap.ts';
+import type { Amap } from './amap.ts';
 import type { AnonTable } from './anon.ts';
 import type { UvmCore } from './core.ts';
 import type { VmMapEntry } from './map-entry.ts';
+import { clearNeedsCopy } from './needs-copy.ts';
 import { GET_IO_ERROR, GET_NO_MEMORY } from './object.ts';
 import type { PageDaemon } from './page-daemon.ts';
 import type { VmMap } from './vm-map.ts';
@@ -109,31 +110,11 @@ export class FaultHandler {
     if (entry === undefined) return FaultOutcome.unmapped;
     this.#entry = entry;
     if ((entry.protection & (RIGHT_NEEDED[this.#access] as number)) === 0) return FaultOutcome.protection;
-    if (entry.needsCopy && (this.#access === 1 || entry.object === undefined) && !this.#ownAmap(entry)) return RESTART;
+    if (entry.needsCopy && (this.#access === 1 || entry.object === undefined) && !clearNeedsCopy(this.#core, entry)) return RESTART;
     if (pass === 'first') this.#mapNeighbours(entry);
     const anon = entry.amap === undefined ? 0 : entry.amap.get(entry.slotOf(this.#page));
     if (anon !== 0) return this.#upperLayer(anon);
     return this.#lowerLayer();
-  }
-
-  /** Clears needs-copy: makes the entry's amap, copies it, or takes it over if nobody else holds these slots. */
-  #ownAmap(entry: VmMapEntry): boolean {
-    const { machine } = this.#core;
-    const old = entry.amap;
-    if (old === undefined) {
-      const made = Amap.create(machine, this.#anons, entry.end - entry.start);
-      if (made === undefined) return false;
-      entry.amap = made;
-      entry.amapOffset = 0;
-    } else if (old.isShared(entry.amapOffset, entry.amapEnd)) {
-      const copy = old.copy(machine, entry.amapOffset, entry.amapEnd);
-      if (copy === undefined) return false;
-      old.drop(entry.amapOffset, entry.amapEnd);
-      entry.amap = copy;
-      entry.amapOffset = 0;
-    }
-    entry.needsCopy = false;
-    return true;
   }
 
   /** Maps resident neighbours, with their reference bits clear: a fault saved if they are used, nothing lost if not. */

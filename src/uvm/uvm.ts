@@ -47,6 +47,7 @@ import { forkInto } from './fork.ts';
 import type { EntryAttributes, VmMapEntry } from './map-entry.ts';
 import { ObjectTable, type UvmObject } from './object.ts';
 import { PageDaemon } from './page-daemon.ts';
+import { choosePlace, removeEntry, removeRange } from './placement.ts';
 import { VmMap } from './vm-map.ts';
 
 /** The UVM memory manager over one machine. */
@@ -88,7 +89,7 @@ export class Uvm implements MemorySystem<VmMap> {
   }
 
   destroySpace(space: VmMap): void {
-    for (const entry of [...space]) this.#removeEntry(space, entry);
+    for (const entry of [...space]) removeEntry(this.#core, space, entry);
     this.#core.machine.pmaps.destroy(space.pmap);
     space.destroy();
     this.#maps.delete(space);
@@ -127,21 +128,9 @@ export class Uvm implements MemorySystem<VmMap> {
     if (typeof attributes === 'string') return attributes;
     if (!(pages > 0)) return 'EINVAL';
     this.#daemon.wakeIfLow();
-    const start = this.#choosePlace(space, pages, request);
+    const start = choosePlace(space, pages, request.place);
     if (typeof start === 'string') return start;
     return this.#mapAt(space, start, start + pages, attributes);
-  }
-
-  #choosePlace(space: VmMap, pages: number, request: MapRequest): number | Errno {
-    const place = request.place;
-    if (place?.how === 'fixed') {
-      const end = place.address + pages * PAGE_SIZE;
-      if (place.address % PAGE_SIZE !== 0) return 'EINVAL';
-      if (place.address < space.layout.low || end > space.layout.high) return 'ENOMEM';
-      return pageOf(place.address);
-    }
-    const hole = space.findHole(pages, place === undefined ? undefined : pageOf(place.address));
-    return hole < 0 ? 'ENOMEM' : hole;
   }
 
   #mapAt(space: VmMap, start: number, end: number, attributes: EntryAttributes): VirtAddr | Errno {
@@ -154,7 +143,7 @@ export class Uvm implements MemorySystem<VmMap> {
       if (reserved !== 0) space.releaseEntry(reserved);
       return 'ENOMEM';
     }
-    this.#removeRange(space, start, end);
+    removeRange(this.#core, space, start, end);
     const entry = space.insert(start, end, attributes, reserved);
     entry.amap = amap;
     if (entry.object !== undefined) entry.object.references++;
@@ -168,26 +157,9 @@ export class Uvm implements MemorySystem<VmMap> {
     if (typeof range === 'string') return range;
     this.#daemon.wakeIfLow();
     if (!space.clipRange(range.first, range.end)) return 'ENOMEM';
-    this.#removeRange(space, range.first, range.end);
+    removeRange(this.#core, space, range.first, range.end);
     this.#core.machine.events.emit(EventType.unmap, space.pmap.id, range.first, range.end - range.first);
     return 0;
-  }
-
-  /** Removes the entries inside [first, end); none lies across the bounds. */
-  #removeRange(space: VmMap, first: number, end: number): void {
-    let entry = space.findNext(first);
-    while (entry !== undefined && entry.start < end) {
-      const next = space.next(entry);
-      this.#removeEntry(space, entry);
-      entry = next;
-    }
-  }
-
-  #removeEntry(space: VmMap, entry: VmMapEntry): void {
-    this.#core.machine.pmaps.remove(space.pmap, entry.start, entry.end);
-    entry.amap?.drop(entry.amapOffset, entry.amapEnd);
-    space.remove(entry);
-    if (entry.object !== undefined) this.#core.objects.release(entry.object);
   }
 
   protect(space: VmMap, start: number, size: number, protection: number): 0 | Errno {
