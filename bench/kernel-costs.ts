@@ -6,6 +6,11 @@
 //   copyOnWrite   trap to return: the first store to a page that a forked child shares
 //   swap          trap to return: a store to a page in swap, where a changed page must go out to make room
 //   fileIo        the same bytes as swap moves, by plain system calls of node:fs
+//   onePage       map one page, store to it, unmap it
+//   fork          fork of a process all of whose pages are touched and writable; the same and the exit of the child, which does
+//                 nothing; the same and the parent's first store while the child lives
+//
+// Nanoseconds of fork and of onePage are per operation.
 //
 // A trap is what generated code does when the TLB has no word for a page: `Process.trap`. Every round begins with the same machine
 // state, and counters prove that each trap was of the kind that is claimed. RAM is warm: the first of several rounds pays the
@@ -43,6 +48,8 @@ const costs = {
   refill,
   image,
   copyOnWrite,
+  onePage,
+  fork,
   swapMemory: (pages: number, repeats: number) => swap(pages, repeats, new MemoryDevice(swapSlots(pages))),
   swapFile: (pages: number, repeats: number) => {
     const device = FileDevice.temporary(swapSlots(pages));
@@ -159,6 +166,49 @@ function copyOnWrite(pages: number, repeats: number) {
     system.destroySpace(child);
     return { copyOnWrite: fault };
   });
+}
+
+/** Nanoseconds of one cycle; `pages` of them, each at the same place. */
+function onePage(pages: number, repeats: number) {
+  const arena = makeArena(framesFor(1));
+  return leastOf(repeats, () => ({
+    onePage: counted(arena, pages, zeroFills, () =>
+      timePerPage(pages, () => {
+        for (let cycle = 0; cycle < pages; cycle++) {
+          mapPages(arena, 1);
+          arena.process.trap(BASE, ACCESS_BYTES, 1);
+          unmapPages(arena, 1);
+        }
+      }),
+    ),
+  }));
+}
+
+function fork(pages: number, repeats: number) {
+  const arena = makeArena(framesFor(pages));
+  const { machine, system, process } = arena;
+  mapPages(arena, pages);
+  return leastOf(repeats, () => {
+    // Every page is writable again, as in a program that went on since its last fork.
+    trapEach(arena, pages, 1);
+    const start = performance.now();
+    const child = must(system.fork(process.space, machine.liveTlb(1)));
+    const forked = performance.now();
+    system.destroySpace(child);
+    const exited = performance.now();
+    trapEach(arena, pages, 1);
+    return { fork: (forked - start) * 1e6, forkAndExit: (exited - start) * 1e6, forkAndStore: forkAndStore(arena) };
+  });
+}
+
+/** Nanoseconds of a fork and of the first store after it, which copies the page and the map to all the others. */
+function forkAndStore({ machine, system, process }: Arena): number {
+  const start = performance.now();
+  const child = must(system.fork(process.space, machine.liveTlb(1)));
+  process.trap(BASE, ACCESS_BYTES, 1);
+  const cost = (performance.now() - start) * 1e6;
+  system.destroySpace(child);
+  return cost;
 }
 
 function swapSlots(pages: number): number {

@@ -6,8 +6,10 @@ import { measureCost } from './kernel-costs.ts';
 describe('the kernel benchmark', () => {
   it('measures every operation, with one turn of one round', () => {
     const steps: string[] = [];
-    const result = measureKernel({ pages: 3000, repeats: 1, turns: 1 }, { cost: measureCost }, (step) => steps.push(step));
-    expect(Object.keys(result.quire).sort()).toEqual(['copyOnWrite', 'image', 'refill', 'swapFile', 'swapMemory', 'unmap', 'zeroFill']);
+    const result = measureKernel({ pages: 3000, repeats: 1, turns: 1, forkMiB: [4] }, { cost: measureCost }, (step) => steps.push(step));
+    const perPage = ['copyOnWrite', 'image', 'refill', 'swapFile', 'swapMemory', 'unmap', 'zeroFill'];
+    const perCall = ['fork4', 'forkAndExit4', 'forkAndStore4', 'onePage'];
+    expect(Object.keys(result.quire).sort()).toEqual([...perPage, ...perCall].sort());
     for (const cost of [...Object.values(result.quire), ...Object.values(result.linux), ...Object.values(result.fileIo)]) {
       expect(cost).toBeGreaterThan(0);
     }
@@ -18,7 +20,7 @@ describe('the kernel benchmark', () => {
 
   it('prints a dash and a sentence where there is nothing to compare with', () => {
     const [operations] = kernelTables({
-      settings: { pages: 1, repeats: 1, turns: 1 },
+      settings: { pages: 1, repeats: 1, turns: 1, forkMiB: [16, 512] },
       quire: { zeroFill: 500, unmap: 50, copyOnWrite: 700, image: 600, refill: 40, swapMemory: 1, swapFile: 2 },
       linux: {},
       fileIo: { writeClusters: 1, readClusters: 1, readPages: 3 },
@@ -29,13 +31,14 @@ describe('the kernel benchmark', () => {
   });
 
   it('divides Quire by Linux, and swap by plain I/O', () => {
-    const [operations, swap] = kernelTables({
-      settings: { pages: 1, repeats: 1, turns: 1 },
-      quire: { zeroFill: 500, swapMemory: 6, swapFile: 8 },
-      linux: { zeroFill: 1000 },
+    const [operations, fork, swap] = kernelTables({
+      settings: { pages: 1, repeats: 1, turns: 1, forkMiB: [16, 512] },
+      quire: { zeroFill: 500, fork512: 2000, swapMemory: 6, swapFile: 8 },
+      linux: { zeroFill: 1000, fork512: 8000 },
       fileIo: { writeClusters: 1, readClusters: 1, readPages: 3 },
     });
     expect(operations?.rows[0]?.at(-1)).toBe('0.50');
+    expect(fork?.rows[0]).toEqual(['fork: 512 MiB', '2', '8', '0.25']);
     expect(swap?.rows.map((row) => row.at(-1))).toEqual(['1.50', '2.00', '1.00', '']);
   });
 });

@@ -1,9 +1,10 @@
 // The kernel benchmark: what Quire's own operations cost (kernel-costs.ts), beside Linux's page faults and plain file I/O on the same
 // machine. The two sides take turns, several times, and the least of each counts.
 
+import { MIB, PAGE_SIZE } from '../src/base/index.ts';
 import type { CostName } from './kernel-costs.ts';
 import type { Laboratory } from './laboratory.ts';
-import { linuxPeer } from './linux.ts';
+import { type LinuxCost, linuxPeer } from './linux.ts';
 import { lesser, type Numbers } from './statistics.ts';
 import type { Table } from './table.ts';
 
@@ -15,17 +16,19 @@ export interface KernelSettings {
   readonly repeats: number;
   /** Times that all operations take their turn. */
   readonly turns: number;
+  /** MiB of touched memory that forking processes have. */
+  readonly forkMiB: readonly number[];
 }
 
 /** The full benchmark: about a minute. */
-export const kernelSettings: KernelSettings = { pages: 100_000, repeats: 5, turns: 3 };
+export const kernelSettings: KernelSettings = { pages: 100_000, repeats: 5, turns: 3, forkMiB: [16, 512] };
 /** Enough to see that everything works. */
-export const quickKernelSettings: KernelSettings = { pages: 5_000, repeats: 3, turns: 1 };
+export const quickKernelSettings: KernelSettings = { pages: 5_000, repeats: 3, turns: 1, forkMiB: [16] };
 
 /** What was measured. */
 export interface KernelResult {
   readonly settings: KernelSettings;
-  /** Nanoseconds per page. */
+  /** Nanoseconds per page; of `onePage` and forks, per operation. */
   readonly quire: Numbers;
   /** The same on Linux, where that was possible. */
   readonly linux: Numbers;
@@ -39,9 +42,16 @@ export interface KernelResult {
 const SWAP_SHARE = 5;
 const faultCosts: readonly CostName[] = ['zeroFill', 'refill', 'image', 'copyOnWrite'];
 
+/** A fork is one operation, not one per page: more rounds, so that its code is optimized as that of a fault is. */
+const FORK_REPEATS = 4;
+
+function renamed(numbers: Numbers, name: (plain: string) => string): Numbers {
+  return Object.fromEntries(Object.entries(numbers).map(([plain, value]) => [name(plain), value]));
+}
+
 /** Measures everything; `tell` gets a word before each step. */
 export function measureKernel(settings: KernelSettings, laboratory: Pick<Laboratory, 'cost'>, tell: (step: string) => void): KernelResult {
-  const { pages, repeats, turns } = settings;
+  const { pages, repeats, turns, forkMiB } = settings;
   const peer = linuxPeer();
   let quire: Numbers = {};
   let linux: Numbers = {};
@@ -50,13 +60,25 @@ export function measureKernel(settings: KernelSettings, laboratory: Pick<Laborat
     tell(what);
     return laboratory.cost({ what, pages: Math.ceil(pages / share), repeats });
   };
+  const compare = (what: LinuxCost, count: number, rounds: number, name = (plain: string) => plain): void => {
+    if (peer.measure === undefined) return;
+    tell('Linux');
+    linux = merge(linux, renamed(peer.measure(what, count, rounds), name));
+  };
   try {
     for (let turn = 0; turn < turns; turn++) {
       for (const what of faultCosts) {
         quire = merge(quire, cost(what));
-        if (peer.measure === undefined) continue;
-        tell('Linux');
-        linux = merge(linux, peer.measure(pages, repeats));
+        compare('fault', pages, repeats);
+      }
+      quire = merge(quire, cost('onePage'));
+      compare('onePage', pages, repeats);
+      for (const size of forkMiB) {
+        const count = (size * MIB) / PAGE_SIZE;
+        const ofSize = (name: string): string => `${name}${size}`;
+        tell(`fork of ${size} MiB`);
+        quire = merge(quire, renamed(laboratory.cost({ what: 'fork', pages: count, repeats: FORK_REPEATS * repeats }), ofSize));
+        compare('fork', count, FORK_REPEATS * repeats, ofSize);
       }
       quire = merge(quire, { swapMemory: cost('swapMemory', SWAP_SHARE)['swap'] as number });
       quire = merge(quire, { swapFile: cost('swapFile', SWAP_SHARE)['swap'] as number });
@@ -79,21 +101,42 @@ const operations: readonly (readonly [name: string, title: string])[] = [
   ['copyOnWrite', 'copy-on-write fault, after fork'],
   ['image', "image fault: a page of the program's data"],
   ['refill', 'TLB refill: a page-table walk'],
+  ['onePage', 'map one page, touch it, unmap it'],
+];
+const forks: readonly (readonly [name: string, title: string])[] = [
+  ['fork', 'fork'],
+  ['forkAndExit', 'fork, and exit of the child'],
+  ['forkAndStore', "fork, and the parent's next store"],
 ];
 
 /** The tables that people read. */
 export function kernelTables({ quire, linux, fileIo, linuxAbsence }: KernelResult): Table[] {
   const ratio = (name: string): string => share(quire[name], linux[name]);
+  const forkSizes = Object.keys(quire).flatMap((name) => /^fork(\d+)$/.exec(name)?.[1] ?? []);
   const plain = (fileIo['writeClusters'] ?? 0) + (fileIo['readPages'] ?? 0);
   return [
     {
       title: 'Kernel operations',
       about:
-        'Nanoseconds per page, from trap to return; lower is better. Linux does the same on the same machine. ' +
+        'Nanoseconds per page, from trap to return (a cycle of map, touch and unmap: of one page); lower is better. Linux does the same on the same machine. ' +
         'A ratio below 1 means that Quire takes less time than Linux.',
       headings: ['operation', 'Quire ns', 'Linux ns', 'Quire / Linux'],
       rows: operations.map(([name, title]) => [title, whole(quire[name]), whole(linux[name]), ratio(name)]),
       notes: linuxAbsence === undefined ? [] : [linuxAbsence],
+    },
+    {
+      title: 'Fork',
+      about:
+        'Microseconds for a process that has stored to all of its anonymous memory; lower is better. The child does nothing. In the last ' +
+        'row it lives while the parent stores to one page, which both systems then copy; Quire also copies what it put off at the fork.',
+      headings: ['operation', 'Quire us', 'Linux us', 'Quire / Linux'],
+      rows: forkSizes.flatMap((size) =>
+        forks.map(([name, title]) => {
+          const key = `${name}${size}`;
+          return [`${title}: ${size} MiB`, whole(quire[key], 1000), whole(linux[key], 1000), ratio(key)];
+        }),
+      ),
+      notes: [],
     },
     {
       title: 'Swap',
@@ -112,8 +155,8 @@ export function kernelTables({ quire, linux, fileIo, linuxAbsence }: KernelResul
   ];
 }
 
-function whole(nanoseconds: number | undefined): string {
-  return nanoseconds === undefined ? '-' : nanoseconds.toFixed(0);
+function whole(nanoseconds: number | undefined, unit = 1): string {
+  return nanoseconds === undefined ? '-' : (nanoseconds / unit).toFixed(0);
 }
 
 function share(part: number | undefined, of: number | undefined): string {

@@ -8,10 +8,16 @@ import process from 'node:process';
 import { rootFolder } from './host.ts';
 import type { Numbers } from './statistics.ts';
 
+/**
+ * What the peer measures: `zeroFill`, `copyOnWrite` and `unmap` per page; a cycle of mapping, touching and unmapping one page; `fork` and
+ * `forkAndExit`.
+ */
+export type LinuxCost = 'fault' | 'onePage' | 'fork';
+
 /** The peer's program, ready to run; or why there is none. */
 export interface LinuxPeer {
-  /** Returns nanoseconds per page: `zeroFill`, `copyOnWrite`, `unmap`. */
-  readonly measure?: (pages: number, repeats: number) => Numbers;
+  /** Measures `what` of `count` pages (`onePage`: cycles): nanoseconds, as bench/linux-fault.c names them. */
+  readonly measure?: (what: LinuxCost, count: number, repeats: number) => Numbers;
   /** A sentence, if there is nothing to compare with. */
   readonly absence?: string;
   readonly dispose: () => void;
@@ -25,7 +31,7 @@ export function linuxPeer(): LinuxPeer {
   const dispose = () => rmSync(folder, { recursive: true, force: true });
   const source = join(rootFolder(), 'bench', 'linux-fault.c');
   const compiled = spawnSync('cc', ['-O2', '-o', program, source], { encoding: 'utf8' });
-  if (compiled.status === 0) return { measure: (pages, repeats) => run(program, pages, repeats), dispose };
+  if (compiled.status === 0) return { measure: (what, count, repeats) => run(program, [what, String(count), String(repeats)]), dispose };
   dispose();
   return absent('There is no C compiler (cc) at hand, so Linux could not be measured.');
 }
@@ -34,8 +40,8 @@ function absent(absence: string): LinuxPeer {
   return { absence, dispose: () => undefined };
 }
 
-function run(program: string, pages: number, repeats: number): Numbers {
-  const result = spawnSync(program, [String(pages), String(repeats)], { encoding: 'utf8' });
+function run(program: string, parameters: readonly string[]): Numbers {
+  const result = spawnSync(program, parameters, { encoding: 'utf8' });
   if (result.status !== 0) throw new Error(`linux-fault failed: ${result.stderr || result.error?.message}`);
   return JSON.parse(result.stdout) as Numbers;
 }

@@ -51,7 +51,7 @@ describe('Tlb', () => {
       fc.record({ do: fc.constant('invalidate' as const), page, frame: fc.constant(0) }),
       fc.record({ do: fc.constant('invalidateWrite' as const), page, frame: fc.constant(0) }),
       fc.record({
-        do: fc.constant('invalidateRange' as const),
+        do: fc.constantFrom('invalidateRange' as const, 'invalidateWriteRange' as const),
         page,
         frame: fc.constantFrom(0, 1, 2, 1023, 1024, 1025, 4096, TLB_ENTRIES),
       }),
@@ -80,8 +80,9 @@ describe('Tlb', () => {
             tlb.invalidateWrite(at);
             writes.delete(at);
           } else {
-            tlb.invalidateRange(at, frame);
-            for (const map of [reads, writes]) for (const key of [...map.keys()]) if (key >= at && key < at + frame) map.delete(key);
+            tlb[action](at, frame);
+            for (const map of action === 'invalidateRange' ? [reads, writes] : [writes])
+              for (const key of [...map.keys()]) if (key >= at && key < at + frame) map.delete(key);
           }
         }
         for (const at of [0, 1, 2, 1022, 1023, 1024, 1025, 2047, 2048, 5000, TLB_ENTRIES - 1024, TLB_ENTRIES - 1]) {
@@ -126,6 +127,7 @@ describe('Tlb', () => {
       tlb.invalidate(at);
       tlb.invalidateWrite(at);
       tlb.invalidateRange(at, 2 ** 36);
+      tlb.invalidateWriteRange(at, 2 ** 36);
     }
     tlb.flush();
     tlb.check();

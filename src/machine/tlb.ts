@@ -96,10 +96,21 @@ export class Tlb {
 
   /** Makes the next access to each of `count` pages from `first` trap. */
   invalidateRange(first: number, count: number): void {
+    if (first >= this.#entries) return;
     const end = Math.min(first + count, this.#entries);
     const lastChunk = (end - 1) >> CHUNK_SHIFT;
     for (let chunk = first >>> CHUNK_SHIFT; chunk <= lastChunk; chunk++) {
       if (this.#touched[chunk] !== 0) this.#clearInChunk(chunk, first, end);
+    }
+  }
+
+  /** Makes the next store to each of `count` pages from `first` trap; loads go on. */
+  invalidateWriteRange(first: number, count: number): void {
+    if (first >= this.#entries) return;
+    const end = Math.min(first + count, this.#entries);
+    const lastChunk = (end - 1) >> CHUNK_SHIFT;
+    for (let chunk = first >>> CHUNK_SHIFT; chunk <= lastChunk; chunk++) {
+      if ((this.#touched[chunk]! & WRITE_TOUCHED) !== 0) this.#clearWritesInChunk(chunk, first, end);
     }
   }
 
@@ -151,5 +162,15 @@ export class Tlb {
     if ((touched & READ_TOUCHED) !== 0) this.#read.fill(0, start, stop);
     if ((touched & WRITE_TOUCHED) !== 0) this.#write.fill(0, start, stop);
     if (start === chunkStart && stop === chunkEnd) this.#touched[chunk] = 0;
+  }
+
+  /** Zeroes the write words of pages [first, end) that lie in `chunk`. */
+  #clearWritesInChunk(chunk: number, first: number, end: number): void {
+    const chunkStart = chunk << CHUNK_SHIFT;
+    const chunkEnd = Math.min(chunkStart + CHUNK_WORDS, this.#entries);
+    const start = Math.max(first, chunkStart);
+    const stop = Math.min(end, chunkEnd);
+    this.#write.fill(0, start, stop);
+    if (start === chunkStart && stop === chunkEnd) this.#touched[chunk] = READ_TOUCHED;
   }
 }

@@ -167,6 +167,23 @@ describe('protection', () => {
     expect(pmaps.isModified(frames[1] as Pfn)).toBe(true);
   });
 
+  it('is lowered, and mappings removed, by ranges that begin and end inside page tables', () => {
+    const { pmaps, newPmap, newPage } = make();
+    const pmap = newPmap();
+    const pages = [1022, 1023, 1024, 1025, 3071, 3072];
+    const frames = pages.map(() => newPage());
+    for (const [i, frame] of frames.entries()) pmaps.enter(pmap, pages[i] as number, frame, 'write', i % 2 === 0 ? 1 : undefined);
+    pmaps.writeProtect(pmap, 1023, 3072);
+    expect(pages.map((page) => pmaps.isWritable(pmap, page))).toEqual([true, false, false, false, false, true]);
+    expect(pages.map((page) => pmap.tlb.writes(page))).toEqual([true, false, false, false, false, false]);
+    expect(frames.map((frame) => pmaps.isModified(frame))).toEqual([true, false, true, false, true, false]);
+    pmaps.remove(pmap, 1023, 3072);
+    expect(pages.map((page) => pmaps.extract(pmap, page) !== -1)).toEqual([true, false, false, false, false, true]);
+    expect(pages.map((page) => pmap.tlb.reads(page))).toEqual([true, false, false, false, false, false]);
+    expect([pmap.residentPages, ...frames.map((frame) => pmaps.mappings(frame))]).toEqual([2, 1, 0, 0, 0, 0, 1]);
+    expect(frames.map((frame) => pmaps.testAndClearReferenced(frame))).toEqual([true, false, true, false, true, false]);
+  });
+
   it('is lowered by frame in every space', () => {
     const { pmaps, heap, newPmap, newPage } = make();
     const [a, b] = [newPmap(), newPmap()];

@@ -66,6 +66,8 @@ export class PhysicalMap {
   /** Entries of one leaf table lie side by side: mask of a page's index in its table, and bytes from one entry to the next. */
   readonly #leafMask: number;
   readonly #entryBytes: number;
+  /** Frames that the write protection of one leaf table found dirty. */
+  readonly #dirtyFrames: Int32Array;
   readonly #spaces: (Pmap | undefined)[] = [undefined];
   /** The space whose table a walk is extending; read by the table supply. */
   #extending: Pmap | undefined;
@@ -84,6 +86,7 @@ export class PhysicalMap {
     const { levels, entryBytes } = parts.mmu.format;
     this.#leafMask = 2 ** (levels.at(-1)?.indexBits ?? 0) - 1;
     this.#entryBytes = entryBytes;
+    this.#dirtyFrames = new Int32Array(this.#leafMask + 1);
   }
 
   /** Makes an empty space. Returns undefined when there is no frame for its root table or no id left. */
@@ -173,17 +176,28 @@ export class PhysicalMap {
   /** Unmaps [first, end). Pages not mapped are skipped. */
   remove(pmap: Pmap, first: number, end: number): void {
     if (pmap.residentPages === 0) return;
-    this.#mmu.forEachLeaf(pmap.root, first, end, (entry, page) => {
-      if (this.#mmu.hasFlags(entry, PTE_PRESENT)) this.#removeEntry(pmap, page, entry);
-    });
+    this.#mmu.forEachRun(pmap.root, first, end, (entry, page, count) => this.#removeRun(pmap, entry, page, count));
+  }
+
+  #removeRun(pmap: Pmap, entry: number, page: number, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const at = entry + i * this.#entryBytes;
+      if (this.#mmu.hasFlags(at, PTE_PRESENT)) this.#unmapEntry(pmap, page + i, at);
+    }
+    pmap.tlb.invalidateRange(page, count);
   }
 
   #removeEntry(pmap: Pmap, page: number, entry: number): void {
+    this.#unmapEntry(pmap, page, entry);
+    pmap.tlb.invalidate(page);
+  }
+
+  /** The TLB is the caller's to invalidate. */
+  #unmapEntry(pmap: Pmap, page: number, entry: number): void {
     const frame = this.#mmu.entryFrame(entry);
     if (this.#mmu.hasFlags(entry, PTE_ACCESSED)) this.#table.setFlag(frame, FRAME_REFERENCED);
     if (this.#mmu.hasFlags(entry, PTE_DIRTY)) this.#table.setFlag(frame, FRAME_MODIFIED);
     this.#mmu.clearEntry(entry);
-    pmap.tlb.invalidate(page);
     pmap.residentPages--;
     this.#reverse.drop(frame, pmap.id, page);
   }
@@ -191,7 +205,14 @@ export class PhysicalMap {
   /** Takes the write right from [first, end). Rights are given back by faults, one page at a time. */
   writeProtect(pmap: Pmap, first: number, end: number): void {
     if (pmap.residentPages === 0) return;
-    this.#mmu.forEachLeaf(pmap.root, first, end, (entry, page) => this.#protectEntry(pmap, page, entry));
+    this.#mmu.forEachRun(pmap.root, first, end, (entry, page, count) => this.#protectRun(pmap, entry, page, count));
+  }
+
+  /** The same as `#protectEntry` for each entry of a leaf table, without a call for each. */
+  #protectRun(pmap: Pmap, entry: number, page: number, count: number): void {
+    const dirty = this.#mmu.writeProtect(entry, count, this.#dirtyFrames);
+    for (let i = 0; i < dirty; i++) this.#table.setFlag(this.#dirtyFrames[i] as Pfn, FRAME_MODIFIED);
+    pmap.tlb.invalidateWriteRange(page, count);
   }
 
   #protectEntry(pmap: Pmap, page: number, entry: number): void {

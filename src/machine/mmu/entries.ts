@@ -142,6 +142,41 @@ export class Entries {
     if (this.#wide) this.#words[at + 1] = ((this.#words[at + 1]! ^ this.invertedHigh) & ~this.high[flags]!) ^ this.invertedHigh;
   }
 
+  /**
+   * Takes the right to write and the dirty mark from `count` entries that lie side by side, where both present and write are set. Puts
+   * the frames of those that were dirty into `dirty`, which has room for `count`, and returns how many they are.
+   */
+  writeProtect(entry: number, count: number, dirty: Int32Array): number {
+    return this.#wide ? this.#writeProtectWide(entry, count, dirty) : this.#writeProtectNarrow(entry, count, dirty);
+  }
+
+  #writeProtectWide(entry: number, count: number, dirty: Int32Array): number {
+    let found = 0;
+    for (let at = entry; at < entry + count * 8; at += 8) {
+      if (!this.has(at, PTE_PRESENT | PTE_WRITE)) continue;
+      if (this.has(at, PTE_DIRTY)) dirty[found++] = this.frame(at);
+      this.remove(at, PTE_WRITE | PTE_DIRTY);
+    }
+    return found;
+  }
+
+  /** The same on entries of one word, with the masks at hand: fork runs this over every page of a space. */
+  #writeProtectNarrow(entry: number, count: number, dirty: Int32Array): number {
+    const words = this.#words;
+    const { low, invertedLow, frameShift, frameMask } = this;
+    const writable = low[PTE_PRESENT | PTE_WRITE]!;
+    const modified = low[PTE_DIRTY]!;
+    const kept = ~low[PTE_WRITE | PTE_DIRTY]!;
+    let found = 0;
+    for (let at = entry >>> 2; at < (entry >>> 2) + count; at++) {
+      const word = words[at]! ^ invertedLow;
+      if ((word & writable) !== writable) continue;
+      if ((word & modified) === modified) dirty[found++] = (words[at]! >>> frameShift) & frameMask;
+      words[at] = (word & kept) ^ invertedLow;
+    }
+    return found;
+  }
+
   /** Writes the whole entry. */
   write(entry: number, frame: Pfn, flags: number): void {
     const at = entry >>> 2;

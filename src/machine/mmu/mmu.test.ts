@@ -215,6 +215,29 @@ describe.each(FORMATS)('Mmu with format $name', (format) => {
     }
   });
 
+  it('write-protects a run of entries as it would one by one', () => {
+    const { mmu, supply } = setUp(format);
+    const count = 2 ** format.levels.at(-1)!.indexBits;
+    const first = mmu.ensureLeaf(ROOT, 0, supply);
+    const at = (i: number): number => first + i * format.entryBytes;
+    const flagsOf = (i: number): number => (i * 37) & all;
+    for (let i = 0; i < count; i++) mmu.setEntry(at(i), pfn(i + 1), flagsOf(i));
+    const [from, end] = [3, count - 2];
+    const dirty = new Int32Array(count);
+    const found = mmu.writeProtect(at(from), end - from, dirty);
+    const frames: number[] = [];
+    for (let i = 0; i < count; i++) {
+      const before = kept(flagsOf(i));
+      const touched = i >= from && i < end && (before & PTE_PRESENT) !== 0 && (before & PTE_WRITE) !== 0;
+      const after = touched ? kept(before & ~(PTE_WRITE | PTE_DIRTY)) : before;
+      expect([mmu.entryFrame(at(i)), mmu.entryFlags(at(i))]).toEqual([i + 1, after]);
+      // Where no mark tells, every page counts as changed.
+      if (touched && (bits.dirty === -1 || (before & PTE_DIRTY) !== 0)) frames.push(i + 1);
+    }
+    expect(frames.length).toBeGreaterThan(10);
+    expect([...dirty.subarray(0, found)]).toEqual(frames);
+  });
+
   it('checks at every level the rights that upper entries carry, and at the leaf alone the others', () => {
     if (format.levels.length === 1) return;
     const { mmu, supply } = setUp(format);

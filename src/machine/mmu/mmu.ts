@@ -107,6 +107,14 @@ export class Mmu {
     this.#entries.remove(entry, flags);
   }
 
+  /**
+   * Clears write and dirty in those of the `count` entries from `entry` on, all of one table, that are present and writable. Puts the
+   * frames of those that were dirty into `dirty` and returns how many they are. The caller invalidates the TLB.
+   */
+  writeProtect(entry: number, count: number, dirty: Int32Array): number {
+    return this.#entries.writeProtect(entry, count, dirty);
+  }
+
   /** Writes an entry: `frame` with exactly `flags`. */
   setEntry(entry: number, frame: Pfn, flags: number): void {
     this.#entries.write(entry, frame, flags);
@@ -127,7 +135,17 @@ export class Mmu {
    * table costs one look, however much it would map. The visitor may change the entry it is given, not link or unlink tables.
    */
   forEachLeaf(root: Pfn, firstVpn: number, endVpn: number, visit: (entry: number, vpn: Vpn) => void): void {
-    this.#visitLeaves(root, 0, 0, firstVpn, Math.min(endVpn, this.pages), visit);
+    this.forEachRun(root, firstVpn, endVpn, (first, vpn, count) => {
+      for (let i = 0; i < count; i++) visit(first + i * this.#entryBytes, (vpn + i) as Vpn);
+    });
+  }
+
+  /**
+   * The same by runs, one for each leaf table: `count` entries side by side, from `entry` on, for the pages from `vpn` on. What is to be
+   * quick over many pages has its loop in the visitor.
+   */
+  forEachRun(root: Pfn, firstVpn: number, endVpn: number, visit: (entry: number, vpn: Vpn, count: number) => void): void {
+    this.#visitRuns(root, 0, 0, firstVpn, Math.min(endVpn, this.pages), visit);
   }
 
   #visitTables(table: Pfn, level: number, visit: (table: Pfn, level: number) => void): void {
@@ -142,18 +160,27 @@ export class Mmu {
   }
 
   /** `base` is the first page that `table` maps; [first, end) is where the visit is wanted. */
-  #visitLeaves(table: Pfn, level: number, base: number, first: number, end: number, visit: (entry: number, vpn: Vpn) => void): void {
+  #visitRuns(
+    table: Pfn,
+    level: number,
+    base: number,
+    first: number,
+    end: number,
+    visit: (entry: number, vpn: Vpn, count: number) => void,
+  ): void {
     const { shift, indexBits } = this.format.levels[level]!;
     const span = 2 ** shift;
     const from = Math.max(0, Math.floor((first - base) / span));
     const to = Math.min(2 ** indexBits, Math.ceil((end - base) / span));
+    const start = table << PAGE_SHIFT;
+    if (level === this.#leafLevel) {
+      if (from < to) visit(start + from * this.#entryBytes, (base + from) as Vpn, to - from);
+      return;
+    }
     for (let index = from; index < to; index++) {
-      const entry = (table << PAGE_SHIFT) + index * this.#entryBytes;
-      const page = base + index * span;
-      if (level === this.#leafLevel) visit(entry, page as Vpn);
-      else if (this.#entries.has(entry, PTE_PRESENT)) {
-        this.#visitLeaves(this.#entries.frame(entry), level + 1, page, first, end, visit);
-      }
+      const entry = start + index * this.#entryBytes;
+      if (!this.#entries.has(entry, PTE_PRESENT)) continue;
+      this.#visitRuns(this.#entries.frame(entry), level + 1, base + index * span, first, end, visit);
     }
   }
 }
