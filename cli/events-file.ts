@@ -33,6 +33,7 @@ const fieldNames: Record<EventName, readonly string[]> = {
   kill: ['reason'],
   start: [],
   exit: ['exitCode'],
+  pageLost: ['object', 'page'],
 };
 
 /** Words of the fields that are not numbers. */

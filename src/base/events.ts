@@ -47,6 +47,8 @@ export const EventType = {
   start: 18,
   /** A process exited: exit code. */
   exit: 19,
+  /** A dirty page was lost: its object ended and the pager could not write it: object id, page index. */
+  pageLost: 20,
 } as const;
 
 export type EventType = (typeof EventType)[keyof typeof EventType];

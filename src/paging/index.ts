@@ -8,7 +8,7 @@ import { secondChance } from './second-chance.ts';
 import { uvm } from './uvm.ts';
 
 export type { PageBits, PolicyKind, PolicyOptions, ReplacementPolicy } from './replacement-policy.ts';
-export { SwapSlots } from './swap-slots.ts';
+export { SwapDrum } from './swap-drum.ts';
 export { UvmPolicy } from './uvm.ts';
 
 /** The policies that a kernel can run: they need only the bits that hardware gives. The first is the default. */

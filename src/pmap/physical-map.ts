@@ -111,6 +111,19 @@ export class PhysicalMap {
     this.#spaces[pmap.id] = undefined;
   }
 
+  /** Gives back the page tables that map nothing, of all spaces, but for the roots. Returns how many. */
+  reapTables(): number {
+    let reaped = 0;
+    for (const pmap of this.spaces()) {
+      this.#mmu.prune(pmap.root, (table) => {
+        this.#frames.free(table);
+        pmap.tableFrames--;
+        reaped++;
+      });
+    }
+    return reaped;
+  }
+
   /** The living spaces. */
   *spaces(): Iterable<Pmap> {
     for (const pmap of this.#spaces) if (pmap !== undefined) yield pmap;

@@ -6,9 +6,10 @@ import type { Errno, Pfn } from '../base/index.ts';
 export interface Pager {
   /**
    * `image`: a program's data, never written back. `file`: written back when shared and dirty. `user`: a process that answers requests,
-   * otherwise like a file. `device`: physical memory of a device, by `frameOf`; never copied, never evicted.
+   * otherwise like a file. `device`: physical memory of a device, by `frameOf`; never copied, never evicted. `anonymous`: the manager's
+   * own, for shared memory: zeros at first, then swap; its `read` is never called.
    */
-  readonly kind: 'image' | 'file' | 'user' | 'device';
+  readonly kind: 'image' | 'file' | 'user' | 'device' | 'anonymous';
   readonly name: string;
   /** Size in pages. */
   readonly pages: number;

@@ -63,9 +63,9 @@ export class PageQueue {
   }
 
   /** Takes a frame for a page that swap holds, from the reserve if need be. Returns -1 when the reserve is used up. */
-  allocateForSwapIn(owner: number): Pfn | -1 {
+  allocateForSwapIn(owner: number, kind: AllocatedKind = FrameKind.anon, index = 0): Pfn | -1 {
     if (this.#frames.freeCount <= RESERVE_SWAP_IN) return -1;
-    return this.#frames.allocate(FrameKind.anon, owner, 0);
+    return this.#frames.allocate(kind, owner, index);
   }
 
   /** Takes a frame of zeros. Returns -1 when only the reserve is left. */

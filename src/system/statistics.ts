@@ -40,6 +40,8 @@ export class MemoryStatistics {
   daemonWakes = 0;
   daemonFreed = 0;
   daemonHeld = 0;
+  /** Pages that the daemon looked at (pdscans). */
+  daemonScans = 0;
   /** Evictions of pages that could simply be dropped, and of pages that had to be written. */
   evictedClean = 0;
   evictedDirty = 0;
@@ -49,7 +51,12 @@ export class MemoryStatistics {
   swapPagesOut = 0;
   swapClusters = 0;
   swapErrors = 0;
+  /** Slots that hold a page now (swpginuse), and those whose page is nowhere else (swpgonly). Not counts since boot. */
+  swapInUse = 0;
+  swapOnly = 0;
   /** Object pages read and written by pagers. */
   pagerReads = 0;
   pagerWrites = 0;
+  /** Dirty pages lost because their object ended and its pager could not write them. */
+  lostPages = 0;
 }

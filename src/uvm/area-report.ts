@@ -23,7 +23,12 @@ export function reportArea(core: UvmCore, entry: VmMapEntry): AreaReport {
   entry.object?.pages.forEach(firstIndex, firstIndex + entry.end - entry.start, (index, frame) => {
     if (entry.amap !== undefined && entry.amap.get(entry.slotOf(entry.start + index - firstIndex)) !== 0) return;
     residentPages++;
-    if (machine.pmaps.isModified(frame as Pfn)) dirtyPages++;
+    const isOnlyHere = entry.object?.slots !== undefined && entry.object.slots.get(index) === 0;
+    if (isOnlyHere || machine.pmaps.isModified(frame as Pfn)) dirtyPages++;
+  });
+  entry.object?.slots?.forEach(firstIndex, firstIndex + entry.end - entry.start, (index) => {
+    const isCovered = entry.amap !== undefined && entry.amap.get(entry.slotOf(entry.start + index - firstIndex)) !== 0;
+    if (!isCovered && entry.object?.pages.get(index) === 0) swappedPages++;
   });
   return {
     start: addressOf(entry.start),

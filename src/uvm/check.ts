@@ -27,7 +27,8 @@ export function checkUvm(core: UvmCore, maps: Iterable<VmMap>): void {
   core.anons.check(held);
   core.objects.check(objects);
   core.queue.check();
-  core.swap.slots.check();
+  core.swap.check();
+  core.swapped.check(held.keys());
   let anonFrames = 0;
   for (const anon of held.keys()) if (core.anons.frame(anon) !== 0) anonFrames++;
   const counted = core.machine.frames.countOf(FrameKind.anon);

@@ -3,6 +3,8 @@
 import type { Machine, MemoryStatistics, PageQueue, SwapSpace } from '../system/index.ts';
 import type { AnonTable } from './anon.ts';
 import type { ObjectTable } from './object.ts';
+import type { SwapBacked } from './swap-backed.ts';
+import type { UvmTuning } from './tuning.ts';
 
 /** The parts of one UVM, each of which may call the others. */
 export interface UvmCore {
@@ -12,4 +14,6 @@ export interface UvmCore {
   readonly swap: SwapSpace;
   readonly anons: AnonTable;
   readonly objects: ObjectTable;
+  readonly swapped: SwapBacked;
+  readonly tuning: UvmTuning;
 }

@@ -95,7 +95,7 @@ describe('case 1A', () => {
     expect(area.frame(3)).toBe(-1);
     expect(countsOf(area.machine, area.system)).toMatchObject({ anons: 1, anonFrames: 0, slots: 1 });
     const moved = counted(area.system, () => expect(load(area.process, area.at(3))).toBe(77));
-    expect(moved).toEqual({ faults: 1, swapIn: 1, swapPagesIn: 1, case1A: 1 });
+    expect(moved).toEqual({ faults: 1, swapIn: 1, swapPagesIn: 1, swapOnly: -1, case1A: 1 });
     expect(countsOf(area.machine, area.system)).toMatchObject({ anons: 1, anonFrames: 1, slots: 1 });
   });
 
@@ -130,7 +130,7 @@ describe('case 1B', () => {
     const { childFault, childFrame } = area.fork();
     area.pageOut();
     const moved = counted(area.system, () => childFault(3, 1));
-    expect(moved).toEqual({ faults: 1, swapIn: 1, swapPagesIn: 1, case1B: 1 });
+    expect(moved).toEqual({ faults: 1, swapIn: 1, swapPagesIn: 1, swapOnly: -1, case1B: 1 });
     expect(area.machine.ram.bytes[childFrame(3) * PAGE_SIZE]).toBe(77);
     // The parent's anon has its page and its slot, the copy has neither slot nor parent.
     expect(countsOf(area.machine, area.system)).toMatchObject({ anons: 2, anonFrames: 2, slots: 1 });

@@ -98,8 +98,8 @@ export class FaultHandler {
     let barrenRuns = 0;
     for (let wanted = 1; ; wanted *= 2) {
       statistics.restarts++;
-      const evicted = this.#daemon.run(Math.max(queue.freeTarget, machine.frames.freeCount + wanted));
-      if (evicted === 0 && ++barrenRuns === BARREN_RUNS) return FaultOutcome.outOfMemory;
+      const madeRoom = this.#daemon.makeRoom(Math.max(queue.freeTarget, machine.frames.freeCount + wanted));
+      if (!madeRoom && ++barrenRuns === BARREN_RUNS) return FaultOutcome.outOfMemory;
       const step = this.#resolve('again');
       if (step !== RESTART) return step;
     }
@@ -170,20 +170,10 @@ export class FaultHandler {
       this.#core.queue.hold(resident);
       return FaultOutcome.resolved;
     }
-    const { queue, swap, statistics, machine } = this.#core;
-    const frame = queue.allocateForSwapIn(anon);
-    if (frame === -1) return RESTART;
-    const slot = this.#anons.slot(anon);
-    if (!swap.read(slot, frame)) {
-      queue.freeFrame(frame);
-      statistics.swapErrors++;
-      return FaultOutcome.ioError;
-    }
-    this.#anons.setFrame(anon, frame);
-    queue.insert(frame);
-    statistics.swapPagesIn++;
+    const frame = this.#core.swapped.bringIn(anon, this.#map.pmap.id);
+    if (frame === GET_NO_MEMORY) return RESTART;
+    if (frame === GET_IO_ERROR) return FaultOutcome.ioError;
     this.#kind = 'swapIn';
-    machine.events.emit(EventType.swapIn, this.#map.pmap.id, slot, frame);
     return FaultOutcome.resolved;
   }
 
@@ -217,7 +207,7 @@ export class FaultHandler {
     if (frame === GET_NO_MEMORY) return RESTART;
     if (frame === GET_IO_ERROR) return FaultOutcome.ioError;
     this.#core.queue.hold(frame as Pfn);
-    if (this.#core.objects.broughtIn) this.#kind = object.pager.kind === 'image' ? 'image' : 'file';
+    if (this.#core.objects.broughtIn !== undefined) this.#kind = this.#core.objects.broughtIn;
     if (this.#access === 1 && this.#entry.copyOnWrite) return this.#case2BCopy(frame as Pfn);
     return this.#case2A(frame as Pfn);
   }

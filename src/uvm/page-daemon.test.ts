@@ -133,7 +133,7 @@ describe('page-out', () => {
 });
 
 describe('swap that fails', () => {
-  it('on writing: the pages stay, with their contents, and the daemon goes on with others', () => {
+  it('on writing a cluster, once: its pages are written one by one', () => {
     const writes = new FailurePlan(0);
     const { machine, system, newProcess, map, fill, verify } = machineWith({
       frames: 128,
@@ -142,12 +142,48 @@ describe('swap that fails', () => {
     const process = newProcess();
     const at = map(process, 60);
     fill(process, at, 60);
+    const moved = counted(system, () => system.reclaim(32));
+    // The cluster that failed, sixteen single pages, and the second cluster.
+    expect(moved).toMatchObject({ swapErrors: 1, swapClusters: 17, swapPagesOut: 32 });
+    expect(system.swapDevices()).toMatchObject([{ used: 32, bad: 0 }]);
+    expect(countsOf(machine, system)).toMatchObject({ anonFrames: 28, slots: 32 });
+    verify(process, at, 60);
+  });
+
+  it('on a bad slot: it is never used again, and its page is written elsewhere', () => {
+    const device = new MemoryDevice(64);
+    const { machine, system, newProcess, map, fill, verify } = machineWith({
+      frames: 128,
+      swap: new FaultyDevice(device, { badPages: [5, 6] }),
+    });
+    const process = newProcess();
+    const at = map(process, 60);
+    fill(process, at, 60);
+    system.reclaim(machine.frames.table.count);
+    expect(system.swapDevices()).toMatchObject([{ bad: 2 }]);
+    expect(countsOf(machine, system)).toMatchObject({ anonFrames: HELD, slots: 60 - HELD });
+    for (let round = 0; round < 4; round++) {
+      fill(process, at, 60, round);
+      system.reclaim(machine.frames.table.count);
+      verify(process, at, 60, round);
+    }
+    // One write of the cluster and two of single pages failed, in all.
+    expect(system.statistics().swapErrors).toBe(3);
+  });
+
+  it('on every write: the pages stay, with their contents, and few slots are tried', () => {
+    const badPages = Array.from({ length: 512 }, (_, page) => page);
+    const { machine, system, newProcess, map, fill, verify } = machineWith({
+      frames: 128,
+      swap: new FaultyDevice(new MemoryDevice(512), { badPages }),
+    });
+    const process = newProcess();
+    const at = map(process, 60);
+    fill(process, at, 60);
     const before = countsOf(machine, system);
-    system.reclaim(32);
+    expect(system.reclaim(32)).toBe(0);
     expect(countsOf(machine, system)).toEqual(before);
-    expect(system.statistics().swapErrors).toBe(1);
-    system.check();
-    system.reclaim(32);
+    expect(system.swapDevices()).toMatchObject([{ used: 0, bad: 3 }]);
     verify(process, at, 60);
   });
 

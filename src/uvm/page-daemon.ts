@@ -2,10 +2,13 @@
 // memory low (the kernel is synchronous), and never while a fault is half done: a fault that lacks memory gives up, lets the
 // daemon run, and begins again.
 //
-//   victim from the policy -> held? give it another round
-//                          -> clean: unmap, free          (object page, or anon with a swap slot)
+//   first: empty slabs of the kernel heap, empty page tables
+//   victim from the policy -> held, or of a class that is spared (page-classes.ts)? give it another round
+//                          -> clean: unmap, free                    (object page, or anonymous page with a swap slot)
 //                          -> dirty object page: pager writes it, then as clean
-//                          -> dirty anon: old slot dropped, into the cluster; 16 pages are written in one operation
+//                          -> dirty anonymous page: old slot dropped, into the cluster; 16 pages are written in one operation
+//
+// A cluster whose write failed is written page by page: the slots that fail again are bad for good, their pages go elsewhere.
 //
 // Invariants:
 //   PD1  a page is freed only after its content is on swap, in its object's file, or equal to what the pager would read again
@@ -13,9 +16,13 @@
 // Source: uvm_pdaemon.c; Cranor and Parulkar 1999, section 6 (slots reassigned at page-out so that any pages cluster).
 
 import { EventType, type Pfn } from '../base/index.ts';
-import { FrameKind, type FrameTable } from '../frames/index.ts';
+import type { FrameTable } from '../frames/index.ts';
 import { CLUSTER_PAGES } from '../system/index.ts';
 import type { UvmCore } from './core.ts';
+import { PageClasses } from './page-classes.ts';
+
+/** Dirty pages that a run passes over, once it has freed something, when swap takes no more (UVMPD_NUMDIRTYREACTS). */
+const DIRTY_REACTIVATIONS = 16;
 
 /** Frees pages, by the order that the policy gives. */
 export class PageDaemon {
@@ -27,8 +34,15 @@ export class PageDaemon {
   /** Victims that could not be taken in this scan; they go back to the policy after it, so that none is looked at twice. */
   readonly #setAside: Int32Array;
   #setAsideSize = 0;
-  /** Set when a write failed or swap is full in this run: then dirty pages are not tried again. */
+  /** Set when no device gives a slot in this run: then dirty pages are not tried again. */
   #swapFailed = false;
+  #dirtyKept = 0;
+  /** Victims passed over in this scan because their class is spared. */
+  #sparedPages = 0;
+  #sparing: 'spare' | 'take' = 'spare';
+  readonly #classes: PageClasses;
+  /** Where the search for resident pages with slots goes on. */
+  #slotHand = 0;
   /** The last run evicted nothing. */
   #barren = false;
 
@@ -36,6 +50,7 @@ export class PageDaemon {
     this.#core = core;
     this.#table = core.machine.frames.table;
     this.#setAside = new Int32Array(core.machine.ram.frameCount);
+    this.#classes = new PageClasses(core);
   }
 
   /**
@@ -48,33 +63,81 @@ export class PageDaemon {
     else if (!this.#barren) this.run(queue.freeTarget);
   }
 
-  /** Evicts pages until `target` frames are free or nothing more can be evicted; then gives back the kernel heap's empty slabs too. Returns the pages evicted. */
+  /** Makes room for a request that lacked memory. Returns false when that did nothing: no page evicted, and `target` not free. */
+  makeRoom(target: number): boolean {
+    return this.run(target) > 0 || this.#core.machine.frames.freeCount >= target;
+  }
+
+  /** Gives back what the kernel keeps for later, then evicts pages until `target` frames are free or nothing more can be evicted. Returns the pages evicted. */
   run(target: number): number {
     const { machine, queue, statistics } = this.#core;
-    const before = statistics.evictedClean + statistics.evictedDirty;
+    const before = this.#evicted;
     statistics.daemonWakes++;
     machine.events.emit(EventType.daemon, 0, machine.frames.freeCount, target);
-    this.#swapFailed = false;
-    this.#scan(target);
-    if (machine.frames.freeCount < target) machine.heap.reap();
+    if (machine.frames.freeCount < target) this.#reap();
+    this.#begin();
+    this.#scan(target, 'spare');
+    // Nothing but spared pages was left: now those.
+    if (this.#evicted === before && this.#sparedPages > 0) this.#scan(target, 'take');
+    // Pages that went away leave empty tables and slabs behind.
+    if (machine.frames.freeCount < target) this.#reap();
     statistics.reactivated = queue.policy.reactivations + statistics.daemonHeld;
-    const evicted = statistics.evictedClean + statistics.evictedDirty - before;
+    const evicted = this.#evicted - before;
     statistics.daemonFreed += evicted;
     this.#barren = evicted === 0;
     return evicted;
   }
 
+  /** Evicts these pages, which the policy knows, whatever their class. Returns how many of them it could. */
+  giveBack(pages: Int32Array, count: number): number {
+    const before = this.#evicted;
+    this.#begin();
+    this.#sparing = 'take';
+    for (let i = 0; i < count; i++) {
+      this.#core.queue.policy.removed(pages[i] as number);
+      this.#evict(pages[i] as Pfn);
+      if (this.#clusterSize === CLUSTER_PAGES) this.#flushCluster();
+    }
+    this.#end();
+    return this.#evicted - before;
+  }
+
+  get #evicted(): number {
+    return this.#core.statistics.evictedClean + this.#core.statistics.evictedDirty;
+  }
+
+  #reap(): void {
+    this.#core.machine.heap.reap();
+    this.#core.machine.pmaps.reapTables();
+  }
+
+  #begin(): void {
+    this.#swapFailed = false;
+    this.#dirtyKept = 0;
+    this.#core.swap.slots.forgive();
+    this.#classes.weigh();
+  }
+
+  #end(): void {
+    this.#flushCluster();
+    while (this.#setAsideSize > 0) this.#core.queue.policy.loaded(this.#setAside[--this.#setAsideSize] as number);
+  }
+
   /** Scans to the target, and up to a cluster further while a cluster is begun but not full: one write costs little more for 16 pages. */
-  #scan(target: number): void {
-    const { machine, queue } = this.#core;
+  #scan(target: number, sparing: 'spare' | 'take'): void {
+    const { machine, queue, statistics } = this.#core;
+    const before = this.#evicted;
+    this.#sparing = sparing;
+    this.#sparedPages = 0;
     while (machine.frames.freeCount + this.#clusterSize < (this.#clusterSize === 0 ? target : target + CLUSTER_PAGES)) {
+      if (this.#dirtyKept >= DIRTY_REACTIVATIONS && this.#evicted > before) break;
       const victim = queue.policy.victim();
       if (victim < 0) break;
+      statistics.daemonScans++;
       this.#evict(victim as Pfn);
       if (this.#clusterSize === CLUSTER_PAGES) this.#flushCluster();
     }
-    this.#flushCluster();
-    while (this.#setAsideSize > 0) queue.policy.loaded(this.#setAside[--this.#setAsideSize] as number);
+    this.#end();
   }
 
   #keep(frame: Pfn): void {
@@ -86,26 +149,28 @@ export class PageDaemon {
       this.#core.statistics.daemonHeld++;
       this.#core.machine.events.emit(EventType.reactivate, 0, frame);
       this.#keep(frame);
-    } else if (this.#table.kind(frame) === FrameKind.anon) this.#evictAnon(frame);
+    } else if (this.#sparing === 'spare' && this.#classes.isSpared(frame)) {
+      this.#sparedPages++;
+      this.#keep(frame);
+    } else if (this.#core.swapped.owns(frame)) this.#evictToSwap(frame);
     else this.#evictObjectPage(frame);
   }
 
-  #evictAnon(frame: Pfn): void {
-    const { machine, anons, swap } = this.#core;
-    const anon = this.#table.owner(frame);
-    const slot = anons.slot(anon);
-    const dirty = slot < 0 || machine.pmaps.isModified(frame);
+  #evictToSwap(frame: Pfn): void {
+    const { machine, swapped, swap } = this.#core;
+    const dirty = swapped.slotOf(frame) < 0 || machine.pmaps.isModified(frame);
     if (dirty && (this.#swapFailed || swap.slots.total === 0)) {
+      this.#dirtyKept++;
       this.#keep(frame);
       return;
     }
     machine.pmaps.pageProtect(frame, 'none');
     if (dirty) {
       // The old slot's content is stale. Dropping it now lets a full swap take the page at all.
-      anons.dropSlot(anon);
+      swapped.dropSlot(frame);
       this.#cluster[this.#clusterSize++] = frame;
     } else {
-      anons.setFrame(anon, 0);
+      swapped.leave(frame);
       this.#freeEvicted(frame, 'clean');
     }
   }
@@ -136,52 +201,78 @@ export class PageDaemon {
   #flushCluster(): void {
     let done = 0;
     while (done < this.#clusterSize && !this.#swapFailed) {
-      const written = this.#writeRun(done);
-      if (written === 0) this.#swapFailed = true;
-      done += written;
+      const first = this.#takeSlots(this.#clusterSize - done);
+      if (first < 0) this.#swapFailed = true;
+      else done = this.#writeRun(first, done, this.#core.swap.slots.runLength);
     }
     for (; done < this.#clusterSize; done++) this.#keep(this.#cluster[done] as Pfn);
     this.#clusterSize = 0;
   }
 
-  /** Writes a run of the cluster from `from` on to contiguous slots. Returns its length, or 0 if there are no slots or the write failed. */
-  #writeRun(from: number): number {
+  /** Writes `count` pages of the cluster from `from` on to the slots from `first` on. Returns where what is still to be written begins. */
+  #writeRun(first: number, from: number, count: number): number {
     const { swap, statistics, machine } = this.#core;
-    const first = this.#takeSlots(this.#clusterSize - from);
-    if (first < 0) return 0;
-    const count = swap.slots.runLength;
     if (!swap.write(first, this.#cluster, from, count)) {
-      swap.slots.free(first, count);
       statistics.swapErrors++;
-      return 0;
+      return this.#writeSingly(first, from, count);
     }
     statistics.swapClusters++;
-    statistics.swapPagesOut += count;
     machine.events.emit(EventType.swapOut, 0, first, count);
     for (let i = 0; i < count; i++) this.#pagedOut(this.#cluster[from + i] as Pfn, first + i);
-    return count;
+    return from + count;
+  }
+
+  /** A write of `count` pages failed: tries each by itself, and moves those that fail to the end of the run, to be written elsewhere. */
+  #writeSingly(first: number, from: number, count: number): number {
+    const { slots } = this.#core.swap;
+    let left = from + count;
+    for (let i = count - 1; i >= 0; i--) {
+      const frame = this.#cluster[from + i] as Pfn;
+      if (count > 1 && !slots.isAvoided(first) && this.#writeOne(first + i, from + i)) continue;
+      if (slots.isAvoided(first)) slots.free(first + i, 1);
+      else slots.markBad(first + i);
+      this.#cluster[--left] = frame;
+    }
+    return left;
+  }
+
+  #writeOne(slot: number, at: number): boolean {
+    const { swap, statistics, machine } = this.#core;
+    if (!swap.write(slot, this.#cluster, at, 1)) {
+      statistics.swapErrors++;
+      return false;
+    }
+    statistics.swapClusters++;
+    machine.events.emit(EventType.swapOut, 0, slot, 1);
+    this.#pagedOut(this.#cluster[at] as Pfn, slot);
+    return true;
   }
 
   #takeSlots(wanted: number): number {
     const slots = this.#core.swap.slots;
     const first = slots.allocateUpTo(wanted);
     if (first >= 0) return first;
-    // Swap is full. Resident pages keep a slot only as a convenience: give those back and try again.
-    this.#dropSlotsOfResidentPages();
+    // Swap is full. Resident pages keep a slot only as a convenience: give some back and try again.
+    this.#dropSlotsOfResidentPages(wanted);
     return slots.allocateUpTo(wanted);
   }
 
-  #dropSlotsOfResidentPages(): void {
-    const { anons } = this.#core;
-    for (let frame = 0 as Pfn; frame < this.#table.count; frame++) {
-      if (this.#table.kind(frame) === FrameKind.anon) anons.dropSlot(this.#table.owner(frame));
+  /** Gives back the slots of up to `wanted` pages that are in memory; the next call goes on behind them. */
+  #dropSlotsOfResidentPages(wanted: number): void {
+    const { swapped, swap } = this.#core;
+    const { used } = swap.slots;
+    for (let looked = 0; looked < this.#table.count && swap.slots.used > used - wanted; looked++) {
+      this.#slotHand = (this.#slotHand + 1) % this.#table.count;
+      const frame = this.#slotHand as Pfn;
+      if (swapped.owns(frame)) swapped.dropSlot(frame);
     }
   }
 
   #pagedOut(frame: Pfn, slot: number): void {
-    const anon = this.#table.owner(frame);
-    this.#core.anons.setSlot(anon, slot);
-    this.#core.anons.setFrame(anon, 0);
+    const { swapped, statistics } = this.#core;
+    statistics.swapPagesOut++;
+    swapped.setSlot(frame, slot);
+    swapped.leave(frame);
     this.#freeEvicted(frame, 'dirty');
   }
 }

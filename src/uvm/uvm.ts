@@ -48,7 +48,13 @@ import type { EntryAttributes, VmMapEntry } from './map-entry.ts';
 import { ObjectTable, type UvmObject } from './object.ts';
 import { PageDaemon } from './page-daemon.ts';
 import { choosePlace, removeEntry, removeRange } from './placement.ts';
+import { SwapBacked } from './swap-backed.ts';
+import { swapOff } from './swap-off.ts';
+import { defaultTuning, type UvmTuning } from './tuning.ts';
 import { VmMap } from './vm-map.ts';
+
+/** Most pages of an object: what a space of 32 bits can map. */
+const MAX_OBJECT_PAGES = 2 ** 20;
 
 /** The UVM memory manager over one machine. */
 export class Uvm implements MemorySystem<VmMap> {
@@ -59,13 +65,14 @@ export class Uvm implements MemorySystem<VmMap> {
   readonly #maps = new Set<VmMap>();
 
   /** @param policy must be one that a kernel can run (`sees: 'bits'`). */
-  constructor(machine: Machine, policy: PolicyKind) {
+  constructor(machine: Machine, policy: PolicyKind, tuning: UvmTuning = defaultTuning) {
     const statistics = new MemoryStatistics();
     const queue = new PageQueue(machine, policy);
     const swap = new SwapSpace(machine.ram, machine.swap);
-    const anons = new AnonTable(machine, queue, swap);
-    const objects = new ObjectTable(machine, queue, statistics);
-    this.#core = { machine, statistics, queue, swap, anons, objects };
+    const anons = new AnonTable(machine, queue, swap, statistics);
+    const objects = new ObjectTable(machine, queue, swap, statistics);
+    const swapped = new SwapBacked({ machine, statistics, queue, swap, anons, objects });
+    this.#core = { machine, statistics, queue, swap, anons, objects, swapped, tuning };
     this.#daemon = new PageDaemon(this.#core);
     this.#faults = new FaultHandler(this.#core, this.#daemon);
   }
@@ -100,7 +107,7 @@ export class Uvm implements MemorySystem<VmMap> {
     // Many entries can need more frames than the reserve has: then the daemon makes room for twice as many each time.
     for (let wanted = 1; ; wanted *= 2) {
       const child = this.#tryFork(space, tlb);
-      if (child !== 'ENOMEM' || this.#daemon.run(frames.freeCount + wanted) === 0) return child;
+      if (child !== 'ENOMEM' || !this.#daemon.makeRoom(frames.freeCount + wanted)) return child;
     }
   }
 
@@ -295,18 +302,20 @@ export class Uvm implements MemorySystem<VmMap> {
   usage(_space: VmMap): SpaceUsage {
     return { addressBytes: 0, committedBytes: 0, lockedBytes: 0, residentBytes: 0 };
   }
-  createSharedMemory(_pages: number, _name: string): MemoryObject | Errno {
-    return 'ENOSYS';
+  createSharedMemory(pages: number, name: string): MemoryObject | Errno {
+    if (!(Number.isInteger(pages) && pages > 0 && pages <= MAX_OBJECT_PAGES)) return 'EINVAL';
+    this.#daemon.wakeIfLow();
+    return this.#core.objects.createAnonymous(pages, name);
   }
   tick(): void {}
-  swapOn(_device: BlockDevice, _priority: number): 0 | Errno {
-    return 'ENOSYS';
+  swapOn(device: BlockDevice, priority: number): 0 | Errno {
+    return this.#core.swap.add(device, priority);
   }
-  swapOff(_device: BlockDevice): 0 | Errno {
-    return 'ENOSYS';
+  swapOff(device: BlockDevice): 0 | Errno {
+    return swapOff(this.#core, this.#daemon, this.#maps, device);
   }
   swapDevices(): readonly SwapDeviceReport[] {
-    return [];
+    return this.#core.swap.devices();
   }
 
   areas(space: VmMap): AreaReport[] {
@@ -358,7 +367,8 @@ function entryAttributes(request: MapRequest): EntryAttributes | Errno {
   const offset = request.offset ?? 0;
   if (offset % PAGE_SIZE !== 0 || offset < 0 || (request.protection & ~PROT_ALL) !== 0) return 'EINVAL';
   if (object !== undefined && pageOf(offset) + pagesFor(request.size) > object.pager.pages) return 'EINVAL';
-  const readOnly = object !== undefined && request.sharing === 'shared' && object.pager.write === undefined;
+  const isKept = object !== undefined && (object.pager.write !== undefined || object.slots !== undefined);
+  const readOnly = object !== undefined && request.sharing === 'shared' && !isKept;
   const maxProtection = readOnly ? PROT_READ | PROT_EXECUTE : PROT_ALL;
   if ((request.protection & ~maxProtection) !== 0) return 'EACCES';
   return {

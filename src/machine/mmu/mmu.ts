@@ -12,7 +12,7 @@
 // Cost: O(levels) for one page; nothing here allocates JS objects.
 // Elsewhere: bit layouts (format.ts, i386.ts), entries (entries.ts), TLB (tlb.ts), reverse mapping (pmap/).
 
-import { invariant, PAGE_SHIFT, type Pfn, type Vpn } from '../../base/index.ts';
+import { invariant, PAGE_SHIFT, PAGE_SIZE, type Pfn, type Vpn } from '../../base/index.ts';
 import type { Ram } from '../ram.ts';
 import { Entries } from './entries.ts';
 import { checkFormat, type PageTableFormat, PTE_PRESENT, vpnBits } from './format.ts';
@@ -36,6 +36,7 @@ export class Mmu {
   readonly #entryAt: EntryAt;
   readonly #leafLevel: number;
   readonly #entryBytes: number;
+  readonly #words: Uint32Array;
 
   /** Panics (MMU1) if the format contradicts itself or cannot name all frames of `ram`. */
   constructor(ram: Ram, format: PageTableFormat) {
@@ -47,6 +48,7 @@ export class Mmu {
     this.#entryAt = makeEntryAt(format);
     this.#leafLevel = format.levels.length - 1;
     this.#entryBytes = format.entryBytes;
+    this.#words = ram.words;
     this.walk = makeWalk(ram.words, format, this.#entries);
   }
 
@@ -130,6 +132,11 @@ export class Mmu {
     this.#visitTables(root, 0, visit);
   }
 
+  /** Unlinks the tables below the root that map nothing and hands each to `free`. Costs one word for a leaf table in use from its start. */
+  prune(root: Pfn, free: (table: Pfn) => void): void {
+    this.#pruneBelow(root, 0, free);
+  }
+
   /**
    * Visits the leaf entries of the pages [firstVpn, endVpn) in order, present or not, wherever there is a table for them. A missing
    * table costs one look, however much it would map. The visitor may change the entry it is given, not link or unlink tables.
@@ -157,6 +164,26 @@ export class Mmu {
       }
     }
     visit(table, level);
+  }
+
+  #pruneBelow(table: Pfn, level: number, free: (table: Pfn) => void): void {
+    if (level === this.#leafLevel) return;
+    const tableBytes = 2 ** this.format.levels[level]!.indexBits * this.#entryBytes;
+    const start = table << PAGE_SHIFT;
+    for (let entry = start; entry < start + tableBytes; entry += this.#entryBytes) {
+      if (!this.#entries.has(entry, PTE_PRESENT)) continue;
+      const below = this.#entries.frame(entry);
+      this.#pruneBelow(below, level + 1, free);
+      if (!this.#isEmpty(below)) continue;
+      this.#entries.erase(entry);
+      free(below);
+    }
+  }
+
+  #isEmpty(table: Pfn): boolean {
+    const start = table << (PAGE_SHIFT - 2);
+    for (let word = start; word < start + PAGE_SIZE / 4; word++) if (this.#words[word] !== 0) return false;
+    return true;
   }
 
   /** `base` is the first page that `table` maps; [first, end) is where the visit is wanted. */

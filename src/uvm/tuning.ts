@@ -1,0 +1,35 @@
+// What an administrator may turn: UVM's sysctls for the page daemon, with NetBSD's defaults.
+
+/** Shares of memory between which the pages of a class are kept, in percent. */
+export interface ClassLimits {
+  /** Below it the class is protected: its pages go only when nothing else can. */
+  readonly minimumPercent: number;
+  /** Above it the other classes are protected. */
+  readonly maximumPercent: number;
+}
+
+/** Settings of one UVM. */
+export interface UvmTuning {
+  /** Anonymous memory, private or shared (vm.anonmin, vm.anonmax). */
+  readonly anon: ClassLimits;
+  /** Pages of files (vm.filemin, vm.filemax). */
+  readonly file: ClassLimits;
+  /** Pages of program images (vm.execmin, vm.execmax). */
+  readonly image: ClassLimits;
+  /** Ticks without a reference after which `tick` gives a page of an idle space back. */
+  readonly idleTicks: number;
+  /** Pages in memory below which `tick` does not bring a space. */
+  readonly idleFloorPages: number;
+  /** Most pages that one `tick` gives back. */
+  readonly idlePagesPerTick: number;
+}
+
+/** NetBSD's defaults; those of `tick`, which NetBSD has not, were chosen: 8 ticks, 64 KiB, one cluster of clusters per tick. */
+export const defaultTuning: UvmTuning = {
+  anon: { minimumPercent: 10, maximumPercent: 80 },
+  file: { minimumPercent: 10, maximumPercent: 50 },
+  image: { minimumPercent: 5, maximumPercent: 30 },
+  idleTicks: 8,
+  idleFloorPages: 16,
+  idlePagesPerTick: 256,
+};
