@@ -7,17 +7,20 @@ export type Errno =
   | 'EAGAIN'
   | 'EBADF'
   | 'EBUSY'
+  | 'ECHILD'
   | 'EEXIST'
   | 'EFAULT'
   | 'EINVAL'
   | 'EIO'
+  | 'EMSGSIZE'
   | 'ENODEV'
   | 'ENOENT'
   | 'ENOMEM'
   | 'ENOSPC'
   | 'ENOSYS'
   | 'ENXIO'
-  | 'EPERM';
+  | 'EPERM'
+  | 'ESRCH';
 
 /** A broken invariant or a caller's bug inside the kernel. `id` names the invariant in the file that owns it. */
 export class KernelPanic extends Error {

@@ -1,3 +1,4 @@
-// process/: processes: the trap, and the kernel's access to a process's memory.
+// process/: processes: the trap, and the kernel's access to a process's memory; processes that are scripts.
 export { GuestFault, outcomeText } from './guest-fault.ts';
 export { HEAT_CELL_BYTES, Process, type Stopwatch } from './process.ts';
+export * from './scripts/index.ts';

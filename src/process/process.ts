@@ -45,7 +45,7 @@ export class Process {
   /** Page faults per `HEAT_CELL_BYTES` of address space. */
   readonly heat = new Uint32Array(HEAT_CELLS);
   /** To be called before the kernel changes anything for the guest; throws if the call stack has no room for the kernel. */
-  readonly reserveStack: StackReserve = makeStackReserve();
+  readonly reserveStack: StackReserve;
   readonly #pmap: Pmap;
   readonly #now: Stopwatch;
   readonly #bytes: Uint8Array;
@@ -53,7 +53,9 @@ export class Process {
   #sampledMs = 0;
   #sampledRefills = 0;
 
-  constructor(machine: Machine, system: MemorySystem, space: Space, now: Stopwatch) {
+  /** @param reserveStack one that processes of this host share; made for this one if not given. */
+  constructor(machine: Machine, system: MemorySystem, space: Space, now: Stopwatch, reserveStack: StackReserve = makeStackReserve()) {
+    this.reserveStack = reserveStack;
     this.machine = machine;
     this.system = system;
     this.space = space;
@@ -107,16 +109,14 @@ export class Process {
   }
 
   #fault(page: number, access: 0 | 1, address: number, size: number): void {
-    const { machine, system } = this;
     this.reserveStack();
     const start = this.#now();
-    const outcome = system.fault(this.space, page, access);
+    const outcome = this.system.fault(this.space, page, access);
     const cell = Math.floor(page / PAGES_PER_CELL);
     this.heat[cell] = (this.heat[cell] as number) + 1;
     if (this.#pmap.residentPages > this.peakResident) this.peakResident = this.#pmap.residentPages;
     this.#faultMs += this.#now() - start;
     if (outcome === FaultOutcome.resolved) return;
-    machine.events.emit(EventType.kill, this.#pmap.id, outcome);
     throw new GuestFault(outcome, address, size, access === 1 ? 'write' : 'read');
   }
 

@@ -102,6 +102,7 @@ export class Program {
     machine.events.emit(EventType.start, space);
     const exit = this.#run(quire);
     if (exit.kind === 'exit') machine.events.emit(EventType.exit, space, exit.code);
+    if (exit.kind === 'fault') machine.events.emit(EventType.kill, space, exit.fault.outcome);
     return exit;
   }
 
