@@ -215,6 +215,28 @@ export class PhysicalMap {
     this.#reverse.drop(frame, pmap.id, page);
   }
 
+  /**
+   * Moves the mappings of [first, end) by `distance` pages, to where nothing is mapped, with their rights and bits. A page that there is no
+   * memory to map at its new place is unmapped: a fault maps it again.
+   */
+  move(pmap: Pmap, first: number, end: number, distance: number): void {
+    if (pmap.residentPages === 0) return;
+    const pages: number[] = [];
+    this.#mmu.forEachLeaf(pmap.root, first, end, (entry, page) => {
+      if (this.#mmu.hasFlags(entry, PTE_PRESENT)) pages.push(page);
+    });
+    for (const page of pages) {
+      const entry = this.#mmu.leaf(pmap.root, page);
+      const [frame, flags] = [this.#mmu.entryFrame(entry), this.#mmu.entryFlags(entry)];
+      this.#removeEntry(pmap, page, entry);
+      this.#extending = pmap;
+      const target = this.#mmu.ensureLeaf(pmap.root, page + distance, this.#supplyTable);
+      if (target === 0 || !this.#reverse.add(frame, pmap.id, page + distance)) continue;
+      pmap.residentPages++;
+      this.#mmu.setEntry(target, frame, flags);
+    }
+  }
+
   /** Takes the write right from [first, end). Rights are given back by faults, one page at a time. */
   writeProtect(pmap: Pmap, first: number, end: number): void {
     if (pmap.residentPages === 0) return;

@@ -7,6 +7,7 @@
 // Invariants (quoted by `check`):
 //   PQ1  the policy knows exactly the anon and object frames that are not wired
 //   PQ2  a held page is not taken by the daemon
+//   PQ3  wiredFrames = frames with a wire count
 // Source: thresholds of NetBSD's uvm_pdaemon.c. Elsewhere: the daemons (uvm/page-daemon.ts and those of systems/), the policies (paging/).
 
 import { invariant, type Pfn } from '../base/index.ts';
@@ -44,6 +45,7 @@ export class PageQueue {
   readonly #pmaps: PhysicalMap;
   readonly #held = new Int32Array(HELD);
   #nextHeld = 0;
+  #wiredFrames = 0;
 
   constructor(machine: Machine, kind: PolicyKind) {
     this.#frames = machine.frames;
@@ -87,6 +89,34 @@ export class PageQueue {
     this.freeFrame(frame);
   }
 
+  /** Frames that are wired at least once. */
+  get wiredFrames(): number {
+    return this.#wiredFrames;
+  }
+
+  /** Keeps a page in memory until `unwire` was called as often: the policy forgets it. */
+  wire(frame: Pfn): void {
+    const count = this.#table.wireCount(frame);
+    this.#table.setWireCount(frame, count + 1);
+    if (count > 0) return;
+    this.#wiredFrames++;
+    this.policy.removed(frame);
+  }
+
+  /** Undoes one `wire`; after the last the policy knows the page again. */
+  unwire(frame: Pfn): void {
+    const count = this.#table.wireCount(frame);
+    this.#table.setWireCount(frame, count - 1);
+    if (count > 1) return;
+    this.#wiredFrames--;
+    this.policy.loaded(frame);
+  }
+
+  /** Makes a page one of the first to be evicted, under policies that have the notion. */
+  demote(frame: Pfn): void {
+    if (this.policy.has(frame)) this.policy.demoted?.(frame);
+  }
+
   /** Frees the frame of a page that is unmapped and unknown to the policy. */
   freeFrame(frame: Pfn): void {
     this.#table.clearFlag(frame, FRAME_MODIFIED | FRAME_REFERENCED);
@@ -115,10 +145,13 @@ export class PageQueue {
   /** Panics at the first broken invariant. */
   check(): void {
     this.policy.check();
+    let wired = 0;
     for (let frame = 0 as Pfn; frame < this.#table.count; frame++) {
       const kind = this.#table.kind(frame);
       const pageable = (kind === FrameKind.anon || kind === FrameKind.object) && this.#table.wireCount(frame) === 0;
+      if (this.#table.wireCount(frame) > 0) wired++;
       invariant(this.policy.has(frame) === pageable, 'PQ1', () => `frame ${frame} of kind ${kind}: known to the policy is ${!pageable}`);
     }
+    invariant(wired === this.#wiredFrames, 'PQ3', () => `${wired} frames are wired, counted ${this.#wiredFrames}`);
   }
 }

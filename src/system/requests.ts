@@ -17,7 +17,7 @@ export const PROT_ALL = PROT_READ | PROT_WRITE | PROT_EXECUTE;
 
 /**
  * Where something is to go. `fixed`: exactly at `address`, replacing what is there. `hint`: there if free and inside the mmap area.
- * Not given: the highest hole of the mmap area.
+ * Not given: a hole of the mmap area, by the layout's `placement`.
  */
 export interface Place {
   readonly how: 'fixed' | 'hint';
@@ -36,8 +36,13 @@ export interface MapRequest {
   /** Byte offset in the object, a multiple of the page size. */
   readonly offset?: number;
   readonly place?: Place;
-  /** `reserved`: addresses only, without rights and without a charge, until `commit`. Default `committed`. */
+  /** `reserved`: addresses only, without rights and without a charge, until `commit`; private anonymous memory only. Default `committed`. */
   readonly commitment?: 'committed' | 'reserved';
+  /**
+   * The area is a stack: a fault below it makes it larger, down to `limit` (a multiple of the page size, at or below its start), as long
+   * as a guard gap of one page to the area below is left. Private anonymous memory only.
+   */
+  readonly growsDown?: { readonly limit: number };
   /** Shown in the address map: `image`, `heap`, `stack`, a file's name. */
   readonly name?: string;
 }
@@ -45,7 +50,8 @@ export interface MapRequest {
 /**
  * How a range will be used. `normal`, `random`, `sequential` stay with the area and set what a fault looks at around its page.
  * `willNeed` brings in what is not in memory, as far as memory is free; `dontNeed` makes the pages the first to be evicted and keeps
- * their content; `free` gives private anonymous content up: the pages read as zeros again.
+ * their content; `free` gives private anonymous content up: the pages read as zeros again (an area that a child shares keeps its pages,
+ * demoted).
  */
 export type Advice = 'normal' | 'random' | 'sequential' | 'willNeed' | 'dontNeed' | 'free';
 
@@ -78,9 +84,14 @@ export interface SpaceLayout {
   /** Lowest and highest byte address that may be mapped. */
   readonly low: number;
   readonly high: number;
-  /** Where brk starts and up to where it may grow; mappings without a place are put above the limit, from the top down. */
+  /** Where brk starts and up to where it may grow; mappings without a place are put above the limit. */
   readonly breakStart: number;
   readonly breakLimit: number;
+  /**
+   * Which hole a mapping without a place gets: the highest place (the default), the lowest, or one at random, by the machine's seed, so
+   * that addresses cannot be guessed.
+   */
+  readonly placement?: 'topDown' | 'firstFit' | 'random';
 }
 
 /** Pages [first, end). */

@@ -9,6 +9,7 @@
 // Invariants (quoted by `check`):
 //   AM1  an anon lies only in slots that some entry holds
 //   AM2  stretches = map entries that name this amap, with their bounds
+//   AM3  entries that hold the same slots all need a copy of them (needs-copy), or none does: then they share them on purpose
 // Cost: lookup O(log64 slots); drop O(stretches held + anons freed). Source: UVM's vm_amap.
 
 import { invariant } from '../base/index.ts';
@@ -40,12 +41,12 @@ export class Amap {
     this.#slots = new RadixIndex(machine.heap, machine.ram.words, HeapUse.amap);
   }
 
-  /** Makes an amap without anons, its slots [0, pages) held once. Returns undefined when out of kernel memory. */
-  static create(machine: Machine, anons: AnonTable, pages: number): Amap | undefined {
+  /** Makes an amap without anons, its slots [first, first + pages) held once. Returns undefined when out of kernel memory. */
+  static create(machine: Machine, anons: AnonTable, pages: number, first = 0): Amap | undefined {
     const block = machine.heap.allocate(AMAP_BYTES, HeapUse.amap);
     if (block === 0) return undefined;
     const amap = new Amap(machine, anons, block);
-    amap.hold(0, pages);
+    amap.hold(first, first + pages);
     return amap;
   }
 
@@ -101,6 +102,20 @@ export class Amap {
     return true;
   }
 
+  /** Lengthens the stretch [first, end) downwards to `newFirst`. Returns false below slot 0, or if another entry holds some of the new slots. */
+  extendBack(first: number, end: number, newFirst: number): boolean {
+    if (newFirst < 0) return false;
+    for (const stretch of this.#stretches) if (stretch.first < first && stretch.end > newFirst) return false;
+    (this.#stretches[this.#indexOf(first, end)] as Stretch).first = newFirst;
+    return true;
+  }
+
+  /** Empties the slots [first, end), which one entry alone holds: the anons lose a reference. */
+  empty(first: number, end: number): void {
+    this.#slots.forEach(first, end, (_slot, anon) => this.#anons.dropReference(anon));
+    this.#slots.clearRange(first, end);
+  }
+
   /** The entry that holds [first, end) lets go: anons that nobody else holds are dropped, and with the last entry the amap. */
   drop(first: number, end: number): void {
     this.#stretches.splice(this.#indexOf(first, end), 1);
@@ -126,22 +141,21 @@ export class Amap {
       this.#releaseUnheld(Math.max(first, stretch.end), end, i + 1);
       return;
     }
-    this.#slots.forEach(first, end, (_slot, anon) => this.#anons.dropReference(anon));
-    this.#slots.clearRange(first, end);
+    this.empty(first, end);
   }
 
-  /** Copies [first, end) into a new amap that shares the anons. Returns undefined when out of kernel memory, with nothing changed. */
-  copy(machine: Machine, first: number, end: number): Amap | undefined {
-    const copy = Amap.create(machine, this.#anons, end - first);
+  /** Copies [first, end) into a new amap, from slot `to` on, that shares the anons. Returns undefined when out of kernel memory, with nothing changed. */
+  copy(machine: Machine, first: number, end: number, to = 0): Amap | undefined {
+    const copy = Amap.create(machine, this.#anons, end - first, to);
     if (copy === undefined) return undefined;
     let complete = true;
     this.#slots.forEach(first, end, (slot, anon) => {
       if (!complete) return;
-      if (copy.set(slot - first, anon)) this.#anons.addReference(anon);
+      if (copy.set(slot - first + to, anon)) this.#anons.addReference(anon);
       else complete = false;
     });
     if (complete) return copy;
-    copy.drop(0, end - first);
+    copy.drop(to, to + end - first);
     return undefined;
   }
 

@@ -19,6 +19,7 @@ export function reportArea(core: UvmCore, entry: VmMapEntry): AreaReport {
       if (anons.slot(anon) < 0 || machine.pmaps.isModified(frame)) dirtyPages++;
     }
   });
+  if (entry.object?.pager.kind === 'device') residentPages = entry.end - entry.start;
   const firstIndex = entry.indexOf(entry.start);
   entry.object?.pages.forEach(firstIndex, firstIndex + entry.end - entry.start, (index, frame) => {
     if (entry.amap !== undefined && entry.amap.get(entry.slotOf(entry.start + index - firstIndex)) !== 0) return;
@@ -40,7 +41,7 @@ export function reportArea(core: UvmCore, entry: VmMapEntry): AreaReport {
     residentPages,
     dirtyPages,
     swappedPages,
-    inheritance: 'copy',
-    lockedPages: 0,
+    inheritance: entry.inheritance,
+    lockedPages: entry.wired ? entry.end - entry.start : 0,
   };
 }

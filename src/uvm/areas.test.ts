@@ -475,7 +475,7 @@ describe('areas', () => {
       residentPages: 1,
       dirtyPages: 0,
       swappedPages: 0,
-      inheritance: 'copy',
+      inheritance: 'share',
       lockedPages: 0,
     });
   });

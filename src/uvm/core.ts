@@ -5,6 +5,7 @@ import type { AnonTable } from './anon.ts';
 import type { ObjectTable } from './object.ts';
 import type { SwapBacked } from './swap-backed.ts';
 import type { UvmTuning } from './tuning.ts';
+import type { VmMap } from './vm-map.ts';
 
 /** The parts of one UVM, each of which may call the others. */
 export interface UvmCore {
@@ -16,4 +17,6 @@ export interface UvmCore {
   readonly objects: ObjectTable;
   readonly swapped: SwapBacked;
   readonly tuning: UvmTuning;
+  /** The living spaces. */
+  readonly maps: Set<VmMap>;
 }

@@ -11,7 +11,12 @@
 //               more than once: copy            content, or zeros
 //
 // A step that lacks memory returns RESTART: nothing is half done (what was got so far is resident and will be found again),
-// the page daemon runs, and the fault begins anew. Neighbours that are resident are mapped ahead on the first pass.
+// the page daemon runs, and the fault begins anew. Neighbours that are resident are mapped ahead on the first pass; how many depends on
+// the area's advice:
+//
+//   normal       3 behind  [page]  4 ahead
+//   random                 [page]
+//   sequential             [page]  7 ahead      and the 8 behind become the first to be evicted
 //
 // Invariants that running code relies on:
 //   UF1  a resolved fault leaves the page mapped with the right asked for, its TLB word filled, its frame held
@@ -29,11 +34,15 @@ import type { VmMapEntry } from './map-entry.ts';
 import { clearNeedsCopy } from './needs-copy.ts';
 import { GET_IO_ERROR, GET_NO_MEMORY } from './object.ts';
 import type { PageDaemon } from './page-daemon.ts';
+import { growDown } from './stack-growth.ts';
 import type { VmMap } from './vm-map.ts';
+import { backingFrame, moveWires } from './wired-pages.ts';
 
-/** The neighbours looked at: UVM's window for normal advice. */
+/** The neighbours looked at: UVM's windows for normal and for sequential advice. */
 const PAGES_BEHIND = 3;
 const PAGES_AHEAD = 4;
+const SEQUENTIAL_BEHIND = 8;
+const SEQUENTIAL_AHEAD = 7;
 
 /** Rights by access: read, write, execute. */
 const RIGHT_NEEDED = [PROT_READ, PROT_WRITE, PROT_EXECUTE] as const;
@@ -60,6 +69,8 @@ export class FaultHandler {
   /** The frame that the page was mapped to. */
   #frame: Pfn | -1 = -1;
   #kind: FaultKind = 'resident';
+  /** The last page fault extended a locked stack: its new part begins at this page and is to be locked. -1: none did. */
+  grewLockedStack = -1;
 
   constructor(core: UvmCore, daemon: PageDaemon) {
     this.#core = core;
@@ -107,21 +118,46 @@ export class FaultHandler {
 
   #resolve(pass: 'first' | 'again'): Step {
     const entry = this.#map.find(this.#page);
-    if (entry === undefined) return FaultOutcome.unmapped;
+    if (entry === undefined) return this.#belowStack(pass);
     this.#entry = entry;
     if ((entry.protection & (RIGHT_NEEDED[this.#access] as number)) === 0) return FaultOutcome.protection;
     if (entry.needsCopy && (this.#access === 1 || entry.object === undefined) && !clearNeedsCopy(this.#core, entry)) return RESTART;
-    if (pass === 'first') this.#mapNeighbours(entry);
+    if (pass === 'first' && entry.advice !== 'random') this.#lookAround(entry);
     const anon = entry.amap === undefined ? 0 : entry.amap.get(entry.slotOf(this.#page));
     if (anon !== 0) return this.#upperLayer(anon);
     return this.#lowerLayer();
   }
 
+  /** Nothing is mapped: a stack above may grow down to the page. */
+  #belowStack(pass: 'first' | 'again'): Step {
+    const growth = growDown(this.#core, this.#map, this.#page);
+    if (growth === 'refused') return FaultOutcome.unmapped;
+    if (growth === 'noMemory') return RESTART;
+    if (growth === 'unlocked') this.grewLockedStack = this.#page;
+    return this.#resolve(pass);
+  }
+
+  #lookAround(entry: VmMapEntry): void {
+    if (entry.advice === 'normal') this.#mapNeighbours(entry, PAGES_BEHIND, PAGES_AHEAD);
+    else {
+      this.#demoteBehind(entry);
+      this.#mapNeighbours(entry, 0, SEQUENTIAL_AHEAD);
+    }
+  }
+
+  /** What was read in sequence will not be read again soon. */
+  #demoteBehind(entry: VmMapEntry): void {
+    for (let page = Math.max(entry.start, this.#page - SEQUENTIAL_BEHIND); page < this.#page; page++) {
+      const frame = backingFrame(this.#core, entry, page);
+      if (frame !== 0) this.#core.queue.demote(frame);
+    }
+  }
+
   /** Maps resident neighbours, with their reference bits clear: a fault saved if they are used, nothing lost if not. */
-  #mapNeighbours(entry: VmMapEntry): void {
+  #mapNeighbours(entry: VmMapEntry, behind: number, ahead: number): void {
     if ((entry.protection & PROT_READ) === 0 || (entry.amap === undefined && entry.object === undefined)) return;
-    const first = Math.max(entry.start, this.#page - PAGES_BEHIND);
-    const end = Math.min(entry.end, this.#page + PAGES_AHEAD + 1);
+    const first = Math.max(entry.start, this.#page - behind);
+    const end = Math.min(entry.end, this.#page + ahead + 1);
     const mapped = this.#pmaps.mappedPages(this.#map.pmap, first, end);
     for (let page = first; page < end; page++) {
       const isMapped = ((mapped >>> (page - first)) & 1) !== 0;
@@ -203,6 +239,7 @@ export class FaultHandler {
   #lowerLayer(): Step {
     const object = this.#entry.object;
     if (object === undefined) return this.#case2BZero();
+    if (object.pager.kind === 'device') return this.#case2A(this.#core.objects.deviceFrame(object, this.#entry.indexOf(this.#page)));
     const frame = this.#core.objects.get(object, this.#entry.indexOf(this.#page));
     if (frame === GET_NO_MEMORY) return RESTART;
     if (frame === GET_IO_ERROR) return FaultOutcome.ioError;
@@ -223,6 +260,9 @@ export class FaultHandler {
     const { machine, statistics } = this.#core;
     const copy = this.#promote(source);
     if (copy === -1) return RESTART;
+    // Others who hold the amap see the copy from now on, not the object's page.
+    const slot = this.#entry.slotOf(this.#page);
+    if (this.#entry.amap?.isShared(slot, slot + 1)) this.#pmaps.pageProtect(source, 'none');
     statistics.case2B++;
     if (this.#kind === 'resident') this.#kind = 'copyOnWrite';
     machine.events.emit(EventType.copy, this.#map.pmap.id, this.#page, source, copy);
@@ -258,6 +298,7 @@ export class FaultHandler {
     this.#anons.setFrame(anon, frame);
     amap.set(slot, anon);
     queue.insert(frame);
+    if (source !== 0 && machine.frames.table.wireCount(source) > 0) moveWires(this.#core, amap, slot, source, frame);
     return frame;
   }
 

@@ -7,14 +7,29 @@
 // Invariants (checked by `VmMap.check`):
 //   ME1  needsCopy implies copyOnWrite
 //   ME2  an area that is not copy-on-write and has no object has an amap (shared anonymous memory)
-// Source: UVM's vm_map_entry.
+//   ME3  a reserved area is private, anonymous, without rights, without an amap and not wired
+//   ME4  memory that is private and writable, or anonymous, is charged unless it is reserved
+// Source: UVM's vm_map_entry; NT's reserved and committed memory.
 
 import type { Range } from '../ranges/index.ts';
+import type { Inheritance } from '../system/index.ts';
 import type { Amap } from './amap.ts';
 import type { UvmObject } from './object.ts';
 
 /** Size of UVM's struct vm_map_entry on a 32-bit machine (Cranor and Parulkar 1999, section 3.2). */
 export const MAP_ENTRY_BYTES = 56;
+
+/** How faults come: decides which neighbours a fault looks at. */
+export type AccessPattern = 'normal' | 'random' | 'sequential';
+
+/**
+ * What was promised for an area's pages: nothing (`reserved`), memory or swap for each (`charged`), or nothing because they come from an
+ * object (`backed`). A private area of an object is charged from the time on when it may be written.
+ */
+export type Commitment = 'reserved' | 'charged' | 'backed';
+
+/** `growsDownTo` of an area that does not grow. */
+export const DOES_NOT_GROW = -1;
 
 /** What an entry is, apart from its bounds. */
 export interface EntryAttributes {
@@ -27,6 +42,14 @@ export interface EntryAttributes {
   /** Writes are the process's own. */
   readonly copyOnWrite: boolean;
   readonly name: string;
+  readonly advice: AccessPattern;
+  /** What a child gets of it. */
+  readonly inheritance: Inheritance;
+  readonly commitment: Commitment;
+  /** Its pages may not leave memory (mlock). */
+  readonly wired: boolean;
+  /** Lowest page to which faults below the area may extend it, or `DOES_NOT_GROW`. */
+  readonly growsDownTo: number;
 }
 
 /** One area of an address space. */
@@ -44,6 +67,12 @@ export class VmMapEntry implements Range {
   /** The amap must be copied, or made, before the first write. */
   needsCopy: boolean;
   readonly name: string;
+  advice: AccessPattern;
+  inheritance: Inheritance;
+  /** Changed through the map, which counts what is charged and locked. */
+  commitment: Commitment;
+  wired: boolean;
+  growsDownTo: number;
   /** The entry's block in the kernel heap. */
   readonly block: number;
 
@@ -57,6 +86,11 @@ export class VmMapEntry implements Range {
     this.copyOnWrite = attributes.copyOnWrite;
     this.needsCopy = attributes.copyOnWrite;
     this.name = attributes.name;
+    this.advice = attributes.advice;
+    this.inheritance = attributes.inheritance;
+    this.commitment = attributes.commitment;
+    this.wired = attributes.wired;
+    this.growsDownTo = attributes.growsDownTo;
     this.block = block;
   }
 
@@ -75,7 +109,12 @@ export class VmMapEntry implements Range {
     return this.amapOffset + (this.end - this.start);
   }
 
-  /** Tells whether `next` begins where this entry ends and continues it in every respect but the amap. */
+  /** Slot for `start` in a new amap: an area that grows down leaves room below. */
+  get newAmapOffset(): number {
+    return this.growsDownTo === DOES_NOT_GROW ? 0 : this.start - this.growsDownTo;
+  }
+
+  /** Tells whether `next` begins where this entry ends and continues it in every respect but the amap and needs-copy. */
   continuesInto(next: VmMapEntry): boolean {
     return (
       this.end === next.start &&
@@ -84,8 +123,12 @@ export class VmMapEntry implements Range {
       this.protection === next.protection &&
       this.maxProtection === next.maxProtection &&
       this.copyOnWrite === next.copyOnWrite &&
-      this.needsCopy === next.needsCopy &&
-      this.name === next.name
+      this.name === next.name &&
+      this.advice === next.advice &&
+      this.inheritance === next.inheritance &&
+      this.commitment === next.commitment &&
+      this.wired === next.wired &&
+      this.growsDownTo === next.growsDownTo
     );
   }
 }

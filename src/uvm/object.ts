@@ -9,9 +9,10 @@
 //   OB1  the frame's record names object and index; residentPages = frames so named
 //   OB2  references = map entries that name the object (+ 1 while its creator keeps it); without references it does not exist
 //   OB3  a page in memory of an anonymous object has room for its slot, so that page-out needs no memory
+//   OB4  the pages of a device are permanent frames: never brought in, evicted or written back
 // Source: uvm_object and its pager operations, and uvm_aobj. The image pager and file pagers are given from outside (system/ `Pager`).
 
-import { type Errno, EventType, invariant, type Pfn } from '../base/index.ts';
+import { type Errno, EventType, invariant, KernelPanic, type Pfn } from '../base/index.ts';
 import { FRAME_MODIFIED, FrameKind } from '../frames/index.ts';
 import { HeapUse, RadixIndex } from '../heap/index.ts';
 import type { FaultKind, Machine, MemoryObject, MemoryStatistics, PageQueue, Pager, SwapSpace } from '../system/index.ts';
@@ -69,8 +70,9 @@ export class ObjectTable {
     this.#statistics = statistics;
   }
 
-  /** Makes an object with one reference, the creator's. ENOMEM when out of kernel memory. */
+  /** Makes an object with one reference, the creator's. EINVAL for a device without frames or anything else with them, ENOMEM when out of kernel memory. */
   create(pager: Pager): UvmObject | Errno {
+    if ((pager.kind === 'device') !== (pager.frameOf !== undefined)) return 'EINVAL';
     const heap = this.#machine.heap;
     const block = heap.allocate(OBJECT_BYTES, HeapUse.object);
     if (block === 0) return 'ENOMEM';
@@ -177,6 +179,15 @@ export class ObjectTable {
     object.pages.set(index, frame);
     this.#queue.insert(frame);
     this.#machine.events.emit(EventType.objectIn, 0, object.id, index, frame);
+    return frame;
+  }
+
+  /** Returns the frame that is page `index` of a device. Panics (OB4) if it is not a permanent one. */
+  deviceFrame(object: UvmObject, index: number): Pfn {
+    const frame = object.pager.frameOf?.(index) ?? (0 as Pfn);
+    const { table } = this.#machine.frames;
+    const isPermanent = frame > 0 && frame < table.count && table.kind(frame) === FrameKind.permanent;
+    if (!isPermanent) throw new KernelPanic('OB4', `page ${index} of device ${object.name} is in frame ${frame}, which is not permanent`);
     return frame;
   }
 

@@ -5,6 +5,7 @@ import type { Place } from '../system/index.ts';
 import type { UvmCore } from './core.ts';
 import type { VmMapEntry } from './map-entry.ts';
 import type { VmMap } from './vm-map.ts';
+import { unwireFrames } from './wired-pages.ts';
 
 /** Returns the page where `pages` pages go. EINVAL for a fixed address off a page boundary, ENOMEM if they do not fit there or anywhere. */
 export function choosePlace(space: VmMap, pages: number, place: Place | undefined): number | Errno {
@@ -31,6 +32,7 @@ export function removeRange(core: UvmCore, space: VmMap, first: number, end: num
 /** Unmaps one entry and lets its layers go. */
 export function removeEntry(core: UvmCore, space: VmMap, entry: VmMapEntry): void {
   core.machine.pmaps.remove(space.pmap, entry.start, entry.end);
+  if (entry.wired) unwireFrames(core, entry, entry.start, entry.end);
   entry.amap?.drop(entry.amapOffset, entry.amapEnd);
   space.remove(entry);
   if (entry.object !== undefined) core.objects.release(entry.object);

@@ -7,7 +7,7 @@
 // A request checks its arguments, then gets the memory it needs, then changes the map: a failed one changes nothing.
 // Source: Cranor and Parulkar, "The UVM Virtual Memory System", USENIX 1999; NetBSD sys/uvm.
 
-import { addressOf, type Errno, EventType, PAGE_SIZE, pageAtOrAfter, pageOf, pagesFor, type VirtAddr } from '../base/index.ts';
+import { addressOf, type Errno, EventType, PAGE_SIZE, pageAtOrAfter, pageOf, pagesFor, Random, type VirtAddr } from '../base/index.ts';
 import type { BlockDevice, Tlb } from '../machine/index.ts';
 import type { PolicyKind } from '../paging/index.ts';
 import type { Access } from '../pmap/index.ts';
@@ -27,7 +27,7 @@ import {
   type Pager,
   type Place,
   PROT_ALL,
-  PROT_EXECUTE,
+  PROT_NONE,
   PROT_READ,
   PROT_WRITE,
   pageRange,
@@ -37,21 +37,26 @@ import {
   type SwapDeviceReport,
   SwapSpace,
 } from '../system/index.ts';
-import { Amap } from './amap.ts';
+import { adviseRange, residencyOf } from './advice.ts';
 import { AnonTable } from './anon.ts';
 import { reportArea } from './area-report.ts';
+import { everyArea, isProtection, mayGrowTo, requestedAttributes } from './areas.ts';
 import { checkUvm } from './check.ts';
+import { commitRange, decommitRange, growthOf, isWithinLimits, protectRange, usageOf } from './commitment.ts';
 import type { UvmCore } from './core.ts';
 import { FaultHandler } from './fault.ts';
-import { forkInto } from './fork.ts';
-import type { EntryAttributes, VmMapEntry } from './map-entry.ts';
+import { forkInto, mayFork } from './fork.ts';
+import { DOES_NOT_GROW, type EntryAttributes } from './map-entry.ts';
 import { ObjectTable, type UvmObject } from './object.ts';
 import { PageDaemon } from './page-daemon.ts';
 import { choosePlace, removeEntry, removeRange } from './placement.ts';
+import { remapArea } from './remap.ts';
 import { SwapBacked } from './swap-backed.ts';
 import { swapOff } from './swap-off.ts';
 import { defaultTuning, type UvmTuning } from './tuning.ts';
 import { VmMap } from './vm-map.ts';
+import { backingFrame } from './wired-pages.ts';
+import { Wiring } from './wiring.ts';
 
 /** Most pages of an object: what a space of 32 bits can map. */
 const MAX_OBJECT_PAGES = 2 ** 20;
@@ -62,7 +67,7 @@ export class Uvm implements MemorySystem<VmMap> {
   readonly #core: UvmCore;
   readonly #daemon: PageDaemon;
   readonly #faults: FaultHandler;
-  readonly #maps = new Set<VmMap>();
+  readonly #wiring: Wiring;
 
   /** @param policy must be one that a kernel can run (`sees: 'bits'`). */
   constructor(machine: Machine, policy: PolicyKind, tuning: UvmTuning = defaultTuning) {
@@ -72,9 +77,10 @@ export class Uvm implements MemorySystem<VmMap> {
     const anons = new AnonTable(machine, queue, swap, statistics);
     const objects = new ObjectTable(machine, queue, swap, statistics);
     const swapped = new SwapBacked({ machine, statistics, queue, swap, anons, objects });
-    this.#core = { machine, statistics, queue, swap, anons, objects, swapped, tuning };
+    this.#core = { machine, statistics, queue, swap, anons, objects, swapped, tuning, maps: new Set() };
     this.#daemon = new PageDaemon(this.#core);
     this.#faults = new FaultHandler(this.#core, this.#daemon);
+    this.#wiring = new Wiring(this.#core, this.#faults);
   }
 
   get policy(): string {
@@ -86,12 +92,14 @@ export class Uvm implements MemorySystem<VmMap> {
     this.#daemon.wakeIfLow();
     const pmap = machine.pmaps.create(tlb);
     if (pmap === undefined) return 'ENOMEM';
-    const map = VmMap.create(pmap, layout, machine.heap);
+    // Each space has random places of its own.
+    const random = new Random(machine.seed + pmap.id);
+    const map = VmMap.create({ pmap, layout, random }, machine.heap);
     if (map === undefined) {
       machine.pmaps.destroy(pmap);
       return 'ENOMEM';
     }
-    this.#maps.add(map);
+    this.#core.maps.add(map);
     return map;
   }
 
@@ -99,11 +107,12 @@ export class Uvm implements MemorySystem<VmMap> {
     for (const entry of [...space]) removeEntry(this.#core, space, entry);
     this.#core.machine.pmaps.destroy(space.pmap);
     space.destroy();
-    this.#maps.delete(space);
+    this.#core.maps.delete(space);
   }
 
   fork(space: VmMap, tlb: Tlb): VmMap | Errno {
     const { frames } = this.#core.machine;
+    if (!mayFork(space)) return 'ENOMEM';
     // Many entries can need more frames than the reserve has: then the daemon makes room for twice as many each time.
     for (let wanted = 1; ; wanted *= 2) {
       const child = this.#tryFork(space, tlb);
@@ -114,6 +123,7 @@ export class Uvm implements MemorySystem<VmMap> {
   #tryFork(space: VmMap, tlb: Tlb): VmMap | Errno {
     const child = this.createSpace(space.layout, tlb);
     if (typeof child === 'string') return child;
+    child.limits = space.limits;
     child.breakEndPage = space.breakEndPage;
     if (forkInto(this.#core, space, child)) return child;
     this.destroySpace(child);
@@ -131,32 +141,22 @@ export class Uvm implements MemorySystem<VmMap> {
 
   map(space: VmMap, request: MapRequest): VirtAddr | Errno {
     const pages = pagesFor(request.size);
-    const attributes = entryAttributes(request);
+    const attributes = requestedAttributes(request);
     if (typeof attributes === 'string') return attributes;
     if (!(pages > 0)) return 'EINVAL';
     this.#daemon.wakeIfLow();
     const start = choosePlace(space, pages, request.place);
     if (typeof start === 'string') return start;
+    if (!mayGrowTo(space, request.growsDown?.limit, start)) return 'EINVAL';
     return this.#mapAt(space, start, start + pages, attributes);
   }
 
+  /** Makes an area, locked if the space locks new ones, within the limits. */
   #mapAt(space: VmMap, start: number, end: number, attributes: EntryAttributes): VirtAddr | Errno {
-    // The new entry's memory is got before the old ones go, so that running out of it loses nothing.
-    const amap = needsAmapNow(attributes) ? Amap.create(this.#core.machine, this.#core.anons, end - start) : undefined;
-    if (amap === undefined && needsAmapNow(attributes)) return 'ENOMEM';
-    const reserved = space.reserveEntry();
-    if (reserved === 0 || !space.clipRange(start, end)) {
-      amap?.drop(0, end - start);
-      if (reserved !== 0) space.releaseEntry(reserved);
-      return 'ENOMEM';
-    }
-    removeRange(this.#core, space, start, end);
-    const entry = space.insert(start, end, attributes, reserved);
-    entry.amap = amap;
-    if (entry.object !== undefined) entry.object.references++;
-    this.#core.machine.events.emit(EventType.map, space.pmap.id, start, end - start);
-    space.mergeRange(start, end);
-    return addressOf(start);
+    const wired = space.locksNewAreas && attributes.protection !== PROT_NONE;
+    const wanted = { ...attributes, wired };
+    if (!isWithinLimits(space, growthOf(space, start, end - start, wanted))) return 'ENOMEM';
+    return this.#wiring.mapArea(space, start, end, wanted);
   }
 
   unmap(space: VmMap, start: number, size: number): 0 | Errno {
@@ -172,29 +172,14 @@ export class Uvm implements MemorySystem<VmMap> {
   protect(space: VmMap, start: number, size: number, protection: number): 0 | Errno {
     const range = pageRange(space.layout, start, size);
     if (typeof range === 'string') return range;
-    if ((protection & ~PROT_ALL) !== 0) return 'EINVAL';
-    const { first, end } = range;
-    for (let page = first; page < end; ) {
-      const entry = space.find(page);
-      if (entry === undefined) return 'ENOMEM';
-      if ((protection & ~entry.maxProtection) !== 0) return 'EACCES';
-      page = entry.end;
-    }
+    if (!isProtection(protection)) return 'EINVAL';
     this.#daemon.wakeIfLow();
-    if (!space.clipRange(first, end)) return 'ENOMEM';
-    let entry = space.findNext(first);
-    for (; entry !== undefined && entry.start < end; entry = space.next(entry)) this.#protectEntry(space, entry, protection);
+    const { first, end } = range;
+    const result = protectRange(this.#core, space, range, protection);
+    if (result !== 0) return result;
     this.#core.machine.events.emit(EventType.protect, space.pmap.id, first, end - first, protection);
-    space.mergeRange(first, end);
+    if (space.lockedPages > 0) this.#wiring.settle(space, first, end);
     return 0;
-  }
-
-  #protectEntry(space: VmMap, entry: VmMapEntry, protection: number): void {
-    const pmaps = this.#core.machine.pmaps;
-    entry.protection = protection;
-    // i386 entries cannot say "write only" or "execute only": what may not be read is unmapped, and each access faults.
-    if ((protection & PROT_READ) === 0) pmaps.remove(space.pmap, entry.start, entry.end);
-    else if ((protection & PROT_WRITE) === 0) pmaps.writeProtect(space.pmap, entry.start, entry.end);
   }
 
   grow(space: VmMap, end: number): VirtAddr | Errno {
@@ -217,8 +202,6 @@ export class Uvm implements MemorySystem<VmMap> {
   #growBreak(space: VmMap, oldEnd: number, newEnd: number): 0 | Errno {
     this.#daemon.wakeIfLow();
     if (!space.isFree(oldEnd, newEnd)) return 'ENOMEM';
-    const below = oldEnd > 0 ? space.find(oldEnd - 1) : undefined;
-    if (below !== undefined && isHeap(below) && space.extend(below, newEnd)) return 0;
     const result = this.#mapAt(space, oldEnd, newEnd, heapAttributes);
     return typeof result === 'string' ? result : 0;
   }
@@ -251,14 +234,21 @@ export class Uvm implements MemorySystem<VmMap> {
 
   isResident(space: VmMap, page: number): boolean {
     const entry = space.find(page);
-    if (entry === undefined) return false;
-    const anon = entry.amap?.get(entry.slotOf(page)) ?? 0;
-    if (anon !== 0) return this.#core.anons.frame(anon) !== 0;
-    return entry.object !== undefined && entry.object.pages.get(entry.indexOf(page)) !== 0;
+    return entry !== undefined && backingFrame(this.#core, entry, page) !== 0;
   }
 
   fault(space: VmMap, page: number, access: Access): FaultOutcome {
-    return this.#faults.handle(space, page, access);
+    const outcome = this.#faults.handle(space, page, access);
+    if (this.#faults.grewLockedStack >= 0) this.#lockGrownStack(space);
+    return outcome;
+  }
+
+  /** A locked stack grew: its new part stays unlocked only if that would take too much. */
+  #lockGrownStack(space: VmMap): void {
+    const first = this.#faults.grewLockedStack;
+    this.#faults.grewLockedStack = -1;
+    const part = space.find(first);
+    if (part !== undefined) this.#wiring.lock(space, first, part.end);
   }
 
   reclaim(frames: number): number {
@@ -268,40 +258,84 @@ export class Uvm implements MemorySystem<VmMap> {
     return memory.freeCount - before;
   }
 
+  remap(space: VmMap, start: number, oldSize: number, newSize: number, place: 'here' | 'anywhere' | Place): VirtAddr | Errno {
+    const range = pageRange(space.layout, start, oldSize);
+    if (typeof range === 'string') return range;
+    if (!(newSize > 0)) return 'EINVAL';
+    this.#daemon.wakeIfLow();
+    const oldPages = range.end - range.first;
+    return remapArea(this.#core, this.#wiring, space, { start: range.first, oldPages, newPages: pagesFor(newSize), place });
+  }
+
+  advise(space: VmMap, start: number, size: number, advice: Advice): 0 | Errno {
+    const range = pageRange(space.layout, start, size);
+    if (typeof range === 'string') return range;
+    this.#daemon.wakeIfLow();
+    return adviseRange(this.#core, space, range, advice);
+  }
+
+  inherit(space: VmMap, start: number, size: number, inheritance: Inheritance): 0 | Errno {
+    const range = pageRange(space.layout, start, size);
+    if (typeof range === 'string') return range;
+    const { first, end } = range;
+    this.#daemon.wakeIfLow();
+    if (!everyArea(space, first, end) || !space.clipRange(first, end)) return 'ENOMEM';
+    everyArea(space, first, end, (entry) => {
+      entry.inheritance = inheritance;
+      return true;
+    });
+    space.mergeRange(first, end);
+    return 0;
+  }
+
+  lock(space: VmMap, start: number, size: number): 0 | Errno {
+    const range = pageRange(space.layout, start, size);
+    return typeof range === 'string' ? range : this.#wiring.lock(space, range.first, range.end);
+  }
+
+  unlock(space: VmMap, start: number, size: number): 0 | Errno {
+    const range = pageRange(space.layout, start, size);
+    return typeof range === 'string' ? range : this.#wiring.unlock(space, range.first, range.end);
+  }
+
+  lockAll(space: VmMap, scope: LockScope): 0 | Errno {
+    return this.#wiring.lockAll(space, scope);
+  }
+
+  unlockAll(space: VmMap): void {
+    this.#wiring.unlockAll(space);
+  }
+
+  residency(space: VmMap, start: number, size: number, into: Uint8Array): 0 | Errno {
+    const range = pageRange(space.layout, start, size);
+    return typeof range === 'string' ? range : residencyOf(this.#core, space, range, into);
+  }
+
+  commit(space: VmMap, start: number, size: number, protection: number): 0 | Errno {
+    const range = pageRange(space.layout, start, size);
+    if (typeof range === 'string') return range;
+    if (!isProtection(protection)) return 'EINVAL';
+    this.#daemon.wakeIfLow();
+    return commitRange(this.#core, space, range, protection);
+  }
+
+  decommit(space: VmMap, start: number, size: number): 0 | Errno {
+    const range = pageRange(space.layout, start, size);
+    if (typeof range === 'string') return range;
+    this.#daemon.wakeIfLow();
+    return decommitRange(this.#core, space, range);
+  }
+
+  limit(space: VmMap, limits: SpaceLimits): void {
+    space.limits = limits;
+  }
+
+  usage(space: VmMap): SpaceUsage {
+    return usageOf(space);
+  }
+
   // Not there yet.
   readonly mover: PageMover<VmMap> | undefined = undefined;
-  remap(_space: VmMap, _start: number, _oldSize: number, _newSize: number, _place: 'here' | 'anywhere' | Place): VirtAddr | Errno {
-    return 'ENOSYS';
-  }
-  advise(_space: VmMap, _start: number, _size: number, _advice: Advice): 0 | Errno {
-    return 'ENOSYS';
-  }
-  inherit(_space: VmMap, _start: number, _size: number, _inheritance: Inheritance): 0 | Errno {
-    return 'ENOSYS';
-  }
-  lock(_space: VmMap, _start: number, _size: number): 0 | Errno {
-    return 'ENOSYS';
-  }
-  unlock(_space: VmMap, _start: number, _size: number): 0 | Errno {
-    return 'ENOSYS';
-  }
-  lockAll(_space: VmMap, _scope: LockScope): 0 | Errno {
-    return 'ENOSYS';
-  }
-  unlockAll(_space: VmMap): void {}
-  residency(_space: VmMap, _start: number, _size: number, _into: Uint8Array): 0 | Errno {
-    return 'ENOSYS';
-  }
-  commit(_space: VmMap, _start: number, _size: number, _protection: number): 0 | Errno {
-    return 'ENOSYS';
-  }
-  decommit(_space: VmMap, _start: number, _size: number): 0 | Errno {
-    return 'ENOSYS';
-  }
-  limit(_space: VmMap, _limits: SpaceLimits): void {}
-  usage(_space: VmMap): SpaceUsage {
-    return { addressBytes: 0, committedBytes: 0, lockedBytes: 0, residentBytes: 0 };
-  }
   createSharedMemory(pages: number, name: string): MemoryObject | Errno {
     if (!(Number.isInteger(pages) && pages > 0 && pages <= MAX_OBJECT_PAGES)) return 'EINVAL';
     this.#daemon.wakeIfLow();
@@ -312,7 +346,7 @@ export class Uvm implements MemorySystem<VmMap> {
     return this.#core.swap.add(device, priority);
   }
   swapOff(device: BlockDevice): 0 | Errno {
-    return swapOff(this.#core, this.#daemon, this.#maps, device);
+    return swapOff(this.#core, this.#daemon, this.#core.maps, device);
   }
   swapDevices(): readonly SwapDeviceReport[] {
     return this.#core.swap.devices();
@@ -333,7 +367,7 @@ export class Uvm implements MemorySystem<VmMap> {
 
   check(): void {
     this.#core.machine.check();
-    checkUvm(this.#core, this.#maps);
+    checkUvm(this.#core);
   }
 }
 
@@ -345,38 +379,9 @@ const heapAttributes: EntryAttributes = {
   maxProtection: PROT_ALL,
   copyOnWrite: true,
   name: '[heap]',
+  advice: 'normal',
+  inheritance: 'copy',
+  commitment: 'charged',
+  wired: false,
+  growsDownTo: DOES_NOT_GROW,
 };
-
-function isHeap(entry: VmMapEntry): boolean {
-  const { name, object, protection, maxProtection, copyOnWrite } = heapAttributes;
-  return (
-    entry.name === name &&
-    entry.object === object &&
-    entry.copyOnWrite === copyOnWrite &&
-    entry.protection === protection &&
-    entry.maxProtection === maxProtection
-  );
-}
-
-function needsAmapNow(attributes: EntryAttributes): boolean {
-  return !attributes.copyOnWrite && attributes.object === undefined;
-}
-
-function entryAttributes(request: MapRequest): EntryAttributes | Errno {
-  const object = request.object as UvmObject | undefined;
-  const offset = request.offset ?? 0;
-  if (offset % PAGE_SIZE !== 0 || offset < 0 || (request.protection & ~PROT_ALL) !== 0) return 'EINVAL';
-  if (object !== undefined && pageOf(offset) + pagesFor(request.size) > object.pager.pages) return 'EINVAL';
-  const isKept = object !== undefined && (object.pager.write !== undefined || object.slots !== undefined);
-  const readOnly = object !== undefined && request.sharing === 'shared' && !isKept;
-  const maxProtection = readOnly ? PROT_READ | PROT_EXECUTE : PROT_ALL;
-  if ((request.protection & ~maxProtection) !== 0) return 'EACCES';
-  return {
-    object,
-    objectOffset: pageOf(offset),
-    protection: request.protection,
-    maxProtection,
-    copyOnWrite: request.sharing === 'private',
-    name: request.name ?? object?.pager.name ?? '',
-  };
-}

@@ -3,18 +3,26 @@
 //
 // Invariants (quoted by `check`):
 //   VM1  entries are disjoint, sorted, inside [low, high)
-//   VM2  each entry keeps ME1 and ME2 (map-entry.ts), its object pages lie inside the object's offsets
+//   VM2  each entry keeps ME1 to ME4 (map-entry.ts), its object pages lie inside the object's offsets
+//   VM3  the pages counted (mapped, charged, locked) are those of the entries
 // Cost: lookup O(log entries), and O(1) for the entry found last. Source: uvm_map.c; merging as NetBSD added it later.
 
-import { addressOf, invariant, PAGE_SIZE, pageAtOrAfter, type VirtAddr } from '../base/index.ts';
+import { addressOf, invariant, PAGE_SIZE, pageAtOrAfter, type Random, type VirtAddr } from '../base/index.ts';
 import { HeapUse, type KernelHeap } from '../heap/index.ts';
 import type { Pmap } from '../pmap/index.ts';
 import { RedBlackMap } from '../ranges/index.ts';
-import type { Space, SpaceLayout } from '../system/index.ts';
-import { type EntryAttributes, MAP_ENTRY_BYTES, VmMapEntry } from './map-entry.ts';
+import { PROT_NONE, PROT_WRITE, type Space, type SpaceLayout, type SpaceLimits } from '../system/index.ts';
+import { type Commitment, type EntryAttributes, MAP_ENTRY_BYTES, VmMapEntry } from './map-entry.ts';
 
 /** Size of UVM's struct vm_map on a 32-bit machine. */
 const MAP_BYTES = 128;
+
+/** What a map is made for. */
+export interface VmMapParts {
+  readonly pmap: Pmap;
+  readonly layout: SpaceLayout;
+  readonly random: Random;
+}
 
 /** One address space under UVM. */
 export class VmMap implements Space {
@@ -22,22 +30,32 @@ export class VmMap implements Space {
   readonly layout: SpaceLayout;
   /** First page after the brk area: where it grows next. */
   breakEndPage: number;
+  /** Bounds that later requests must keep. */
+  limits: SpaceLimits = {};
+  /** What is mapped from now on is locked (mlockall). */
+  locksNewAreas = false;
   readonly #entries = new RedBlackMap<VmMapEntry>();
   readonly #heap: KernelHeap;
   readonly #block: number;
+  /** Where areas go under random placement. */
+  readonly #random: Random;
+  #mappedPages = 0;
+  #chargedPages = 0;
+  #lockedPages = 0;
 
-  private constructor(pmap: Pmap, layout: SpaceLayout, heap: KernelHeap, block: number) {
+  private constructor({ pmap, layout, random }: VmMapParts, heap: KernelHeap, block: number) {
     this.pmap = pmap;
     this.layout = layout;
+    this.#random = random;
     this.breakEndPage = pageAtOrAfter(layout.breakStart);
     this.#heap = heap;
     this.#block = block;
   }
 
   /** Makes an empty map. Returns undefined when out of kernel memory. */
-  static create(pmap: Pmap, layout: SpaceLayout, heap: KernelHeap): VmMap | undefined {
+  static create(parts: VmMapParts, heap: KernelHeap): VmMap | undefined {
     const block = heap.allocate(MAP_BYTES, HeapUse.map);
-    return block === 0 ? undefined : new VmMap(pmap, layout, heap, block);
+    return block === 0 ? undefined : new VmMap(parts, heap, block);
   }
 
   /** Frees the map's own memory. It has no entries. */
@@ -57,6 +75,21 @@ export class VmMap implements Space {
   /** Number of entries. */
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Pages in entries: mapped or reserved. */
+  get mappedPages(): number {
+    return this.#mappedPages;
+  }
+
+  /** Pages that memory or swap was promised for. */
+  get chargedPages(): number {
+    return this.#chargedPages;
+  }
+
+  /** Pages in wired entries. */
+  get lockedPages(): number {
+    return this.#lockedPages;
   }
 
   /** Entries in address order. */
@@ -79,11 +112,25 @@ export class VmMap implements Space {
     return this.#entries.next(entry);
   }
 
-  /** Returns where `pages` pages fit in the mmap area, highest place first, or -1. A hint is taken if it is free. */
+  /** Returns the entry below `entry`. */
+  previous(entry: VmMapEntry): VmMapEntry | undefined {
+    return this.#entries.previous(entry);
+  }
+
+  /** Returns where `pages` pages fit in the mmap area, by the layout's placement, or -1. A hint is taken if it is free. */
   findHole(pages: number, hint: number | undefined): number {
     const low = pageAtOrAfter(this.layout.breakLimit);
     const high = Math.floor(this.layout.high / PAGE_SIZE);
-    return this.#entries.findHole(pages, { low, high, direction: 'top-down', ...(hint !== undefined && { hint }) });
+    if (!(pages <= high - low)) return -1;
+    const { placement } = this.layout;
+    const direction = placement === 'firstFit' ? 'bottom-up' : 'top-down';
+    if (placement === 'random' && hint === undefined) {
+      // A place at random if it is free, else the next hole below it, else the highest of all.
+      const place = low + this.#random.below(high - low - pages + 1);
+      const hole = this.#entries.findHole(pages, { low, high: place + pages, direction, hint: place });
+      if (hole >= 0) return hole;
+    }
+    return this.#entries.findHole(pages, { low, high, direction, ...(hint !== undefined && { hint }) });
   }
 
   /** Tells whether [first, end) is free of entries. */
@@ -106,12 +153,49 @@ export class VmMap implements Space {
   insert(start: number, end: number, attributes: EntryAttributes, block: number): VmMapEntry {
     const entry = new VmMapEntry(start, end, attributes, block);
     this.#entries.insert(entry);
+    this.#count(entry, 1);
     return entry;
+  }
+
+  #count(entry: VmMapEntry, sign: 1 | -1): void {
+    const pages = sign * (entry.end - entry.start);
+    this.#mappedPages += pages;
+    if (entry.commitment === 'charged') this.#chargedPages += pages;
+    if (entry.wired) this.#lockedPages += pages;
+  }
+
+  #resize(entry: VmMapEntry, start: number, end: number): void {
+    this.#count(entry, -1);
+    this.#entries.resize(entry, start, end);
+    this.#count(entry, 1);
+  }
+
+  /** Changes what was promised for an entry's pages. */
+  recommit(entry: VmMapEntry, commitment: Commitment): void {
+    this.#count(entry, -1);
+    entry.commitment = commitment;
+    this.#count(entry, 1);
+  }
+
+  /** Marks an entry as wired or not. Its frames are the caller's to wire (wired-pages.ts). */
+  setWired(entry: VmMapEntry, state: 'wired' | 'unwired'): void {
+    this.#count(entry, -1);
+    entry.wired = state === 'wired';
+    this.#count(entry, 1);
+  }
+
+  /** Moves an entry by `distance` pages to where the map is free, with its layers. */
+  move(entry: VmMapEntry, distance: number): void {
+    this.#entries.remove(entry);
+    entry.start += distance;
+    entry.end += distance;
+    this.#entries.insert(entry);
   }
 
   /** Takes an entry out and frees it; its layers are the caller's to drop. */
   remove(entry: VmMapEntry): void {
     this.#entries.remove(entry);
+    this.#count(entry, -1);
     this.releaseEntry(entry.block);
   }
 
@@ -123,7 +207,7 @@ export class VmMap implements Space {
     const upperIndex = entry.indexOf(at);
     const block = this.reserveEntry();
     if (block === 0) return undefined;
-    this.#entries.resize(entry, entry.start, at);
+    this.#resize(entry, entry.start, at);
     const upper = this.insert(at, end, { ...attributesOf(entry), objectOffset: upperIndex }, block);
     upper.needsCopy = entry.needsCopy;
     upper.amap = entry.amap;
@@ -150,7 +234,18 @@ export class VmMap implements Space {
   extend(entry: VmMapEntry, end: number): boolean {
     const newAmapEnd = entry.amapEnd + (end - entry.end);
     if (entry.amap !== undefined && !entry.amap.extend(entry.amapOffset, entry.amapEnd, newAmapEnd)) return false;
-    this.#entries.resize(entry, entry.start, end);
+    this.#resize(entry, entry.start, end);
+    return true;
+  }
+
+  /** Lengthens `entry` downwards to `start`, which is free, keeping its layers. Returns false if its amap has no room there. */
+  extendDown(entry: VmMapEntry, start: number): boolean {
+    const newOffset = entry.amapOffset - (entry.start - start);
+    if (entry.amap !== undefined) {
+      if (!entry.amap.extendBack(entry.amapOffset, entry.amapEnd, newOffset)) return false;
+      entry.amapOffset = newOffset;
+    }
+    this.#resize(entry, start, entry.end);
     return true;
   }
 
@@ -164,15 +259,11 @@ export class VmMap implements Space {
   }
 
   #tryMerge(entry: VmMapEntry, next: VmMapEntry): boolean {
-    if (!entry.continuesInto(next) || entry.amap !== next.amap) return false;
+    if (!entry.continuesInto(next) || !joinAmaps(entry, next)) return false;
     const end = next.end;
-    if (entry.amap !== undefined) {
-      if (entry.amapEnd !== next.amapOffset) return false;
-      entry.amap.join(entry.amapOffset, next.amapOffset, next.amapEnd);
-    }
     if (next.object !== undefined) next.object.references--;
     this.remove(next);
-    this.#entries.resize(entry, entry.start, end);
+    this.#resize(entry, entry.start, end);
     return true;
   }
 
@@ -185,8 +276,58 @@ export class VmMap implements Space {
       invariant(!entry.needsCopy || entry.copyOnWrite, 'ME1', () => `entry at ${entry.start} needs a copy but is not copy-on-write`);
       const backed = entry.copyOnWrite || entry.object !== undefined || entry.amap !== undefined;
       invariant(backed, 'ME2', () => `shared anonymous entry at ${entry.start} has no amap`);
+      checkCommitment(entry);
     }
+    this.#checkCounts();
   }
+
+  #checkCounts(): void {
+    let [mapped, charged, locked] = [0, 0, 0];
+    for (const entry of this) {
+      const pages = entry.end - entry.start;
+      mapped += pages;
+      if (entry.commitment === 'charged') charged += pages;
+      if (entry.wired) locked += pages;
+    }
+    const right = mapped === this.#mappedPages && charged === this.#chargedPages && locked === this.#lockedPages;
+    invariant(
+      right,
+      'VM3',
+      () =>
+        `entries have ${mapped} pages, ${charged} charged, ${locked} locked; ` +
+        `counted ${this.#mappedPages}, ${this.#chargedPages}, ${this.#lockedPages}`,
+    );
+  }
+}
+
+function checkCommitment(entry: VmMapEntry): void {
+  const { commitment, object, copyOnWrite, protection } = entry;
+  const empty = object === undefined && copyOnWrite && protection === PROT_NONE && entry.amap === undefined && !entry.wired;
+  invariant(commitment !== 'reserved' || empty, 'ME3', () => `the reserved entry at ${entry.start} has rights or pages`);
+  const needsCharge = object === undefined || (copyOnWrite && (protection & PROT_WRITE) !== 0);
+  invariant(!needsCharge || commitment !== 'backed', 'ME4', () => `the entry at ${entry.start} is not charged`);
+}
+
+/**
+ * Makes the amap of `entry` reach over `next`, which continues it. An entry without an amap has no pages of its own yet, so its
+ * neighbour's amap can cover it. Returns false, with nothing changed, if the two have different amaps or another entry is in the way.
+ */
+function joinAmaps(entry: VmMapEntry, next: VmMapEntry): boolean {
+  const { amap, amapOffset, amapEnd } = entry;
+  if (next.amap === undefined) {
+    return amap === undefined ? entry.needsCopy === next.needsCopy : amap.extend(amapOffset, amapEnd, amapEnd + next.end - next.start);
+  }
+  if (amap === undefined) {
+    const offset = next.amapOffset - (entry.end - entry.start);
+    if (!next.amap.extendBack(next.amapOffset, next.amapEnd, offset)) return false;
+    entry.amap = next.amap;
+    entry.amapOffset = offset;
+    entry.needsCopy = next.needsCopy;
+    return true;
+  }
+  if (amap !== next.amap || amapEnd !== next.amapOffset || entry.needsCopy !== next.needsCopy) return false;
+  amap.join(amapOffset, next.amapOffset, next.amapEnd);
+  return true;
 }
 
 /** The attributes of an entry, to make another like it. */
@@ -198,5 +339,10 @@ export function attributesOf(entry: VmMapEntry): EntryAttributes {
     maxProtection: entry.maxProtection,
     copyOnWrite: entry.copyOnWrite,
     name: entry.name,
+    advice: entry.advice,
+    inheritance: entry.inheritance,
+    commitment: entry.commitment,
+    wired: entry.wired,
+    growsDownTo: entry.growsDownTo,
   };
 }
