@@ -24,6 +24,13 @@ export interface PolicyOptions {
   readonly bits: PageBits;
   /** Seed of every random choice. */
   readonly seed: number;
+  /**
+   * What a page holds, as 32 bits: for policies that recognise a content that left and is loaded again, under another id. Two contents
+   * with one number only mislead them. Default: the id itself.
+   */
+  readonly identityOf?: (page: number) => number;
+  /** Whether the access that loads a page sets its reference bit after `loaded`, as a kernel's does. Default `clear`. */
+  readonly bitAtLoad?: 'clear' | 'set';
 }
 
 /** A replacement policy over page ids. All calls are O(1) amortized and allocate nothing. */

@@ -55,7 +55,13 @@ export class PageQueue {
     const usual = Math.min(Math.max(Math.floor(managed / FREE_DIVISOR), FREE_MINIMUM_FRAMES), FREE_MAXIMUM_FRAMES);
     this.freeMinimum = Math.max(RESERVE_KERNEL + 1, Math.min(usual, Math.floor(managed / SMALL_MACHINE_DIVISOR)));
     this.freeTarget = Math.max(Math.ceil((this.freeMinimum * 4) / 3), this.freeMinimum + CLUSTER_PAGES);
-    this.policy = kind.make({ capacity: machine.ram.frameCount, bits: machine.pmaps, seed: machine.seed });
+    this.policy = kind.make({
+      capacity: machine.ram.frameCount,
+      bits: machine.pmaps,
+      seed: machine.seed,
+      identityOf: (frame) => identityOf(this.#table, frame as Pfn),
+      bitAtLoad: 'set',
+    });
   }
 
   /** Takes a frame whose content the caller overwrites. Returns -1 when only the reserve is left. */
@@ -154,4 +160,11 @@ export class PageQueue {
     }
     invariant(wired === this.#wiredFrames, 'PQ3', () => `${wired} frames are wired, counted ${this.#wiredFrames}`);
   }
+}
+
+/** Returns what a frame holds as a number: an anon's own, which is a multiple of 16; an object and a page of it mixed, and odd. */
+function identityOf(table: FrameTable, frame: Pfn): number {
+  const owner = table.owner(frame);
+  if (table.kind(frame) === FrameKind.anon) return owner;
+  return ((Math.imul(owner, 0x9e3779b1) ^ Math.imul(table.index(frame), 0x85ebca6b)) | 1) >>> 0;
 }
