@@ -45,9 +45,9 @@ export default {
     },
     {
       name: 'outside-through-the-index',
-      comment: 'cli/, web/ and bench/ reach src/ only through an index.ts',
+      comment: 'cli/, web/, bench/ and examples/ reach src/ only through an index.ts',
       severity: 'error',
-      from: { path: '^(cli|web|bench)/', pathNot: test },
+      from: { path: '^(cli|web|bench|examples)/', pathNot: test },
       to: { path: '^src/', pathNot: '/index\\.ts$' },
     },
     {

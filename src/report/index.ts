@@ -1,5 +1,7 @@
 // report/: results of runs, as data and as text.
+export { frameMap, type LetteredSpace, piecesOf } from './frame-map.ts';
 export { programReport, type RunFacts } from './program-report.ts';
 export * from './quantities.ts';
 export * from './run-report.ts';
 export { formatRunReport, type ReportTextOptions } from './run-report-text.ts';
+export { Transcript } from './transcript.ts';

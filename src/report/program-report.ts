@@ -3,10 +3,11 @@
 import { PAGE_SIZE } from '../base/index.ts';
 import { FRAME_RECORD_BYTES, FrameKind } from '../frames/index.ts';
 import { HEAT_CELL_BYTES, outcomeText } from '../process/index.ts';
-import { type AreaReport, FaultOutcome, type Machine, type MemorySystem, PROT_EXECUTE, PROT_READ, PROT_WRITE } from '../system/index.ts';
+import { type AreaReport, FaultOutcome, type Machine, type MemorySystem } from '../system/index.ts';
 import { pageTableFormat } from '../systems/index.ts';
 import type { CodeLocation, Program, ProgramExit } from '../wasm/index.ts';
-import type { Ending, FaultPlace, HeatStrip, MapArea, RunReport, RunSeconds } from './run-report.ts';
+import { mapArea } from './map-area.ts';
+import type { Ending, FaultPlace, HeatStrip, RunReport, RunSeconds } from './run-report.ts';
 
 /** Exit code of a guest that was stopped: by a trap, a fault, a signal or the kernel. */
 const GUEST_FAILED = 1;
@@ -143,16 +144,6 @@ function faultReason({ address, size }: { readonly address: number; readonly siz
   }
   if (address + size > program.process.space.breakEnd) return 'access beyond the end of memory';
   return 'access to memory that is not there';
-}
-
-function protectionText({ protection, sharing }: AreaReport): string {
-  const flag = (bit: number, letter: string): string => ((protection & bit) !== 0 ? letter : '-');
-  return flag(PROT_READ, 'r') + flag(PROT_WRITE, 'w') + flag(PROT_EXECUTE, 'x') + (sharing === 'shared' ? 's' : 'p');
-}
-
-function mapArea(area: AreaReport): MapArea {
-  const { start, end, name, offset, residentPages, dirtyPages, swappedPages } = area;
-  return { start, end, protection: protectionText(area), name, offset, residentPages, dirtyPages, swappedPages };
 }
 
 /** One strip for each part of the space in use; parts with a small gap share one. */

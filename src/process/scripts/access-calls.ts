@@ -18,8 +18,9 @@ const STRING_LIMIT = 4096;
 export function accessCalls(core: ScriptCore): AccessCalls {
   const memory = (): Process => callerMemory(core);
   return {
-    load: (at, size = 4) => call('load', [at, size], () => loadBytes(memory(), at, size)),
-    store: (at, value, size = 4) => call('store', [at, value, size], () => storeBytes(memory(), at, value, size)),
+    load: (at, size = 4) => call('load', size === 4 ? [at] : [at, size], () => loadBytes(memory(), at, size)),
+    store: (at, value, size = 4) =>
+      call('store', size === 4 ? [at, value] : [at, value, size], () => storeBytes(memory(), at, value, size)),
     read: (at, size) => {
       const into = new Uint8Array(size);
       const copy = resumable(size, (done) => {

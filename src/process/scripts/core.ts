@@ -6,6 +6,7 @@ import type { KernelLoan, Machine, MemorySystem } from '../../system/index.ts';
 import type { Process } from '../process.ts';
 import type { StackReserve } from '../stack-reserve.ts';
 import type { NamedObjects } from './named-objects.ts';
+import type { KernelObserver } from './observer.ts';
 import type { OpenLoan, ScriptProcess, Thread } from './process-table.ts';
 import type { PageRequest, PagerWorld } from './user-pager.ts';
 
@@ -27,6 +28,7 @@ export interface ScriptCore extends PagerWorld {
   readonly raised: PageRequest[];
   readonly loans: Map<number, OpenLoan>;
   readonly kernelLoans: Map<number, { readonly owner: ScriptProcess; readonly loan: KernelLoan }>;
+  observer: KernelObserver | undefined;
   /** The thread whose request is being carried out. */
   current: Thread;
   steps: number;

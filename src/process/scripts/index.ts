@@ -1,6 +1,7 @@
 // scripts: processes written in TypeScript, run side by side on one memory manager.
 export { catExecutable, describeExecutable, type Executable, type ImageFile, odExecutable } from './executable.ts';
-export { Kernel, type KernelOptions, type RunResult, type StartedProcess, type StepReport } from './kernel.ts';
+export { Kernel, type KernelOptions, type RunResult, type StartedProcess } from './kernel.ts';
+export type { KernelObserver, StepOutcome, StepReport } from './observer.ts';
 export type { ScriptProcess } from './process-table.ts';
 export { type ExitStatus, must, type Request, type Script, type Signal } from './script.ts';
 export type {

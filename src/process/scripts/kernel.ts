@@ -20,6 +20,7 @@ import { Lifecycle, stopAwaiting } from './lifecycle.ts';
 import { memoryCalls } from './memory-calls.ts';
 import { messageCalls } from './message-calls.ts';
 import { NamedObjects } from './named-objects.ts';
+import type { KernelObserver, StepOutcome } from './observer.ts';
 import { pagerCalls } from './pager-calls.ts';
 import { INIT_PID, processCalls } from './process-calls.ts';
 import { type Frame, isErrno, ScriptProcess, Thread } from './process-table.ts';
@@ -45,23 +46,6 @@ export interface KernelOptions {
   readonly pagerPatience?: number;
 }
 
-/** What one step did, for those who watch. */
-export interface StepReport {
-  readonly step: number;
-  readonly tick: number;
-  readonly pid: number;
-  readonly thread: number;
-  /** Name of the process. */
-  readonly process: string;
-  /** The request; none when a script ended. */
-  readonly request: Request | undefined;
-  readonly outcome:
-    | { readonly kind: 'answered'; readonly value: unknown }
-    | { readonly kind: 'blocked'; readonly reason: string }
-    | { readonly kind: 'fault'; readonly fault: FaultInfo; readonly ends: 'in handler' | 'killed' }
-    | { readonly kind: 'ended'; readonly status: ExitStatus | undefined };
-}
-
 /** How a run came to its end: no process is left; nobody can go on; or it took as many steps as allowed. */
 export type RunResult =
   | { readonly kind: 'done' | 'stepLimit' }
@@ -84,7 +68,6 @@ export class Kernel {
   readonly #calls: SystemCalls;
   readonly #init = new ScriptProcess(INIT_PID, 0, 'init', undefined);
   readonly #schedule: 'roundRobin' | 'random';
-  #observer: ((report: StepReport) => void) | undefined;
   /** Round robin: who had the last turn. */
   #lastTurn = 0;
 
@@ -110,6 +93,7 @@ export class Kernel {
       raised: [],
       loans: new Map(),
       kernelLoans: new Map(),
+      observer: undefined,
       current: new Thread(0, this.#init, 0, idle()),
       steps: 0,
       patience: options.pagerPatience ?? PATIENCE_STEPS,
@@ -139,9 +123,9 @@ export class Kernel {
     return [...this.#core.processes.values()];
   }
 
-  /** Calls `observer` after each step. */
-  observe(observer: ((report: StepReport) => void) | undefined): void {
-    this.#observer = observer;
+  /** Tells `observer` what happens from now on; undefined for nobody. */
+  observe(observer: KernelObserver | undefined): void {
+    this.#core.observer = observer;
   }
 
   /** Names a file that processes can open. EEXIST, ENOMEM. */
@@ -321,10 +305,9 @@ export class Kernel {
     this.#report(thread, request, { kind: 'fault', fault, ends: 'killed' });
   }
 
-  #report(thread: Thread, request: Request | undefined, outcome: StepReport['outcome']): void {
-    if (this.#observer === undefined) return;
-    const { steps: step, now: tick } = this.#core;
-    this.#observer({ step, tick, pid: thread.process.pid, thread: thread.id, process: thread.process.name, request, outcome });
+  #report(thread: Thread, request: Request | undefined, outcome: StepOutcome): void {
+    const { steps: step, now: tick, observer } = this.#core;
+    observer?.step?.({ step, tick, pid: thread.process.pid, thread: thread.id, process: thread.process.name, request, outcome });
   }
 }
 

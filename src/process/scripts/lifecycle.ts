@@ -185,7 +185,8 @@ export class Lifecycle {
 
   /** Ends a process with all its threads. */
   end(process: ScriptProcess, status: ExitStatus): void {
-    const { machine, objects } = this.#core;
+    const { machine, objects, observer } = this.#core;
+    observer?.ending?.(process, status);
     const space = process.memory?.process.space.pmap.id ?? 0;
     for (const thread of [...process.threads]) this.#dropThread(thread);
     this.#closeLoans(process);
