@@ -1,0 +1,6 @@
+// trace/: recorded references: formats and their parsers, Quire's own format, page streams.
+export * from './page-stream.ts';
+export * from './quire-format.ts';
+export * from './references.ts';
+export * from './trace-formats.ts';
+export { TraceParser } from './trace-parser.ts';

@@ -1,0 +1,166 @@
+// From bytes to references, whatever the format: chunks of any size go in, batches come out, in constant memory.
+//
+//   file -> chunks -> [ carry | chunk ] -> whole lines or records -> parse -> batch -> sink
+//
+// A line or record that lies across two chunks is put together in the carry; all others are parsed where they are.
+// A format is a subclass whose `parse` is one loop over bytes: no strings are made. Errors name the line, or the byte of a binary file.
+
+import { UsageError } from '../base/index.ts';
+import { ReferenceBatch, type ReferenceKind, type ReferenceSink } from './references.ts';
+
+const NEWLINE = 10;
+/** No format has longer lines: what has is not a trace. */
+const LONGEST_LINE_BYTES = 64 * 1024;
+/** Bytes of a bad line that a message quotes. */
+const QUOTED_BYTES = 40;
+
+/** Turns a trace's bytes into references. */
+export abstract class TraceParser {
+  protected readonly batch = new ReferenceBatch();
+  readonly #name: string;
+  readonly #sink: ReferenceSink;
+
+  /** @param name the file's, for messages. */
+  constructor(name: string, sink: ReferenceSink) {
+    this.#name = name;
+    this.#sink = sink;
+  }
+
+  /** Takes the next bytes of the file. Throws a UsageError at the first that is not of the format; the batches before it were passed on. */
+  abstract feed(chunk: Uint8Array): void;
+
+  /** The file has ended. Throws a UsageError if it ends inside a line or record that cannot end there. */
+  abstract end(): void;
+
+  /** Adds a reference to the batch. */
+  protected emit(address: number, size: number, kind: ReferenceKind): void {
+    const { batch } = this;
+    const at = batch.count;
+    batch.addresses[at] = address;
+    batch.sizes[at] = size;
+    batch.kinds[at] = kind;
+    batch.count = at + 1;
+    if (batch.count === batch.capacity) this.flush();
+  }
+
+  /** Passes the batch on, if it has something in it. */
+  protected flush(): void {
+    const { batch } = this;
+    if (batch.count === 0) return;
+    try {
+      this.#sink(batch);
+    } finally {
+      batch.count = 0;
+    }
+  }
+
+  /** Passes on what came before, then refuses the file. */
+  protected refuse(where: string, problem: string): never {
+    this.flush();
+    throw new UsageError(`${this.#name}, ${where}: ${problem}`);
+  }
+}
+
+/** A format of lines that end in a newline (the last may lack it; carriage returns before it are ignored). */
+export abstract class LineParser extends TraceParser {
+  /** Lines parsed so far: `parse` counts them. */
+  protected line = 0;
+  #carry = new Uint8Array(LONGEST_LINE_BYTES + 1);
+  #carried = 0;
+
+  feed(piece: Uint8Array): void {
+    // A plain Uint8Array like the carry, not a subclass such as Node's Buffer: `parse` is to see one shape.
+    const chunk = new Uint8Array(piece.buffer, piece.byteOffset, piece.length);
+    let start = 0;
+    if (this.#carried > 0) {
+      const newline = chunk.indexOf(NEWLINE);
+      const end = newline < 0 ? chunk.length : newline + 1;
+      this.#append(chunk, 0, end);
+      if (newline < 0) return;
+      const carried = this.#carried;
+      this.#carried = 0;
+      this.parse(this.#carry, 0, carried);
+      start = end;
+    }
+    const last = chunk.lastIndexOf(NEWLINE) + 1;
+    if (last > start) this.parse(chunk, start, last);
+    this.#append(chunk, Math.max(start, last), chunk.length);
+  }
+
+  end(): void {
+    if (this.#carried > 0) {
+      this.#carry[this.#carried] = NEWLINE;
+      this.parse(this.#carry, 0, this.#carried + 1);
+    }
+    this.flush();
+  }
+
+  /** Parses whole lines, each with its newline: `bytes[start, end)`. */
+  protected abstract parse(bytes: Uint8Array, start: number, end: number): void;
+
+  #append(chunk: Uint8Array, start: number, end: number): void {
+    if (this.#carried + end - start > LONGEST_LINE_BYTES) this.refuse(`line ${this.line + 1}`, 'a line of over 64 KiB: this is no trace');
+    this.#carry.set(chunk.subarray(start, end), this.#carried);
+    this.#carried += end - start;
+  }
+
+  /** Refuses the line that begins at or before `at`: the one after the `line` lines parsed. @param expected what should have been there. */
+  protected refuseLine(bytes: Uint8Array, at: number, expected: string): never {
+    const start = bytes.lastIndexOf(NEWLINE, at - 1) + 1;
+    const newline = bytes.indexOf(NEWLINE, start);
+    const end = newline < 0 ? bytes.length : newline;
+    const quoted = printable(bytes.subarray(start, Math.min(end, start + QUOTED_BYTES)));
+    this.refuse(`line ${this.line + 1}`, `expected ${expected}, found '${quoted}${end - start > QUOTED_BYTES ? '...' : ''}'`);
+  }
+}
+
+/** A format of records of one size, perhaps after a header. */
+export abstract class RecordParser extends TraceParser {
+  readonly #recordBytes: number;
+  readonly #carry: Uint8Array;
+  #carried = 0;
+  #done = 0;
+
+  constructor(name: string, sink: ReferenceSink, recordBytes: number) {
+    super(name, sink);
+    this.#recordBytes = recordBytes;
+    this.#carry = new Uint8Array(recordBytes);
+  }
+
+  feed(chunk: Uint8Array): void {
+    const size = this.#recordBytes;
+    let start = 0;
+    if (this.#carried > 0) {
+      start = Math.min(size - this.#carried, chunk.length);
+      this.#carry.set(chunk.subarray(0, start), this.#carried);
+      this.#carried += start;
+      if (this.#carried < size) return;
+      this.#carried = 0;
+      this.#parse(this.#carry);
+    }
+    const whole = Math.floor((chunk.length - start) / size) * size;
+    if (whole > 0) this.#parse(chunk.subarray(start, start + whole));
+    this.#carry.set(chunk.subarray(start + whole));
+    this.#carried = chunk.length - start - whole;
+  }
+
+  end(): void {
+    if (this.#carried > 0) {
+      this.refuse(`byte ${this.#done}`, `the file is cut short: ${this.#carried} bytes of a record of ${this.#recordBytes}`);
+    }
+    this.flush();
+  }
+
+  /** Parses whole records. */
+  protected abstract parse(records: DataView): void;
+
+  #parse(bytes: Uint8Array): void {
+    this.parse(new DataView(bytes.buffer, bytes.byteOffset, bytes.length));
+    this.#done += bytes.length;
+  }
+}
+
+/** Returns bytes as text, with a dot for each that a terminal should not see. */
+function printable(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.')).join('');
+}
