@@ -12,7 +12,7 @@
 // follow. A block has at most 64 KiB. Page streams take 1 to 2 bytes a reference; gzip takes most of that away.
 
 import { UsageError } from '../base/index.ts';
-import type { AddressUnit, ReferenceBatch, ReferenceKind, ReferenceSink } from './references.ts';
+import { type AddressUnit, type ReferenceBatch, ReferenceKind, type ReferenceSink } from './references.ts';
 import { TraceParser } from './trace-parser.ts';
 
 /** The first bytes of a file. */
