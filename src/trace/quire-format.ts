@@ -187,8 +187,8 @@ export class QuireTraceParser extends TraceParser {
       this.#wanted = BLOCK_HEADER_BYTES + length;
       return;
     }
-    if (this.#view.getUint32(4, true) !== this.#total >>> 0)
-      this.refuse(`byte ${this.#done}`, 'references are missing: the file is damaged');
+    const sound = this.#view.getUint32(4, true) === this.#total >>> 0 && this.#view.getUint32(8, true) === 0;
+    if (!sound) this.refuse(`byte ${this.#done}`, 'references are missing: the file is damaged');
     this.#part = 'after the end';
     this.#wanted = 1;
   }
