@@ -137,6 +137,20 @@ export class RadixIndex {
     return true;
   }
 
+  /** Returns the lowest index in [from, end) whose word is not 0, or -1. */
+  next(from: number, end: number): number {
+    const last = Math.min(end, this.#limit);
+    for (let index = from; index < last; ) {
+      const slot = this.#findSlot(index);
+      const nodeEnd = index - (index & OFFSET_MASK) + FANOUT;
+      if (slot !== 0) {
+        for (let i = index; i < nodeEnd && i < last; i++) if (this.#words[slot + i - index] !== 0) return i;
+      }
+      index = nodeEnd;
+    }
+    return -1;
+  }
+
   /** Calls `visit` for each nonzero word in [first, end), in order. The visitor may store words at the index it is given. */
   forEach(first: number, end: number, visit: (index: number, value: number) => void): void {
     if (this.#height > 0) this.#visit(this.#root, this.#height - 1, 0, first, end, visit);

@@ -6,6 +6,7 @@ import { type BlockDevice, i386, type PageTableFormat } from '../machine/index.t
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
 import { Machine, type MemorySystem } from '../system/index.ts';
 import { Uvm } from '../uvm/index.ts';
+import { BsdVm } from './bsdvm/index.ts';
 
 /** A memory manager by name. */
 export interface SystemKind {
@@ -14,7 +15,10 @@ export interface SystemKind {
 }
 
 const frameAllocatorKinds: readonly FrameAllocatorKind[] = [bitmapAllocator, stackAllocator];
-const systemKinds: readonly SystemKind[] = [{ name: 'uvm', make: (machine, policy) => new Uvm(machine, policy) }];
+const systemKinds: readonly SystemKind[] = [
+  { name: 'uvm', make: (machine, policy) => new Uvm(machine, policy) },
+  { name: 'bsdvm', make: (machine, policy) => new BsdVm(machine, policy) },
+];
 
 /** The page-table format of live runs. */
 export const pageTableFormat: PageTableFormat = i386;

@@ -1,10 +1,10 @@
-// A small machine with UVM on it, for tests: every machine made here is walked by `checkMachines` after the test.
+// A small machine with a memory manager on it, for tests: every machine made here is walked by `checkMachines` after the test.
 import { type FailurePlan, PAGE_SIZE } from '../../src/base/index.ts';
 import { bitmapAllocator, type FrameAllocatorKind } from '../../src/frames/index.ts';
 import { type BlockDevice, i386, MemoryDevice } from '../../src/machine/index.ts';
 import { livePolicies, type PolicyKind } from '../../src/paging/index.ts';
 import { Process } from '../../src/process/index.ts';
-import { Machine, type SpaceLayout } from '../../src/system/index.ts';
+import { Machine, type MemorySystem, type Space, type SpaceLayout } from '../../src/system/index.ts';
 import { Uvm } from '../../src/uvm/index.ts';
 
 export interface SmallMachineOptions {
@@ -21,14 +21,28 @@ export interface SmallMachineOptions {
 
 export const layout: SpaceLayout = { low: 0, high: 0xffff_0000, breakStart: 0x100_0000, breakLimit: 0x4000_0000 };
 
-const live: Uvm[] = [];
+/** A memory manager as tests see it: the contract, and how much of swap it uses. */
+export interface TestedSystem<S extends Space = Space> extends MemorySystem<S> {
+  readonly swapSlots: { readonly used: number; readonly total: number };
+}
+
+/** Makes the manager under test over a machine. */
+export type MakeSystem<S extends TestedSystem = TestedSystem> = (machine: Machine, policy: PolicyKind) => S;
+
+const live: TestedSystem[] = [];
 
 /** Checks every machine made since the last call, and forgets them. */
 export function checkMachines(): void {
   for (const system of live.splice(0)) system.check();
 }
 
+/** A machine with UVM on it. */
 export function smallMachine(options: SmallMachineOptions = {}) {
+  return smallMachineOf((machine, policy) => new Uvm(machine, policy), options);
+}
+
+/** A machine with the manager that `make` makes on it. */
+export function smallMachineOf<M extends TestedSystem>(make: MakeSystem<M>, options: SmallMachineOptions = {}) {
   const swapPages = options.swapPages ?? 512;
   const swap = options.swap ?? (swapPages > 0 ? new MemoryDevice(swapPages) : undefined);
   const machine = new Machine({
@@ -41,7 +55,7 @@ export function smallMachine(options: SmallMachineOptions = {}) {
     ...(options.frameFailures !== undefined && { frameFailures: options.frameFailures }),
     ...(options.heapFailures !== undefined && { heapFailures: options.heapFailures }),
   });
-  const system = new Uvm(machine, options.policy ?? (livePolicies[0] as PolicyKind));
+  const system = make(machine, options.policy ?? (livePolicies[0] as PolicyKind));
   live.push(system);
   let nextSpace = 0;
   const freeSlots: number[] = [];

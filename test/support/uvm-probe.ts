@@ -1,10 +1,10 @@
-// What tests ask of a machine from outside: files that remember their I/O, and counts that do not go through UVM's own accounts.
+// What tests ask of a machine from outside: files that remember their I/O, and counts that do not go through the manager's own accounts.
 import { PAGE_SIZE } from '../../src/base/index.ts';
 import { FrameKind } from '../../src/frames/index.ts';
 import { HeapUse } from '../../src/heap/index.ts';
 import type { Process } from '../../src/process/index.ts';
 import type { Machine, Pager } from '../../src/system/index.ts';
-import type { Uvm } from '../../src/uvm/index.ts';
+import type { TestedSystem } from './uvm-machine.ts';
 
 /** A file (or, without `write`, an image) whose page i is filled with i + 1, that remembers which pages were moved. */
 export class TestFile {
@@ -40,7 +40,7 @@ export class TestFile {
 }
 
 /** What exists, as the frame table, the kernel heap and the swap slots say. */
-export function countsOf(machine: Machine, system: Uvm) {
+export function countsOf(machine: Machine, system: TestedSystem) {
   const { heap, frames } = machine;
   // Blocks come in the heap's sizes: an entry of 56 bytes takes 64, an amap 48, an anon 16, a node of a radix index 256.
   return {
@@ -65,8 +65,8 @@ export function store(process: Process, address: number, value: number): void {
   process.copyOut(address, Uint8Array.of(value));
 }
 
-/** Runs `action` and returns by how much each of UVM's counters moved, those that did not left out. */
-export function counted(system: Uvm, action: () => void): Record<string, number> {
+/** Runs `action` and returns by how much each of the manager's counters moved, those that did not left out. */
+export function counted(system: TestedSystem, action: () => void): Record<string, number> {
   const before = { ...system.statistics() } as unknown as Record<string, number>;
   action();
   const moved = Object.entries(system.statistics()).map(([name, value]) => [name, (value as number) - (before[name] as number)] as const);

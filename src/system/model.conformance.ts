@@ -1,16 +1,13 @@
-// UVM against the flat reference model (design, section 8): several processes map, unmap, protect, fork, grow, write and read
+// A memory manager against the flat reference model (design, section 8): several processes map, unmap, protect, fork, grow, write and read
 // at random in a RAM smaller than what they use; each byte must be what the model says, and check() must hold throughout.
 import { afterEach, describe, expect, it } from 'vitest';
 import { ModelSpace } from '../../test/support/memory-model.ts';
-import { checkMachines, layout, smallMachine } from '../../test/support/uvm-machine.ts';
+import { checkMachines, layout, type MakeSystem, smallMachineOf } from '../../test/support/uvm-machine.ts';
 import { PAGE_SIZE, Random } from '../base/index.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
 import { GuestFault, Process as LiveProcess, type Process } from '../process/index.ts';
-import type { Pager } from '../system/index.ts';
 import { findFrameAllocator, frameAllocatorNames } from '../systems/index.ts';
-import type { VmMap } from './vm-map.ts';
-
-afterEach(checkMachines);
+import type { Pager } from './memory-object.ts';
 
 const AREA_PAGES = 24;
 const FIRST_PAGE = 0x2_0000;
@@ -26,9 +23,9 @@ class Scenario {
   readonly processes: { process: Process; model: ModelSpace; live: number }[] = [];
   readonly object;
 
-  constructor(seed: number, policy: PolicyKind, frames: number, allocator: string) {
+  constructor(make: MakeSystem, seed: number, { policy, frames, allocator }: Setting) {
     this.random = new Random(seed);
-    this.small = smallMachine({ frames, swapPages: 2048, policy, seed, allocator: findFrameAllocator(allocator) });
+    this.small = smallMachineOf(make, { frames, swapPages: 2048, policy, seed, allocator: findFrameAllocator(allocator) });
     const pager: Pager = {
       kind: 'file',
       name: 'file',
@@ -90,7 +87,7 @@ class Scenario {
     const protection = this.random.below(3) === 0 ? 1 : 3;
     const ofFile = this.random.below(3) === 0;
     const fileOffset = this.random.below(FILE_PAGES - pages + 1 > 0 ? FILE_PAGES - pages + 1 : 1);
-    const result = this.small.system.map(process.space as VmMap, {
+    const result = this.small.system.map(process.space, {
       size: pages * PAGE_SIZE,
       protection,
       sharing,
@@ -104,7 +101,7 @@ class Scenario {
   private unmap({ process, model }: Scenario['processes'][number]): void {
     const first = FIRST_PAGE + this.random.below(AREA_PAGES * 4);
     const pages = 1 + this.random.below(12);
-    expect(this.small.system.unmap(process.space as VmMap, first * PAGE_SIZE, pages * PAGE_SIZE)).toBe(0);
+    expect(this.small.system.unmap(process.space, first * PAGE_SIZE, pages * PAGE_SIZE)).toBe(0);
     model.unmap(first, pages);
   }
 
@@ -115,7 +112,7 @@ class Scenario {
     const protection = [0, 1, 3][this.random.below(3)] as number;
     const range = Array.from({ length: pages }, (_, i) => model.pages.get(first + i));
     const whole = range.every((page) => page !== undefined);
-    const result = this.small.system.protect(process.space as VmMap, first * PAGE_SIZE, pages * PAGE_SIZE, protection);
+    const result = this.small.system.protect(process.space, first * PAGE_SIZE, pages * PAGE_SIZE, protection);
     expect(result).toBe(whole ? 0 : 'ENOMEM');
     if (whole) for (const page of range) if (page !== undefined) page.protection = protection;
   }
@@ -123,7 +120,7 @@ class Scenario {
   private grow({ process, model }: Scenario['processes'][number]): void {
     const now = process.space.breakEnd / PAGE_SIZE;
     const target = BREAK_PAGE + this.random.below(8);
-    expect(this.small.system.grow(process.space as VmMap, target * PAGE_SIZE)).toBe(target * PAGE_SIZE);
+    expect(this.small.system.grow(process.space, target * PAGE_SIZE)).toBe(target * PAGE_SIZE);
     if (target > now) model.map(now, target - now, 3, 'private');
     else model.unmap(target, now - target);
   }
@@ -133,13 +130,13 @@ class Scenario {
     const used = new Set(this.processes.map((other) => other.live));
     const live = [0, 1, 2, 3].find((slot) => !used.has(slot)) as number;
     const { machine, system } = this.small;
-    const space = system.fork(actor.process.space as VmMap, machine.liveTlb(live));
+    const space = system.fork(actor.process.space, machine.liveTlb(live));
     if (typeof space === 'string') throw new Error(space);
     this.processes.push({ process: new LiveProcess(machine, system, space, () => 0), model: actor.model.fork(), live });
   }
 
   private exit(actor: Scenario['processes'][number]): void {
-    this.small.system.destroySpace(actor.process.space as VmMap);
+    this.small.system.destroySpace(actor.process.space);
     this.processes.splice(this.processes.indexOf(actor), 1);
   }
 
@@ -160,8 +157,14 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-function play(seed: number, policy: PolicyKind, allocator = 'bitmap', frames = 96): void {
-  const scenario = new Scenario(seed, policy, frames, allocator);
+interface Setting {
+  readonly policy: PolicyKind;
+  readonly frames: number;
+  readonly allocator: string;
+}
+
+function play(make: MakeSystem, seed: number, setting: Partial<Setting>): void {
+  const scenario = new Scenario(make, seed, { policy: livePolicies[0] as PolicyKind, frames: 96, allocator: 'bitmap', ...setting });
   for (let step = 0; step < 1500; step++) {
     scenario.step();
     if (step % 100 === 0) scenario.small.system.check();
@@ -169,12 +172,17 @@ function play(seed: number, policy: PolicyKind, allocator = 'bitmap', frames = 9
   scenario.finish();
 }
 
-describe('UVM and the flat model', () => {
-  for (const policy of livePolicies) {
-    it.each([1, 2, 3, 4])(`agree on every byte under ${policy.name}, seed %i`, (seed) => play(seed, policy));
-  }
-  it.each(frameAllocatorNames)('agree on every byte over frame allocator %s', (name) => {
-    for (let seed = 100; seed < 104; seed++) play(seed, livePolicies[0] as PolicyKind, name);
+/** Declares the comparison with the flat model. */
+export function describeAgainstModel(make: MakeSystem): void {
+  describe('the manager and the flat model', () => {
+    afterEach(checkMachines);
+
+    for (const policy of livePolicies) {
+      it.each([1, 2, 3, 4])(`agree on every byte under ${policy.name}, seed %i`, (seed) => play(make, seed, { policy }));
+    }
+    it.each(frameAllocatorNames)('agree on every byte over frame allocator %s', (allocator) => {
+      for (let seed = 100; seed < 104; seed++) play(make, seed, { allocator });
+    });
+    it('agree when memory is ample', () => play(make, 7, { frames: 1024 }));
   });
-  it('agree when memory is ample', () => play(7, livePolicies[0] as PolicyKind, 'bitmap', 1024));
-});
+}

@@ -1,0 +1,117 @@
+// Making an area larger, smaller, or moving it (mremap). 4.4BSD had no such call; this one is made of its parts: entries move with their
+// objects and wirings, page-table entries do not (each page faults once more), and what is added is an entry of its own.
+
+import { type Errno, PAGE_SIZE, pageOf, pagesFor } from '../../base/index.ts';
+import { type PageRange, type Place, pageRange } from '../../system/index.ts';
+import { exceeds, isCharged } from './commitment.ts';
+import type { BsdCore } from './core.ts';
+import { attributesOf, type BsdMapEntry, type EntryAttributes } from './map-entry.ts';
+import { mapAt, removeRange, unmapRange } from './map-requests.ts';
+import type { BsdMap } from './vm-map.ts';
+import type { VmObject } from './vm-object.ts';
+
+/** What `MemorySystem.remap` was asked. */
+export interface RemapRequest {
+  readonly start: number;
+  readonly oldSize: number;
+  readonly newSize: number;
+  readonly place: 'here' | 'anywhere' | Place;
+}
+
+/** Resizes or moves an area. Returns where it is now, or an errno as `MemorySystem.remap`, with nothing changed but where entries are clipped. */
+export function remap(core: BsdCore, space: BsdMap, request: RemapRequest): PageRange | Errno {
+  const { start, oldSize, newSize, place } = request;
+  const from = pageRange(space.layout, start, oldSize);
+  if (typeof from === 'string') return from;
+  if (!(newSize > 0)) return 'EINVAL';
+  if (!isOneArea(space, from)) return 'EFAULT';
+  const pages = pagesFor(newSize);
+  const added = grownBy(space, from, pages);
+  if (typeof added === 'string') return added;
+  const target = chooseTarget(space, from, pages, place);
+  if (typeof target === 'string') return target;
+  const more = pages - (from.end - from.first);
+  if (added !== undefined && exceeds(space, more, isCharged(added) ? more : 0) !== 0) return 'ENOMEM';
+  if (target === from.first) return resizeInPlace(core, space, from, pages, added);
+  return move(core, space, from, { first: target, end: target + pages }, added);
+}
+
+/** Tells whether a range is one area to its owner, in however many entries. */
+function isOneArea(space: BsdMap, { first, end }: PageRange): boolean {
+  if (!space.isMapped(first, end)) return false;
+  const kind = ({ protection, sharing, backing, commitment, name }: BsdMapEntry) => [protection, sharing, backing, commitment, name].join();
+  let expected: string | undefined;
+  for (const entry of space.within(first, end)) {
+    expected ??= kind(entry);
+    if (kind(entry) !== expected) return false;
+  }
+  return true;
+}
+
+/** Returns the attributes of the part that is added at the end; undefined if none is. EINVAL if the object ends before. */
+function grownBy(space: BsdMap, { first, end }: PageRange, pages: number): EntryAttributes | undefined | Errno {
+  const more = pages - (end - first);
+  if (more <= 0) return undefined;
+  const last = space.find(end - 1) as BsdMapEntry;
+  const attributes = { ...attributesOf(last), object: undefined, objectOffset: 0, needsCopy: false };
+  if (last.backing === 'anonymous') return attributes;
+  let index = last.indexOf(end);
+  let object = last.object as VmObject;
+  while (object.shadow !== undefined) {
+    index += object.shadowOffset;
+    object = object.shadow;
+  }
+  if (index + more > object.pageCount) return 'EINVAL';
+  return { ...attributes, object, objectOffset: index, needsCopy: last.sharing === 'private' };
+}
+
+/** Returns the page where the area is to begin, or why there is none. */
+function chooseTarget(space: BsdMap, { first, end }: PageRange, pages: number, place: RemapRequest['place']): number | Errno {
+  if (typeof place !== 'string' && place.how === 'fixed') {
+    const target = pageRange(space.layout, place.address, pages * PAGE_SIZE);
+    if (typeof target === 'string' || place.address < space.layout.low) return 'EINVAL';
+    return target.first < end && target.end > first ? 'EINVAL' : target.first;
+  }
+  const newEnd = first + pages;
+  const fits = newEnd <= end || (newEnd * PAGE_SIZE <= space.layout.high && space.isFree(end, newEnd));
+  if (fits) return first;
+  if (place === 'here') return 'ENOMEM';
+  const hole = space.findHole(pages, place === 'anywhere' ? undefined : pageOf(place.address));
+  return hole < 0 ? 'ENOMEM' : hole;
+}
+
+function resizeInPlace(
+  core: BsdCore,
+  space: BsdMap,
+  from: PageRange,
+  pages: number,
+  added: EntryAttributes | undefined,
+): PageRange | Errno {
+  const end = from.first + pages;
+  let result: 0 | Errno = 0;
+  if (added !== undefined) result = mapAt(core, space, from.end, end, added);
+  else if (end < from.end) result = unmapRange(core, space, { first: end, end: from.end });
+  return result === 0 ? { first: from.first, end } : result;
+}
+
+/** Moves the entries of a range, with their objects, and adds or cuts what the new size says. */
+function move(core: BsdCore, space: BsdMap, from: PageRange, to: PageRange, added: EntryAttributes | undefined): PageRange | Errno {
+  const kept = Math.min(from.end - from.first, to.end - to.first);
+  const block = added === undefined ? undefined : space.reserveEntry();
+  if (block === 0) return 'ENOMEM';
+  const clipped =
+    space.clipRange(from.first, from.end) && space.clipRange(from.first + kept, from.end) && space.clipRange(to.first, to.end);
+  if (!clipped) {
+    if (block !== undefined) space.releaseEntry(block);
+    return 'ENOMEM';
+  }
+  removeRange(core, space, to.first, to.end);
+  removeRange(core, space, from.first + kept, from.end);
+  core.machine.pmaps.remove(space.pmap, from.first, from.first + kept);
+  for (const entry of [...space.within(from.first, from.first + kept)]) space.move(entry, entry.start + to.first - from.first);
+  if (added !== undefined && block !== undefined) {
+    if (added.object !== undefined) added.object.references++;
+    space.insert(to.first + kept, to.end, added, block);
+  }
+  return to;
+}
