@@ -38,6 +38,14 @@ describe('a drum of several areas', () => {
     drum.check();
   });
 
+  it('gives a whole run or nothing where a piece will not do, from the first area that has it', () => {
+    const drum = new SwapDrum();
+    const [fast, slow] = [drum.add(10, 5), drum.add(20, 0)];
+    expect([drum.allocateRun(8), drum.allocateRun(8), drum.allocateRun(8), drum.allocateRun(8)]).toEqual([fast, slow, slow + 8, -1]);
+    expect([drum.allocateRun(2), drum.allocateRun(4), drum.used]).toEqual([fast + 8, slow + 16, 30]);
+    drum.check();
+  });
+
   it('keeps a run inside one area', () => {
     const drum = new SwapDrum();
     const [a, b] = [drum.add(10, 0), drum.add(10, 0)];

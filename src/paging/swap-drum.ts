@@ -109,7 +109,18 @@ export class SwapDrum {
   allocateUpTo(count: number): number {
     for (let first = 0; first < this.#areas.length; ) {
       const end = this.#groupEnd(first);
-      const slot = this.#allocateIn(first, end, count);
+      const slot = this.#allocateIn(first, end, count, 'piece');
+      if (slot >= 0) return slot;
+      first = end;
+    }
+    return -1;
+  }
+
+  /** Takes exactly `count` slots in a row, in the area that would be filled next. Returns the first, or -1 if none has such a run. */
+  allocateRun(count: number): number {
+    for (let first = 0; first < this.#areas.length; ) {
+      const end = this.#groupEnd(first);
+      const slot = this.#allocateIn(first, end, count, 'whole');
       if (slot >= 0) return slot;
       first = end;
     }
@@ -180,9 +191,9 @@ export class SwapDrum {
     return end;
   }
 
-  /** Allocates in the areas [first, end), which are of one priority: a whole run of any of them before a piece. */
-  #allocateIn(first: number, end: number, count: number): number {
-    for (const least of count > 1 ? ['whole', 'piece'] : ['whole']) {
+  /** Allocates in the areas [first, end), which are of one priority: a whole run of any of them before a piece, if that will do. */
+  #allocateIn(first: number, end: number, count: number, enough: 'whole' | 'piece'): number {
+    for (const least of count > 1 && enough === 'piece' ? ['whole', 'piece'] : ['whole']) {
       for (let i = first; i < end; i++) {
         const area = this.#areas[i] as SwapArea;
         if (area.state === 'closed' || area.strikes >= STRIKES) continue;

@@ -345,6 +345,7 @@ export class BsdVm implements MemorySystem<BsdMap> {
   }
 
   statistics(): MemoryStatistics {
+    this.#core.objects.countSwap();
     return this.#core.statistics;
   }
 

@@ -17,6 +17,7 @@ import type { Pfn } from '../../base/index.ts';
 import type { FrameTable } from '../../frames/index.ts';
 import type { Machine, PageQueue } from '../../system/index.ts';
 import type { ShadowCounters } from './counters.ts';
+import type { SwapPager } from './swap-pager.ts';
 import type { VmObject } from './vm-object.ts';
 
 /** Collapses and bypasses the objects of one machine. */
@@ -34,7 +35,7 @@ export class Collapser {
     this.#end = end;
   }
 
-  /** Takes everything out of the chain below `object` that can be. Needs no memory: what cannot be had is left for the next try. */
+  /** Takes everything out of the chain below `object` that can be. What lacks kernel memory is left for the next try. */
   collapse(object: VmObject): void {
     if (object.shadow === undefined) return;
     this.#counters.collapseTries++;
@@ -55,13 +56,7 @@ export class Collapser {
   #merge(object: VmObject, below: VmObject): boolean {
     const { shadowOffset } = object;
     if (!reserveMoved(object, below)) return false;
-    if (below.swap !== undefined) {
-      object.swap = below.swap;
-      object.pagingOffset = shadowOffset + below.pagingOffset;
-      // What swap has of the pages that the object covers is the lower object's, not theirs.
-      object.pages.forEach(0, object.pageCount, (index) => object.swap?.forget(index + object.pagingOffset));
-      below.swap = undefined;
-    }
+    if (below.swap !== undefined) this.#takePager(object, below, below.swap);
     below.pages.forEach(0, below.pageCount, (at, frame) => {
       const index = at - shadowOffset;
       if (isUncovered(object, index)) this.#move(frame as Pfn, object, index);
@@ -74,6 +69,17 @@ export class Collapser {
     this.#counters.collapses++;
     this.#end(below);
     return true;
+  }
+
+  /** Takes over the lower object's pager; what it holds of pages that the object covers or does not reach is nobody's any more. */
+  #takePager(object: VmObject, below: VmObject, pager: SwapPager): void {
+    const offset = object.shadowOffset + below.pagingOffset;
+    pager.forEachHeld(0, Number.MAX_SAFE_INTEGER, (place) => {
+      if (!isUncovered(object, place - offset)) pager.forget(place);
+    });
+    object.swap = pager;
+    object.pagingOffset = offset;
+    below.swap = undefined;
   }
 
   #move(frame: Pfn, object: VmObject, index: number): void {

@@ -201,10 +201,19 @@ export class ObjectTable {
 
   /** Frees the pages of an object without references, writing dirty ones of files back, its swap, and itself. */
   #terminate(object: VmObject): void {
-    if (object.vnode !== undefined) this.writeBack(object, 0, object.pageCount);
+    if (object.vnode !== undefined) this.#writeOrLose(object);
     object.pages.forEach(0, object.pageCount, (_index, frame) => this.#queue.release(frame as Pfn));
     object.pages.destroy();
     this.#end(object);
+  }
+
+  #writeOrLose(object: VmObject): void {
+    if (this.writeBack(object, 0, object.pageCount) === undefined) return;
+    object.pages.forEach(0, object.pageCount, (index, frame) => {
+      if (!this.#machine.pmaps.isModified(frame as Pfn)) return;
+      this.#statistics.lostPages++;
+      this.#machine.events.emit(EventType.pageLost, 0, object.id, index);
+    });
   }
 
   #end(object: VmObject): void {
@@ -296,6 +305,19 @@ export class ObjectTable {
     this.#statistics.pagerWrites++;
     this.#machine.events.emit(EventType.objectOut, 0, object.id, index, frame);
     return true;
+  }
+
+  /** Counts the places on swap that hold a page, and those whose page is not in memory too, into the statistics. */
+  countSwap(): void {
+    const statistics = this.#statistics;
+    statistics.swapInUse = 0;
+    statistics.swapOnly = 0;
+    for (const object of this.#objects.values()) {
+      object.swap?.forEachHeld(0, Number.MAX_SAFE_INTEGER, (place) => {
+        statistics.swapInUse++;
+        if (object.pages.get(place - object.pagingOffset) === 0) statistics.swapOnly++;
+      });
+    }
   }
 
   /** Every object there is, the cached ones too. */

@@ -67,10 +67,11 @@ export class PageDaemon {
   }
 
   #scan(target: number): void {
-    const { machine, queue } = this.#core;
+    const { machine, queue, statistics } = this.#core;
     while (machine.frames.freeCount < target) {
       const victim = queue.policy.victim();
       if (victim < 0) break;
+      statistics.daemonScans++;
       this.#evict(victim as Pfn);
     }
     while (this.#setAsideSize > 0) this.#giveBack(this.#setAside[--this.#setAsideSize] as Pfn);
