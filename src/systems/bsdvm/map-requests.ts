@@ -192,7 +192,7 @@ function entryKind({ commitment, backing, sharing }: BsdMapEntry) {
 }
 
 /** Gives an entry other rights; its pages get more only by faults. */
-export function setProtection({ machine: { pmaps } }: BsdCore, space: BsdMap, entry: BsdMapEntry, protection: number): void {
+function setProtection({ machine: { pmaps } }: BsdCore, space: BsdMap, entry: BsdMapEntry, protection: number): void {
   entry.protection = protection;
   // i386 entries cannot say "write only" or "execute only": what may not be read is unmapped, and each access faults.
   if ((protection & PROT_READ) === 0) pmaps.remove(space.pmap, entry.start, entry.end);

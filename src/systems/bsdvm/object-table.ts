@@ -24,7 +24,7 @@ const VNODE_PAGER_BYTES = 16;
 const HASH_ENTRY_BYTES = 12;
 
 /** Unreferenced objects kept: vm_cache_max. */
-export const OBJECT_CACHE_LIMIT = 100;
+const OBJECT_CACHE_LIMIT = 100;
 
 /** Results of `get` besides a frame: the object has no such page (yet); memory is short; the device failed. Nothing changed. */
 export const GET_ABSENT = 0;

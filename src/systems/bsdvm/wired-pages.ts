@@ -28,7 +28,7 @@ export function wirePage(core: BsdCore, frame: Pfn): boolean {
 }
 
 /** Undoes one `wirePage`. */
-export function unwirePage(core: BsdCore, frame: Pfn): void {
+function unwirePage(core: BsdCore, frame: Pfn): void {
   const { table } = core.machine.frames;
   const left = table.wireCount(frame) - 1;
   table.setWireCount(frame, left);
