@@ -49,6 +49,12 @@ export interface AreaReport {
   readonly lockedPages: number;
 }
 
+/**
+ * Ends the process of a space chosen as a victim, when memory is out. `ended`: the space was destroyed. `later`: it will be, as soon as it can.
+ * Called inside a fault of another space, which it leaves alone.
+ */
+export type VictimHandler<S extends Space = Space> = (victim: S) => 'ended' | 'later';
+
 /** A complete memory manager over one machine. */
 export interface MemorySystem<S extends Space = Space> {
   readonly name: string;
@@ -113,6 +119,8 @@ export interface MemorySystem<S extends Space = Space> {
   isResident(space: S, page: number): boolean;
   /** Resolves a page fault. Allocates no JS object. */
   fault(space: S, page: number, access: Access): FaultOutcome;
+  /** Says who ends processes for the memory of others: those whose spaces are `lazy` (SpaceLayout). Managers without the notion lack it. */
+  setVictimHandler?(handler: VictimHandler<S> | undefined): void;
   /** Frees at least `frames` frames if it can; returns how many. */
   reclaim(frames: number): number;
   /** Lets time pass: the caller is idle, and the manager does what it puts off (ages pages, gives idle memory back). */

@@ -45,6 +45,8 @@ export class PageQueue {
   readonly #pmaps: PhysicalMap;
   readonly #held = new Int32Array(HELD);
   #nextHeld = 0;
+  /** Free frames that ordinary requests leave. */
+  #floor = RESERVE_KERNEL;
   #wiredFrames = 0;
 
   constructor(machine: Machine, kind: PolicyKind) {
@@ -66,7 +68,7 @@ export class PageQueue {
 
   /** Takes a frame whose content the caller overwrites. Returns -1 when only the reserve is left. */
   allocate(kind: AllocatedKind, owner: number, index: number): Pfn | -1 {
-    if (this.#frames.freeCount <= RESERVE_KERNEL) return -1;
+    if (this.#frames.freeCount <= this.#floor) return -1;
     return this.#frames.allocate(kind, owner, index);
   }
 
@@ -78,8 +80,13 @@ export class PageQueue {
 
   /** Takes a frame of zeros. Returns -1 when only the reserve is left. */
   allocateZeroed(kind: AllocatedKind, owner: number, index: number): Pfn | -1 {
-    if (this.#frames.freeCount <= RESERVE_KERNEL) return -1;
+    if (this.#frames.freeCount <= this.#floor) return -1;
     return this.#frames.allocateZeroed(kind, owner, index);
+  }
+
+  /** Lets ordinary requests use the reserve, while a victim is about to give memory back; or no longer. */
+  setReserve(use: 'kept' | 'open'): void {
+    this.#floor = use === 'kept' ? RESERVE_KERNEL : RESERVE_SWAP_IN;
   }
 
   /** Makes a frame that has its content known to the policy, and holds it. */

@@ -92,6 +92,11 @@ export interface SpaceLayout {
    * that addresses cannot be guessed.
    */
   readonly placement?: 'topDown' | 'firstFit' | 'random';
+  /**
+   * `lazy`: the process takes memory as a promise that may be broken. When there is none left it is ended, to its own request or to
+   * another's. A child's space is as its parent's. Default: a request is refused, and nobody is ended for others.
+   */
+  readonly allocation?: 'lazy';
 }
 
 /** Pages [first, end). */

@@ -42,6 +42,10 @@ export class MemoryStatistics {
   daemonHeld = 0;
   /** Pages that the daemon looked at (pdscans). */
   daemonScans = 0;
+  /** Pages given back because their space was idle. */
+  idleFreed = 0;
+  /** Spaces chosen to end so that others could go on. */
+  victims = 0;
   /** Evictions of pages that could simply be dropped, and of pages that had to be written. */
   evictedClean = 0;
   evictedDirty = 0;

@@ -33,6 +33,7 @@ import type { UvmCore } from './core.ts';
 import type { VmMapEntry } from './map-entry.ts';
 import { clearNeedsCopy } from './needs-copy.ts';
 import { GET_IO_ERROR, GET_NO_MEMORY } from './object.ts';
+import type { OutOfMemory } from './out-of-memory.ts';
 import type { PageDaemon } from './page-daemon.ts';
 import { growDown } from './stack-growth.ts';
 import type { VmMap } from './vm-map.ts';
@@ -60,6 +61,7 @@ const BARREN_RUNS = 2;
 export class FaultHandler {
   readonly #core: UvmCore;
   readonly #daemon: PageDaemon;
+  readonly #outOfMemory: OutOfMemory;
   readonly #anons: AnonTable;
   readonly #pmaps: PhysicalMap;
   #map!: VmMap;
@@ -72,9 +74,10 @@ export class FaultHandler {
   /** The last page fault extended a locked stack: its new part begins at this page and is to be locked. -1: none did. */
   grewLockedStack = -1;
 
-  constructor(core: UvmCore, daemon: PageDaemon) {
+  constructor(core: UvmCore, daemon: PageDaemon, outOfMemory: OutOfMemory) {
     this.#core = core;
     this.#daemon = daemon;
+    this.#outOfMemory = outOfMemory;
     this.#anons = core.anons;
     this.#pmaps = core.machine.pmaps;
   }
@@ -83,6 +86,7 @@ export class FaultHandler {
   handle(map: VmMap, page: number, access: Access): FaultOutcome {
     const { statistics, machine } = this.#core;
     statistics.faults++;
+    map.faults++;
     this.#map = map;
     this.#page = page;
     this.#access = access;
@@ -110,10 +114,23 @@ export class FaultHandler {
     for (let wanted = 1; ; wanted *= 2) {
       statistics.restarts++;
       const madeRoom = this.#daemon.makeRoom(Math.max(queue.freeTarget, machine.frames.freeCount + wanted));
-      if (!madeRoom && ++barrenRuns === BARREN_RUNS) return FaultOutcome.outOfMemory;
+      if (!madeRoom && ++barrenRuns === BARREN_RUNS) {
+        const relief = this.#outOfMemory.relieve(this.#map);
+        if (relief !== 'freed') return relief === 'reserve' ? this.#resolveFromReserve() : FaultOutcome.outOfMemory;
+        barrenRuns = 0;
+      }
       const step = this.#resolve('again');
       if (step !== RESTART) return step;
     }
+  }
+
+  /** A victim will end soon; until then this fault may take what only the kernel may otherwise. */
+  #resolveFromReserve(): FaultOutcome {
+    const { queue } = this.#core;
+    queue.setReserve('open');
+    const step = this.#resolve('again');
+    queue.setReserve('kept');
+    return step === RESTART ? FaultOutcome.outOfMemory : step;
   }
 
   #resolve(pass: 'first' | 'again'): Step {

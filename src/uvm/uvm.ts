@@ -36,6 +36,7 @@ import {
   type SpaceUsage,
   type SwapDeviceReport,
   SwapSpace,
+  type VictimHandler,
 } from '../system/index.ts';
 import { adviseRange, residencyOf } from './advice.ts';
 import { AnonTable } from './anon.ts';
@@ -46,8 +47,10 @@ import { commitRange, decommitRange, growthOf, isWithinLimits, protectRange, usa
 import type { UvmCore } from './core.ts';
 import { FaultHandler } from './fault.ts';
 import { forkInto, mayFork } from './fork.ts';
+import { IdleReclaim } from './idle.ts';
 import { DOES_NOT_GROW, type EntryAttributes } from './map-entry.ts';
 import { ObjectTable, type UvmObject } from './object.ts';
+import { OutOfMemory } from './out-of-memory.ts';
 import { PageDaemon } from './page-daemon.ts';
 import { choosePlace, removeEntry, removeRange } from './placement.ts';
 import { remapArea } from './remap.ts';
@@ -67,6 +70,8 @@ export class Uvm implements MemorySystem<VmMap> {
   readonly #core: UvmCore;
   readonly #daemon: PageDaemon;
   readonly #faults: FaultHandler;
+  readonly #outOfMemory: OutOfMemory;
+  readonly #idle: IdleReclaim;
   readonly #wiring: Wiring;
 
   /** @param policy must be one that a kernel can run (`sees: 'bits'`). */
@@ -79,7 +84,9 @@ export class Uvm implements MemorySystem<VmMap> {
     const swapped = new SwapBacked({ machine, statistics, queue, swap, anons, objects });
     this.#core = { machine, statistics, queue, swap, anons, objects, swapped, tuning, maps: new Set() };
     this.#daemon = new PageDaemon(this.#core);
-    this.#faults = new FaultHandler(this.#core, this.#daemon);
+    this.#outOfMemory = new OutOfMemory(this.#core);
+    this.#faults = new FaultHandler(this.#core, this.#daemon, this.#outOfMemory);
+    this.#idle = new IdleReclaim(this.#core, this.#daemon);
     this.#wiring = new Wiring(this.#core, this.#faults);
   }
 
@@ -341,7 +348,12 @@ export class Uvm implements MemorySystem<VmMap> {
     this.#daemon.wakeIfLow();
     return this.#core.objects.createAnonymous(pages, name);
   }
-  tick(): void {}
+  tick(): void {
+    this.#idle.tick();
+  }
+  setVictimHandler(handler: VictimHandler<VmMap> | undefined): void {
+    this.#outOfMemory.handler = handler;
+  }
   swapOn(device: BlockDevice, priority: number): 0 | Errno {
     return this.#core.swap.add(device, priority);
   }

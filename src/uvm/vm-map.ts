@@ -30,6 +30,8 @@ export class VmMap implements Space {
   readonly layout: SpaceLayout;
   /** First page after the brk area: where it grows next. */
   breakEndPage: number;
+  /** Page faults so far: a space without new ones is idle. */
+  faults = 0;
   /** Bounds that later requests must keep. */
   limits: SpaceLimits = {};
   /** What is mapped from now on is locked (mlockall). */
