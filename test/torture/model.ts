@@ -1,0 +1,176 @@
+// The reference model: what each byte of each space must be, by the plainest means. No laziness, no paging, no map entries: a space is a
+// map from page numbers to pages, a fork copies every private byte.
+//
+//   ModelPage -> Slot: the bytes, in one array per page. Shared areas and objects hold the same slot.
+//
+// The only sharing it knows beside that is what users can see: a private page of a file shows the file until its first write (POSIX
+// leaves this open; UVM, and Linux, do so). An array that was never written is left out: zeros.
+
+import { PAGE_SIZE } from '../../src/base/index.ts';
+import { type Inheritance, PROT_READ, PROT_WRITE } from '../../src/system/index.ts';
+
+const ZEROS = Buffer.alloc(PAGE_SIZE);
+
+/** The content of a page, for all who share it. */
+export class Slot {
+  #bytes: Buffer | undefined;
+  /** The file's page that a private page shows until it is written. */
+  #behind: Slot | undefined;
+
+  constructor(behind?: Slot) {
+    this.#behind = behind;
+  }
+
+  static of(bytes: Buffer): Slot {
+    const slot = new Slot();
+    slot.#bytes = bytes;
+    return slot;
+  }
+
+  /** For looking at only. */
+  get bytes(): Buffer {
+    return this.#behind?.bytes ?? this.#bytes ?? ZEROS;
+  }
+
+  /** For changing: from now on the page is its own. */
+  own(): Buffer {
+    if (this.#behind !== undefined || this.#bytes === undefined) {
+      this.#bytes = Buffer.from(this.bytes);
+      this.#behind = undefined;
+    }
+    return this.#bytes;
+  }
+
+  /** Makes it zeros. */
+  clear(): void {
+    this.#bytes = undefined;
+    this.#behind = undefined;
+  }
+
+  /** What a private copy made now is. A page that shows a file goes on doing so in the copy. */
+  copy(): Slot {
+    if (this.#behind !== undefined) return new Slot(this.#behind);
+    return this.#bytes === undefined ? new Slot() : Slot.of(Buffer.from(this.#bytes));
+  }
+
+  /** A copy that shows no file any more. */
+  snapshot(): Slot {
+    return Slot.of(Buffer.from(this.bytes));
+  }
+}
+
+/** A file, an image or shared memory. */
+export class ModelObject {
+  readonly slots: Slot[];
+  readonly writable: boolean;
+
+  constructor(slots: Slot[], writable: boolean) {
+    this.slots = slots;
+    this.writable = writable;
+  }
+}
+
+/** One page of a space. */
+export interface ModelPage {
+  slot: Slot;
+  protection: number;
+  readonly sharing: 'private' | 'shared';
+  /** What is behind it, and which page of that. */
+  readonly object: ModelObject | undefined;
+  readonly index: number;
+  inheritance: Inheritance;
+  locked: boolean;
+  reserved: boolean;
+  /** Names the request that made the page: pages of one request with the same rights are one area. */
+  readonly area: number;
+}
+
+/** What a new area is. */
+export interface ModelArea {
+  readonly protection: number;
+  readonly sharing: 'private' | 'shared';
+  readonly object: ModelObject | undefined;
+  readonly offset: number;
+  readonly reserved: boolean;
+}
+
+let nextArea = 1;
+
+/** One address space. */
+export class ModelSpace {
+  readonly pages = new Map<number, ModelPage>();
+  breakEnd: number;
+
+  constructor(breakEnd: number) {
+    this.breakEnd = breakEnd;
+  }
+
+  /** Maps fresh pages over whatever was there. */
+  map(first: number, count: number, { object, offset, protection, sharing, reserved }: ModelArea): void {
+    const area = nextArea++;
+    for (let i = 0; i < count; i++) {
+      const index = offset + i;
+      const slot = object === undefined ? new Slot() : sharing === 'shared' ? (object.slots[index] as Slot) : new Slot(object.slots[index]);
+      this.pages.set(first + i, { slot, protection, sharing, object, index, inheritance: 'copy', locked: false, reserved, area });
+    }
+  }
+
+  /** Maps private anonymous pages with the content of `slots`. */
+  mapSlots(first: number, slots: readonly Slot[], protection: number): void {
+    this.map(first, slots.length, { protection, sharing: 'private', object: undefined, offset: 0, reserved: false });
+    for (const [i, slot] of slots.entries()) (this.pages.get(first + i) as ModelPage).slot = slot;
+  }
+
+  unmap(first: number, count: number): void {
+    for (let i = 0; i < count; i++) this.pages.delete(first + i);
+  }
+
+  /** The pages of a range, `undefined` where nothing is mapped. */
+  range(first: number, count: number): (ModelPage | undefined)[] {
+    return Array.from({ length: count }, (_, i) => this.pages.get(first + i));
+  }
+
+  /** The pages of a range, if all are mapped. */
+  wholeRange(first: number, count: number): ModelPage[] | undefined {
+    const pages = this.range(first, count);
+    return pages.includes(undefined) ? undefined : (pages as ModelPage[]);
+  }
+
+  isFree(first: number, count: number): boolean {
+    for (let i = 0; i < count; i++) if (this.pages.has(first + i)) return false;
+    return true;
+  }
+
+  /** The highest place in [low, high) where `count` pages are free, or -1. */
+  highestHole(count: number, low: number, high: number): number {
+    let free = 0;
+    for (let page = high - 1; page >= low; page--) {
+      free = this.pages.has(page) ? 0 : free + 1;
+      if (free === count) return page;
+    }
+    return -1;
+  }
+
+  fork(): ModelSpace {
+    const child = new ModelSpace(this.breakEnd);
+    for (const [number, page] of this.pages) {
+      const copy = forked(page);
+      if (copy !== undefined) child.pages.set(number, copy);
+    }
+    return child;
+  }
+
+  /** Whether the page allows the access, and if so the slot. */
+  access(number: number, kind: 'read' | 'write'): Slot | undefined {
+    const page = this.pages.get(number);
+    return page !== undefined && (page.protection & (kind === 'read' ? PROT_READ : PROT_WRITE)) !== 0 ? page.slot : undefined;
+  }
+}
+
+function forked(page: ModelPage): ModelPage | undefined {
+  const { inheritance, sharing, slot } = page;
+  if (inheritance === 'none') return undefined;
+  if (inheritance === 'zero') return { ...page, sharing: 'private', object: undefined, index: 0, slot: new Slot(), locked: false };
+  const same = sharing === 'shared' || inheritance === 'share';
+  return { ...page, slot: same ? slot : slot.copy(), locked: false };
+}

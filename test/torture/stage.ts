@@ -1,0 +1,170 @@
+// Where a trial takes place: a machine as its script asks for it, files that remember, objects, injected failures; and the processor's side
+// of an access, so that every load and store goes through TLB, page-table walk and fault as a program's would.
+
+import { FailurePlan, PAGE_SIZE } from '../../src/base/index.ts';
+import { type BlockDevice, FaultyDevice, MemoryDevice, Tlb } from '../../src/machine/index.ts';
+import { FaultOutcome, Machine, type MemoryObject, type MemorySystem, type Pager, type Space, type SpaceLayout } from '../../src/system/index.ts';
+import { findFrameAllocator, findPolicy, findSystem, pageTableFormat } from '../../src/systems/index.ts';
+import { ModelObject, Slot } from './model.ts';
+import {
+  BREAK_FIRST,
+  BREAK_LIMIT,
+  EXTRA_DEVICES,
+  FIRST_SHARED_MEMORY,
+  IMAGE,
+  type InjectedFailure,
+  OBJECT_COUNT,
+  OBJECT_PAGES,
+  type Script,
+  SPACE_PAGES,
+} from './script.ts';
+
+/** Where system and model differ: the trial has found something. */
+export class Disagreement extends Error {}
+
+/** Puts another manager, or a manager in another's coat, on a machine: for tests of the torture itself. */
+export type MakeSystem = (machine: Machine, made: MemorySystem) => MemorySystem;
+
+/** An object of the script: the system's handle, unless there was no memory for it, and what it must contain. */
+export interface StageObject {
+  handle: MemoryObject | undefined;
+  model: ModelObject;
+  /** The file's pages as they are on its device. */
+  readonly disk: Buffer[];
+}
+
+export const layout: SpaceLayout = {
+  low: 0,
+  high: SPACE_PAGES * PAGE_SIZE,
+  breakStart: BREAK_FIRST * PAGE_SIZE,
+  breakLimit: BREAK_LIMIT * PAGE_SIZE,
+};
+
+/** Makes a TLB for one space. */
+export function newTlb(): Tlb {
+  return new Tlb(new ArrayBuffer(8 * SPACE_PAGES), 0, 4 * SPACE_PAGES, SPACE_PAGES);
+}
+
+/** Machine, manager, objects and devices of one trial. */
+export class Stage {
+  readonly machine: Machine;
+  readonly system: MemorySystem;
+  readonly objects: StageObject[] = [];
+  readonly extraDevices: readonly BlockDevice[];
+  /** RAM, for comparing. */
+  readonly ram: Buffer;
+  readonly #plans: Readonly<Record<InjectedFailure['kind'], FailurePlan>>;
+  readonly #freeFrames: number;
+  readonly #heapBytes: number;
+
+  constructor(script: Script, makeSystem: MakeSystem) {
+    const plan = (kind: InjectedFailure['kind']) => new FailurePlan(script.failures.find((failure) => failure.kind === kind)?.at);
+    this.#plans = { frames: plan('frames'), heap: plan('heap'), reads: plan('reads'), writes: plan('writes') };
+    const { frames, heap, reads, writes } = this.#plans;
+    this.machine = new Machine({
+      ramBytes: script.frames * PAGE_SIZE,
+      frameAllocator: findFrameAllocator(script.allocator),
+      pageTableFormat,
+      liveSpaces: 0,
+      seed: script.seed,
+      swap: new FaultyDevice(new MemoryDevice(script.swapPages), { reads, writes }),
+      frameFailures: frames,
+      heapFailures: heap,
+    });
+    this.ram = Buffer.from(this.machine.ram.buffer);
+    this.extraDevices = Array.from({ length: EXTRA_DEVICES }, (_, i) => new MemoryDevice(script.swapPages >>> (i + 1), `extra${i}`));
+    this.system = makeSystem(this.machine, findSystem(script.system).make(this.machine, findPolicy(script.policy)));
+    this.machine.heap.reap();
+    this.#freeFrames = this.machine.frames.freeCount;
+    this.#heapBytes = this.machine.heap.bytesInUse();
+    for (let number = 0; number < OBJECT_COUNT; number++) this.objects.push(newObject(number));
+    for (let number = 0; number < OBJECT_COUNT; number++) this.renew(number);
+  }
+
+  /** Failures injected so far. */
+  get injected(): number {
+    const { frames, heap, reads, writes } = this.#plans;
+    return frames.failures + heap.failures + reads.failures + writes.failures;
+  }
+
+  /** Lets an object of the script go, if it has one, and makes it anew. Returns what the system says to that. */
+  renew(number: number): MemoryObject | string {
+    const object = this.objects[number] as StageObject;
+    if (object.handle !== undefined) this.release(number);
+    const shared = number >= FIRST_SHARED_MEMORY;
+    if (shared) object.model = newObject(number).model;
+    const made = shared
+      ? this.system.createSharedMemory(OBJECT_PAGES, `shared${number}`)
+      : this.system.createObject(pagerOf(number, object.disk));
+    if (typeof made !== 'string') object.handle = made;
+    return made;
+  }
+
+  /** Drops the script's own hold of an object. */
+  release(number: number): void {
+    const object = this.objects[number] as StageObject;
+    if (object.handle !== undefined) this.system.releaseObject(object.handle);
+    object.handle = undefined;
+  }
+
+  /** Panics or throws unless the pages of a file that nobody maps are on its device as the model has them. */
+  compareDisk(number: number, first = 0, end = OBJECT_PAGES): void {
+    const { model, disk } = this.objects[number] as StageObject;
+    if (number >= IMAGE) return;
+    for (let index = first; index < end; index++) {
+      if (!(model.slots[index] as Slot).bytes.equals(disk[index] as Buffer))
+        throw new Disagreement(`page ${index} of file ${number} is not on its device`);
+    }
+  }
+
+  /**
+   * Does what the processor does for an access to `page`.
+   * @returns the frame, or a `FaultOutcome` as a negative number
+   */
+  translate(space: Space, page: number, access: 0 | 1): number {
+    const { tlb } = space.pmap;
+    const cached = access === 1 ? tlb.writeFrame(page) : tlb.readFrame(page);
+    if (cached >= 0) return cached;
+    const walked = this.machine.pmaps.refill(space.pmap, page, access);
+    if (walked >= 0) return walked;
+    const outcome = this.system.fault(space, page, access);
+    if (outcome !== FaultOutcome.resolved) return -outcome;
+    const frame = access === 1 ? tlb.writeFrame(page) : tlb.readFrame(page);
+    if (frame < 0) throw new Disagreement(`a resolved fault on page ${page} left it unmapped`);
+    return frame;
+  }
+
+  /** After everything was given up: throws unless frames, kernel heap and swap are as they were at first. */
+  compareWithBeginning(): void {
+    for (let number = 0; number < OBJECT_COUNT; number++) this.release(number);
+    this.system.check();
+    for (let number = 0; number < OBJECT_COUNT; number++) this.compareDisk(number);
+    const { heap, frames } = this.machine;
+    heap.reap();
+    if (heap.bytesInUse() !== this.#heapBytes) throw new Disagreement(`${heap.bytesInUse() - this.#heapBytes} bytes of kernel heap are lost`);
+    if (frames.freeCount !== this.#freeFrames) throw new Disagreement(`${this.#freeFrames - frames.freeCount} frames are lost`);
+    const used = this.system.swapDevices().reduce((sum, device) => sum + device.used, 0);
+    if (used !== 0) throw new Disagreement(`${used} swap slots are lost`);
+  }
+}
+
+/** Object `number` before anybody changed it; files have their number and the page's in each byte. */
+function newObject(number: number): StageObject {
+  const disk =
+    number < FIRST_SHARED_MEMORY ? Array.from({ length: OBJECT_PAGES }, (_, page) => Buffer.alloc(PAGE_SIZE, number * 64 + page + 1)) : [];
+  const slots = Array.from({ length: OBJECT_PAGES }, (_, page) => {
+    const bytes = disk[page];
+    return bytes === undefined ? new Slot() : Slot.of(Buffer.from(bytes));
+  });
+  return { handle: undefined, model: new ModelObject(slots, number !== IMAGE), disk };
+}
+
+function pagerOf(number: number, disk: Buffer[]): Pager {
+  const pager: Pager = {
+    kind: number === IMAGE ? 'image' : 'file',
+    name: `object${number}`,
+    pages: OBJECT_PAGES,
+    read: (index, into) => void into.set(disk[index] as Buffer),
+  };
+  return number === IMAGE ? pager : { ...pager, write: (index, from) => void (disk[index] as Buffer).set(from) };
+}
