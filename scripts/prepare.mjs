@@ -22,7 +22,7 @@ const oldestNode = [20, 19];
 const onWindows = process.platform === 'win32';
 
 const buildStamp = join(root, 'dist', '.built');
-const sourceFolders = ['src', 'cli', 'bench', 'examples'];
+const sourceFolders = ['src', 'cli', 'bench', 'examples', 'test/torture'];
 const buildFiles = ['package.json', 'tsconfig.base.json', 'tsconfig.json'];
 
 /** Ends the process with one sentence and exit code 2 if this Node is too old. */

@@ -4,7 +4,8 @@
 //   ModelPage -> Slot: the bytes, in one array per page. Shared areas and objects hold the same slot.
 //
 // The only sharing it knows beside that is what users can see: a private page of a file shows the file until its first write (POSIX
-// leaves this open; UVM, and Linux, do so). An array that was never written is left out: zeros.
+// leaves this open; UVM, and Linux, do so). An array that was never written is left out: zeros. One that was copied is not changed
+// any more, which spares copies that nobody would look at.
 
 import { PAGE_SIZE } from '../../src/base/index.ts';
 import { type Inheritance, PROT_READ, PROT_WRITE } from '../../src/system/index.ts';
@@ -16,6 +17,8 @@ export class Slot {
   #bytes: Buffer | undefined;
   /** The file's page that a private page shows until it is written. */
   #behind: Slot | undefined;
+  /** Copies were made of the array: it is never changed again. */
+  #frozen = false;
 
   constructor(behind?: Slot) {
     this.#behind = behind;
@@ -34,9 +37,10 @@ export class Slot {
 
   /** For changing: from now on the page is its own. */
   own(): Buffer {
-    if (this.#behind !== undefined || this.#bytes === undefined) {
+    if (this.#behind !== undefined || this.#bytes === undefined || this.#frozen) {
       this.#bytes = Buffer.from(this.bytes);
       this.#behind = undefined;
+      this.#frozen = false;
     }
     return this.#bytes;
   }
@@ -45,17 +49,25 @@ export class Slot {
   clear(): void {
     this.#bytes = undefined;
     this.#behind = undefined;
+    this.#frozen = false;
   }
 
   /** What a private copy made now is. A page that shows a file goes on doing so in the copy. */
   copy(): Slot {
-    if (this.#behind !== undefined) return new Slot(this.#behind);
-    return this.#bytes === undefined ? new Slot() : Slot.of(Buffer.from(this.#bytes));
+    return this.#behind !== undefined ? new Slot(this.#behind) : this.#frozenCopy();
   }
 
   /** A copy that shows no file any more. */
   snapshot(): Slot {
-    return Slot.of(Buffer.from(this.bytes));
+    return this.#behind !== undefined ? this.#behind.snapshot() : this.#frozenCopy();
+  }
+
+  #frozenCopy(): Slot {
+    const copy = new Slot();
+    copy.#bytes = this.#bytes;
+    copy.#frozen = true;
+    this.#frozen = true;
+    return copy;
   }
 }
 

@@ -93,7 +93,13 @@ export type Step =
 /** A step's name. */
 export type StepName = Step['do'];
 /** The step of a name. */
-export type StepOf<Name extends StepName> = Extract<Step, { readonly do: Name }>;
+export type StepOf<Name extends StepName> = Step extends infer Each
+  ? Each extends { do: infer Named }
+    ? Name extends Named
+      ? Each
+      : never
+    : never
+  : never;
 
 /** A request that fails on purpose: number `at` of its kind since the machine began, from 0. */
 export interface InjectedFailure {

@@ -3,7 +3,15 @@
 
 import { FailurePlan, PAGE_SIZE } from '../../src/base/index.ts';
 import { type BlockDevice, FaultyDevice, MemoryDevice, Tlb } from '../../src/machine/index.ts';
-import { FaultOutcome, Machine, type MemoryObject, type MemorySystem, type Pager, type Space, type SpaceLayout } from '../../src/system/index.ts';
+import {
+  FaultOutcome,
+  Machine,
+  type MemoryObject,
+  type MemorySystem,
+  type Pager,
+  type Space,
+  type SpaceLayout,
+} from '../../src/system/index.ts';
 import { findFrameAllocator, findPolicy, findSystem, pageTableFormat } from '../../src/systems/index.ts';
 import { ModelObject, Slot } from './model.ts';
 import {
@@ -141,7 +149,8 @@ export class Stage {
     for (let number = 0; number < OBJECT_COUNT; number++) this.compareDisk(number);
     const { heap, frames } = this.machine;
     heap.reap();
-    if (heap.bytesInUse() !== this.#heapBytes) throw new Disagreement(`${heap.bytesInUse() - this.#heapBytes} bytes of kernel heap are lost`);
+    if (heap.bytesInUse() !== this.#heapBytes)
+      throw new Disagreement(`${heap.bytesInUse() - this.#heapBytes} bytes of kernel heap are lost`);
     if (frames.freeCount !== this.#freeFrames) throw new Disagreement(`${this.#freeFrames - frames.freeCount} frames are lost`);
     const used = this.system.swapDevices().reduce((sum, device) => sum + device.used, 0);
     if (used !== 0) throw new Disagreement(`${used} swap slots are lost`);

@@ -115,7 +115,9 @@ export class Trial {
     if (slot !== undefined && excused) return false;
     const expected = model.pages.has(page) ? -FaultOutcome.protection : -FaultOutcome.unmapped;
     if (slot === undefined && frame === expected) return false;
-    throw new Disagreement(`${what} of page ${page} ended as ${nameOf(frame)}, not as ${slot === undefined ? nameOf(expected) : 'resolved'}`);
+    throw new Disagreement(
+      `${what} of page ${page} ended as ${nameOf(frame)}, not as ${slot === undefined ? nameOf(expected) : 'resolved'}`,
+    );
   }
 
   compare(expected: Buffer, frame: number, from: number, end: number, what: string): void {
