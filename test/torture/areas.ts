@@ -1,8 +1,8 @@
 // The requests that make, change and end areas: what each must answer, and what the model does when the manager did it.
 
 import { PAGE_SIZE } from '../../src/base/index.ts';
-import { type MapRequest, PROT_ALL, PROT_EXECUTE, PROT_READ, PROT_WRITE, type Space } from '../../src/system/index.ts';
-import type { ModelArea, ModelPage, ModelSpace } from './model.ts';
+import { type MapRequest, PROT_READ, PROT_WRITE, type Space } from '../../src/system/index.ts';
+import { type ModelArea, type ModelPage, type ModelSpace, mostRights, Slot } from './model.ts';
 import {
   BREAK_FIRST,
   BREAK_LIMIT,
@@ -57,7 +57,7 @@ export function map(trial: Trial, { space, model }: Actor, step: StepOf<'map'>):
   const errors: string[] = [];
   if (step.pages < 1 || (object !== undefined && step.offset + step.pages > OBJECT_PAGES)) errors.push('EINVAL');
   else if (place < 0) errors.push('ENOMEM');
-  if (object !== undefined && (protection & ~mostRights(object.model.writable, step.sharing)) !== 0) errors.push('EACCES');
+  if (object !== undefined && (protection & ~mostRights(object.model, step.sharing)) !== 0) errors.push('EACCES');
   const answer = trial.stage.system.map(space, {
     size: step.pages * PAGE_SIZE,
     protection,
@@ -76,23 +76,28 @@ export function unmap(trial: Trial, { space, model }: Actor, { page, pages }: St
   if (trial.settle(boundsErrors(page, pages) ?? 'success', answer, 'unmap')) model.unmap(page, pages);
 }
 
-function mostRights(writable: boolean, sharing: 'private' | 'shared'): number {
-  return sharing === 'shared' && !writable ? PROT_READ | PROT_EXECUTE : PROT_ALL;
-}
-
 export function protect(trial: Trial, { space, model }: Actor, { page, pages, protection }: StepOf<'protect'>): void {
   const range = model.range(page, pages);
   // What a reserved page may be given is for `commit` to say.
   if (range.some((each) => each?.reserved)) return;
-  const refused = (each: ModelPage | undefined) =>
-    each !== undefined && (protection & ~mostRights(each.object?.writable ?? true, each.sharing)) !== 0;
+  // Locked pages are made the process's own as far as memory allows: when it may lack, nobody knows from when on they show no file.
+  if (trial.mayEverLack && range.some((each) => each?.locked && each.object !== undefined)) return;
+  const refused = (each: ModelPage | undefined) => each !== undefined && (protection & ~each.mostRights) !== 0;
   const errors = boundsErrors(page, pages) ?? [
     ...(range.includes(undefined) ? ['ENOMEM'] : []),
     ...(range.some(refused) ? ['EACCES'] : []),
   ];
   const answer = trial.stage.system.protect(space, page * PAGE_SIZE, pages * PAGE_SIZE, protection);
   if (!trial.settle(success(errors), answer, 'protect')) return;
-  for (const each of range) (each as ModelPage).protection = protection;
+  for (const each of range as ModelPage[]) {
+    each.protection = protection;
+    if (each.locked) settleLocked(each);
+  }
+}
+
+/** A locked private page that may be written is made the process's own at once: its program must never fault on it. */
+export function settleLocked(page: ModelPage): void {
+  if (page.sharing === 'private' && (page.protection & PROT_WRITE) !== 0) page.slot.own();
 }
 
 export function brk(trial: Trial, { space, model }: Actor, { end }: StepOf<'brk'>): void {
@@ -190,16 +195,30 @@ function moveAndResize(model: ModelSpace, { page, pages, newPages, how, target }
   for (const each of model.wholeRange(to, newPages) ?? []) each.inheritance = inheritance;
 }
 
-export function advise(trial: Trial, { space, model }: Actor, { page, pages, advice }: StepOf<'advise'>): void {
+export function advise(trial: Trial, actor: Actor, { page, pages, advice }: StepOf<'advise'>): void {
+  const { space, model } = actor;
   const range = model.range(page, pages);
-  const expected = wholeRangeExpected(page, pages, model.wholeRange(page, pages));
+  if (advice === 'free' && range.some((each) => each !== undefined && (each.protection & PROT_READ) === 0)) return;
+  const errors = boundsErrors(page, pages) ?? [
+    ...(range.includes(undefined) ? ['ENOMEM'] : []),
+    ...(advice === 'free' && !range.every((each) => each === undefined || mayBeFreed(each)) ? ['EINVAL'] : []),
+  ];
   const answer = trial.stage.system.advise(space, page * PAGE_SIZE, pages * PAGE_SIZE, advice);
-  const done = trial.settle(expected, answer, 'advise');
+  const done = trial.settle(success(errors), answer, 'advise');
   // What is mapped is advised even if a part is not.
   if (advice !== 'free' || (!done && (answer !== 'ENOMEM' || !range.includes(undefined)))) return;
-  for (const each of range) {
-    if (each !== undefined && each.sharing === 'private' && each.object === undefined && !each.locked) each.slot.clear();
-  }
+  for (const [i, each] of range.entries()) if (each !== undefined) freed(trial, actor, page + i, each);
+}
+
+function mayBeFreed({ sharing, object, locked }: ModelPage): boolean {
+  return sharing === 'private' && object === undefined && !locked;
+}
+
+/** The page is zeros now; or, if another space shares it or the request failed half way, perhaps as it was. */
+function freed(trial: Trial, actor: Actor, number: number, page: ModelPage): void {
+  const before = page.slot.snapshot();
+  page.slot.clear();
+  if (trial.readsAs(actor, number, before.bytes)) page.slot.restore(before);
 }
 
 export function inherit(trial: Trial, { space, model }: Actor, { page, pages, inheritance }: StepOf<'inherit'>): void {
@@ -214,16 +233,18 @@ export function commit(trial: Trial, { space, model }: Actor, step: StepOf<'comm
   const { page, pages } = step;
   const { system } = trial.stage;
   const range = model.range(page, pages);
-  const suits = (each: ModelPage | undefined) => each !== undefined && each.sharing === 'private' && each.object === undefined;
-  const expected = boundsErrors(page, pages) ?? (range.every(suits) ? 'success' : ['ENOMEM', 'EINVAL']);
+  const expected = boundsErrors(page, pages) ?? (model.isPrivateAnonymous(page, pages) ? 'success' : ['ENOMEM']);
   const answer =
     step.do === 'commit'
       ? system.commit(space, page * PAGE_SIZE, pages * PAGE_SIZE, step.protection)
       : system.decommit(space, page * PAGE_SIZE, pages * PAGE_SIZE);
   if (!trial.settle(expected, answer, step.do)) return;
   for (const each of range as ModelPage[]) {
-    if (step.do === 'decommit') each.slot.clear();
     each.reserved = step.do === 'decommit';
     each.protection = step.do === 'commit' ? step.protection : 0;
+    if (step.do === 'commit') continue;
+    each.locked = false;
+    // Others who share the page keep it.
+    each.slot = new Slot();
   }
 }

@@ -8,7 +8,7 @@
 // any more, which spares copies that nobody would look at.
 
 import { PAGE_SIZE } from '../../src/base/index.ts';
-import { type Inheritance, PROT_READ, PROT_WRITE } from '../../src/system/index.ts';
+import { type Inheritance, PROT_ALL, PROT_EXECUTE, PROT_READ, PROT_WRITE } from '../../src/system/index.ts';
 
 const ZEROS = Buffer.alloc(PAGE_SIZE);
 
@@ -52,6 +52,13 @@ export class Slot {
     this.#frozen = false;
   }
 
+  /** Takes over the content of a copy made before. */
+  restore(copy: Slot): void {
+    this.#bytes = copy.#bytes;
+    this.#behind = copy.#behind;
+    this.#frozen = true;
+  }
+
   /** What a private copy made now is. A page that shows a file goes on doing so in the copy. */
   copy(): Slot {
     return this.#behind !== undefined ? new Slot(this.#behind) : this.#frozenCopy();
@@ -86,6 +93,8 @@ export class ModelObject {
 export interface ModelPage {
   slot: Slot;
   protection: number;
+  /** Rights that it may be given. */
+  readonly mostRights: number;
   readonly sharing: 'private' | 'shared';
   /** What is behind it, and which page of that. */
   readonly object: ModelObject | undefined;
@@ -93,8 +102,6 @@ export interface ModelPage {
   inheritance: Inheritance;
   locked: boolean;
   reserved: boolean;
-  /** Names the request that made the page: pages of one request with the same rights are one area. */
-  readonly area: number;
 }
 
 /** What a new area is. */
@@ -106,7 +113,10 @@ export interface ModelArea {
   readonly reserved: boolean;
 }
 
-let nextArea = 1;
+/** Rights that pages of an object may be given. */
+export function mostRights(object: ModelObject | undefined, sharing: 'private' | 'shared'): number {
+  return sharing === 'shared' && object?.writable === false ? PROT_READ | PROT_EXECUTE : PROT_ALL;
+}
 
 /** One address space. */
 export class ModelSpace {
@@ -119,11 +129,13 @@ export class ModelSpace {
 
   /** Maps fresh pages over whatever was there. */
   map(first: number, count: number, { object, offset, protection, sharing, reserved }: ModelArea): void {
-    const area = nextArea++;
+    const fixed = { protection, sharing, object, reserved, mostRights: mostRights(object, sharing), locked: false };
+    // A child gets a copy of what is private; what is shared, it shares.
+    const inheritance = sharing === 'shared' ? 'share' : 'copy';
     for (let i = 0; i < count; i++) {
       const index = offset + i;
       const slot = object === undefined ? new Slot() : sharing === 'shared' ? (object.slots[index] as Slot) : new Slot(object.slots[index]);
-      this.pages.set(first + i, { slot, protection, sharing, object, index, inheritance: 'copy', locked: false, reserved, area });
+      this.pages.set(first + i, { ...fixed, slot, index, inheritance });
     }
   }
 
@@ -146,6 +158,11 @@ export class ModelSpace {
   wholeRange(first: number, count: number): ModelPage[] | undefined {
     const pages = this.range(first, count);
     return pages.includes(undefined) ? undefined : (pages as ModelPage[]);
+  }
+
+  /** Tells whether the range is private anonymous memory. */
+  isPrivateAnonymous(first: number, count: number): boolean {
+    return this.range(first, count).every((page) => page?.sharing === 'private' && page.object === undefined);
   }
 
   isFree(first: number, count: number): boolean {
@@ -179,10 +196,19 @@ export class ModelSpace {
   }
 }
 
+/** What a child gets of a page. */
 function forked(page: ModelPage): ModelPage | undefined {
-  const { inheritance, sharing, slot } = page;
-  if (inheritance === 'none') return undefined;
-  if (inheritance === 'zero') return { ...page, sharing: 'private', object: undefined, index: 0, slot: new Slot(), locked: false };
-  const same = sharing === 'shared' || inheritance === 'share';
-  return { ...page, slot: same ? slot : slot.copy(), locked: false };
+  const { inheritance, slot } = page;
+  const child = { ...page, locked: false };
+  switch (inheritance) {
+    case 'none':
+      return undefined;
+    case 'zero':
+      return { ...child, sharing: 'private', object: undefined, index: 0, mostRights: PROT_ALL, slot: new Slot() };
+    case 'share':
+      // Reserved addresses have nothing to share.
+      return page.reserved ? { ...child, slot: new Slot() } : child;
+    case 'copy':
+      return { ...child, sharing: 'private', slot: page.sharing === 'shared' && page.object !== undefined ? new Slot(slot) : slot.copy() };
+  }
 }

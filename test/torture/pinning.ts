@@ -2,7 +2,7 @@
 
 import { PAGE_SIZE } from '../../src/base/index.ts';
 import { type KernelLoan, type PageMover, PROT_READ, PROT_WRITE } from '../../src/system/index.ts';
-import { boundsErrors, placeIn, placeOf, wholeRangeExpected } from './areas.ts';
+import { boundsErrors, placeIn, placeOf, settleLocked, wholeRangeExpected } from './areas.ts';
 import { type ModelPage, Slot } from './model.ts';
 import { EXTRA_DEVICES, SPACE_PAGES, type StepOf } from './script.ts';
 import { Disagreement } from './stage.ts';
@@ -22,10 +22,8 @@ export function lock(trial: Trial, { space, model }: Actor, { page, pages }: Ste
   const answer = system.lock(space, page * PAGE_SIZE, pages * PAGE_SIZE);
   if (!trial.settle(errors.length > 0 ? errors : 'success', answer, 'lock')) return;
   for (const [i, each] of range.entries()) {
-    const locked = each as ModelPage;
-    locked.locked = true;
-    // A private page that may be written is made the process's own now: a later fault must not need memory.
-    if (locked.sharing === 'private' && (locked.protection & PROT_WRITE) !== 0) locked.slot.own();
+    (each as ModelPage).locked = true;
+    settleLocked(each as ModelPage);
     if (!system.isResident(space, page + i)) throw new Disagreement(`page ${page + i} is locked but not in memory`);
   }
 }

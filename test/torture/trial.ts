@@ -61,6 +61,11 @@ export class Trial {
     return this.stage.injected > this.#injectedBefore;
   }
 
+  /** Whether some request of the trial may run out of memory. */
+  get mayEverLack(): boolean {
+    return this.script.memory === 'tight' || this.script.failures.length > 0;
+  }
+
   get #mayLack(): boolean {
     return this.script.memory === 'tight' || this.#failureInjected;
   }
@@ -118,6 +123,14 @@ export class Trial {
     throw new Disagreement(
       `${what} of page ${page} ended as ${nameOf(frame)}, not as ${slot === undefined ? nameOf(expected) : 'resolved'}`,
     );
+  }
+
+  /** Tells whether a page, which may be read, contains `bytes` and not what the model says; where both fail, the next comparison tells. */
+  readsAs({ space, model }: Actor, page: number, bytes: Buffer): boolean {
+    const frame = this.stage.translate(space, page, 0);
+    if (frame < 0) return false;
+    const content = this.stage.ram.subarray(frame * PAGE_SIZE, (frame + 1) * PAGE_SIZE);
+    return !content.equals(model.access(page, 'read')?.bytes ?? bytes) && content.equals(bytes);
   }
 
   compare(expected: Buffer, frame: number, from: number, end: number, what: string): void {
