@@ -25,7 +25,7 @@ const say = (...parameters: string[]): { code: number; out: string; err: string 
     columns: undefined,
     color: 'none' as const,
   });
-  said.code = main(['info', ...parameters], { out: output('out'), err: output('err'), environment: {} });
+  said.code = main(['info', ...parameters], { out: output('out'), err: output('err'), environment: {} }) as number;
   return said;
 };
 

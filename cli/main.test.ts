@@ -55,7 +55,7 @@ const say = (parameters: string[], answer: (options: RunOptions, host: RunHost) 
     color: 'none' as const,
   });
   const terminal = { out: output('out'), err: output('err'), environment: { HOME: '/home/me' } };
-  said.code = main(parameters, terminal, run);
+  said.code = main(parameters, terminal, run) as number;
   return said;
 };
 

@@ -14,25 +14,33 @@ import { runCommand } from './run-command.ts';
 import type { RunProgram } from './run-program.ts';
 import { runProgram } from './runner.ts';
 import { FILE_COLUMNS, processTerminal, type Terminal } from './terminal.ts';
+import { traceCommand } from './trace-command.ts';
 
 /**
- * Runs one command and returns the exit code of the process.
+ * Runs one command and returns the exit code of the process: at once where the command is done when it returns, as guests are, else later.
  * @param parameters what was typed after `quire`
  */
-export function main(parameters: readonly string[], terminal: Terminal = processTerminal(), run: RunProgram = runProgram): number {
-  let exitCode: number = ExitCode.fine;
-  const finish = (code: number): void => {
+export function main(
+  parameters: readonly string[],
+  terminal: Terminal = processTerminal(),
+  run: RunProgram = runProgram,
+): number | Promise<number> {
+  let exitCode: number | Promise<number> = ExitCode.fine;
+  const finish = (code: number | Promise<number>): void => {
     exitCode = code;
   };
-  try {
-    quireCommand(terminal, run, finish).parse(parameters, { from: 'user' });
-    return exitCode;
-  } catch (error) {
+  const failed = (error: unknown): number => {
     if (error instanceof CommanderError) return afterCommander(error, terminal);
     if (!(error instanceof UsageError)) throw error;
     terminal.err.write(`quire: ${error.message}\n`);
     return ExitCode.usage;
+  };
+  try {
+    quireCommand(terminal, run, finish).parse(parameters, { from: 'user' });
+  } catch (error) {
+    return failed(error);
   }
+  return typeof exitCode === 'number' ? exitCode : (exitCode as Promise<number>).catch(failed);
 }
 
 // Commander also throws when it has shown help or the version. Its messages begin with `error: ` and may have a second line,
@@ -49,14 +57,15 @@ function afterCommander({ code, exitCode, message }: CommanderError, terminal: T
   return ExitCode.usage;
 }
 
-function quireCommand(terminal: Terminal, run: RunProgram, finish: (exitCode: number) => void): Command {
+function quireCommand(terminal: Terminal, run: RunProgram, finish: (exitCode: number | Promise<number>) => void): Command {
   const quire = new Command('quire')
     .description("An operating system's memory manager on which real WebAssembly programs run.")
     .version(packageVersion(), '--version', 'print the version')
     .enablePositionalOptions()
     .addCommand(runCommand(terminal, run, finish))
-    .addCommand(infoCommand(terminal, finish));
-  for (const command of [quire, ...quire.commands]) {
+    .addCommand(infoCommand(terminal, finish))
+    .addCommand(traceCommand(terminal, finish));
+  for (const command of [quire, ...quire.commands, ...quire.commands.flatMap((each) => each.commands)]) {
     command.exitOverride().configureOutput({
       writeOut: terminal.out.write,
       writeErr: terminal.err.write,

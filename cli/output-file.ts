@@ -24,9 +24,13 @@ export class OutputFile {
 
   /** Adds text. Throws the host's error, such as ENOSPC. */
   write(text: string): void {
+    this.writeBytes(Buffer.from(text));
+  }
+
+  /** Adds bytes. Throws the host's error, such as ENOSPC. */
+  writeBytes(all: Uint8Array): void {
     if (this.#state === 'untouched') this.#begin();
-    let bytes = Buffer.from(text);
-    while (bytes.length > 0) bytes = bytes.subarray(writeSync(this.#descriptor, bytes));
+    for (let bytes = all; bytes.length > 0; ) bytes = bytes.subarray(writeSync(this.#descriptor, bytes));
   }
 
   /** Ends the file; one that nothing was written to ends empty. */
@@ -39,11 +43,16 @@ export class OutputFile {
 
   /** Ends it as if it had never been opened, if nothing was written. */
   discard(): void {
+    if (this.#state === 'untouched') this.abandon();
+    else this.close();
+  }
+
+  /** Ends a file whose content is of no use without its end: a new one is removed. */
+  abandon(): void {
     if (this.#state === 'closed') return;
-    const isNew = this.#state === 'untouched' && !this.#existed;
     this.#state = 'closed';
     closeSync(this.#descriptor);
-    if (isNew) unlinkSync(this.path);
+    if (!this.#existed) unlinkSync(this.path);
   }
 
   #begin(): void {

@@ -12,8 +12,20 @@ export interface Said {
   readonly err: string;
 }
 
-/** Runs `quire` with these parameters. The guest's own output goes to the process's. */
+/** Runs a command of `quire` that is done when it returns. The guest's own output goes to the process's. */
 export function quire(...parameters: string[]): Said {
+  const { code, said } = start(parameters);
+  if (typeof code !== 'number') throw new Error(`quire ${parameters[0]} is done later: use quireLater`);
+  return { code, ...said };
+}
+
+/** Runs a command of `quire` that takes its time. */
+export async function quireLater(...parameters: string[]): Promise<Said> {
+  const { code, said } = start(parameters);
+  return { code: await code, ...said };
+}
+
+function start(parameters: readonly string[]): { readonly code: number | Promise<number>; readonly said: { out: string; err: string } } {
   const said = { out: '', err: '' };
   const output = (key: 'out' | 'err') => ({
     write: (text: string): void => {
@@ -23,7 +35,7 @@ export function quire(...parameters: string[]): Said {
     color: 'none' as const,
   });
   const code = main(parameters, { out: output('out'), err: output('err'), environment: {} });
-  return { code, ...said };
+  return { code, said };
 }
 
 /** Expects a refusal: exit code 2 and one sentence, which is returned without its `quire: `. */

@@ -1,0 +1,86 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { quire, quireLater, refusal } from '../test/support/quire-command.ts';
+
+const lackey = '==1== Lackey\nI  0401ab70,3\n L 1fff0ffe,4\n S 1fff1000,8\n S 1fff1008,8\n';
+// zstd of `numbers`, made with the zstd program; Node 20 cannot write zstd.
+const numbers = '1\n2\n3\n2\n1\n';
+const zstdOfNumbers = Buffer.from('KLUv/QBYUQAAMQoyCjMKMgoxCg==', 'base64');
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'quire-trace-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const file = (name: string, bytes: string | Uint8Array): string => {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+};
+
+describe('quire trace convert', () => {
+  const out = (): string => join(folder, 'out');
+  const converted = async (path: string, ...flags: string[]): Promise<string> => {
+    const said = await quireLater('trace', 'convert', path, '--to', 'numbers', '-o', out(), ...flags);
+    expect([said.err, said.code]).toEqual([expect.stringMatching(/ page references? in /), 0]);
+    return readFileSync(out(), 'utf8');
+  };
+
+  it('writes the pages of any trace as numbers, split at page boundaries', async () => {
+    expect(await converted(file('a.lackey', lackey))).toBe(`${[0x401a, 0x1fff0, 0x1fff1, 0x1fff1, 0x1fff1].join('\n')}\n`);
+    expect(await converted(file('a.lackey', lackey), '--kinds', 'data', '--collapse', 'pages', '--page-size', '64KiB')).toBe(`${0x1fff}\n`);
+    expect(await converted(file('a.lackey', lackey), '--skip', '1', '--limit', '1', '--crossing', 'whole')).toBe(`${0x1fff0}\n`);
+  });
+
+  it('reads what is compressed, and its own format', async () => {
+    expect(await converted(file('a.gz', gzipSync(numbers)))).toBe(numbers);
+    expect(await converted(file('a.br', brotliCompressSync(numbers)))).toBe(numbers);
+    expect(await converted(file('a.zst', zstdOfNumbers))).toBe(numbers);
+    await quireLater('trace', 'convert', file('a.txt', numbers), '-o', join(folder, 'own'));
+    expect(await converted(join(folder, 'own'))).toBe(numbers);
+    expect(await converted(file('a.csv', 'id,x\n7,1\n'), '--format', 'csv')).toBe('7\n');
+  });
+
+  it('refuses, in a sentence, and leaves no file', async () => {
+    const refused = async (path: string, ...flags: string[]): Promise<string> =>
+      refusal(await quireLater('trace', 'convert', path, '-o', out(), ...flags));
+    expect(await refused(join(folder, 'none'))).toMatch(/none: there is no such file$/);
+    expect(await refused(folder)).toMatch(/: it is a directory$/);
+    expect(await refused(file('empty', ''))).toBe('empty is empty: a trace has at least one reference');
+    expect(await refused(file('empty.gz', gzipSync('')))).toBe('empty.gz is empty: a trace has at least one reference');
+    expect(await refused(file('bad.txt', '1\n2\nx\n'), '--format', 'numbers')).toBe(
+      "bad.txt, line 3: expected a page number below 2^53, found 'x'",
+    );
+    expect(await refused(file('what', 'hello\n'))).toMatch(/^what is in none of the formats that are recognised: give --format/);
+    expect(await refused(file('a', numbers), '--skip', '5')).toMatch(/^nothing of .* is left to write/);
+    expect(await refused(file('a', numbers), '--page-size', '5000')).toBe('--page-size 5000: not a power of two of up to 1 GiB');
+    expect(await refused(file('a', numbers), '--limit', '0')).toBe('--limit 0: not a whole number of at least 1');
+    expect(await refused(file('a', numbers), '--sample', '2')).toMatch(/^--sample 2: not a share/);
+    expect(existsSync(out())).toBe(false);
+  });
+
+  it('says that a compressed file is cut short or damaged', async () => {
+    const long = Array.from({ length: 5000 }, (_, i) => `${(i * 7919) % 4093}\n`).join('');
+    const packed = gzipSync(long);
+    const refused = async (path: string): Promise<string> => refusal(await quireLater('trace', 'convert', path, '-o', out()));
+    expect(await refused(file('cut.gz', packed.subarray(0, 3000)))).toBe('cut.gz is cut short inside a compressed block');
+    expect(await refused(file('cut.br', brotliCompressSync(long).subarray(0, 3000)))).toBe('cut.br is cut short inside a compressed block');
+    expect(await refused(file('cut.zst', zstdOfNumbers.subarray(0, 12)))).toBe('cut.zst is cut short inside a compressed block');
+    const damaged = Buffer.from(packed);
+    damaged[2000] = (damaged[2000] as number) ^ 0xff;
+    expect(await refused(file('damaged.gz', damaged))).toMatch(/^damaged\.gz/);
+  });
+});
+
+describe('quire trace formats', () => {
+  it('lists what can be read', () => {
+    const { out, code } = quire('trace', 'formats');
+    expect(code).toBe(0);
+    expect(out.split('\n').filter((line) => line !== '').length).toBe(15);
+    expect(out).toMatch(/^ {2}lackey +bytes +recognised +valgrind's lackey/m);
+  });
+});

@@ -1,0 +1,93 @@
+// `quire trace convert`: one trace format into another, whole or in part. `quire trace formats`: what can be read.
+
+import { Argument, Command, Option } from 'commander';
+import { UsageError } from '../src/base/index.ts';
+import { formatCount } from '../src/report/index.ts';
+import { PageStream, QuireTraceWriter, type ReferenceBatch, type ReferenceSink, traceFormats } from '../src/trace/index.ts';
+import { ExitCode } from './exit-code.ts';
+import { OutputFile } from './output-file.ts';
+import type { Terminal } from './terminal.ts';
+import { addTraceOptions, pageChoice, type TraceFlags, traceSource } from './trace-options.ts';
+import { readTrace } from './trace-source.ts';
+
+interface ConvertFlags extends TraceFlags {
+  readonly output: string;
+  readonly to: 'quire' | 'numbers';
+}
+
+/** Makes the command. @param run takes the work of a subcommand, which ends with an exit code. */
+export function traceCommand(terminal: Terminal, run: (work: Promise<number>) => void): Command {
+  return new Command('trace')
+    .summary('look into traces of page references and convert them')
+    .description(
+      'Reads recorded references, in any of the formats that `quire trace formats` lists, compressed (gzip, zstd, brotli) or not.',
+    )
+    .addCommand(convertCommand(terminal, run))
+    .addCommand(
+      new Command('formats').description('Lists the formats that traces can be in.').action(() => terminal.out.write(formatsText())),
+    );
+}
+
+function formatsText(): string {
+  const width = Math.max(...traceFormats.map((format) => format.name.length));
+  const line = ({ name, meaning, unit, detects }: (typeof traceFormats)[number]): string =>
+    `  ${name.padEnd(width)}  ${unit.padEnd(5)}  ${detects === undefined ? 'by name   ' : 'recognised'}  ${meaning}\n`;
+  return `${traceFormats.map(line).join('')}`;
+}
+
+function convertCommand(terminal: Terminal, run: (work: Promise<number>) => void): Command {
+  return addTraceOptions(
+    new Command('convert')
+      .description("Writes a trace's page references as Quire's own compact format, or as plain numbers.")
+      .addArgument(new Argument('<trace>', 'the file, or - for the standard input'))
+      .requiredOption('-o, --output <path>', 'the file to write')
+      .addOption(new Option('--to <format>', 'what to write').choices(['quire', 'numbers']).default('quire')),
+  ).action((trace: string, flags: ConvertFlags) => run(convert(trace, flags, terminal)));
+}
+
+async function convert(path: string, flags: ConvertFlags, terminal: Terminal): Promise<number> {
+  const source = traceSource(path, flags);
+  const choice = pageChoice(flags);
+  const output = new OutputFile(flags.output, '--output');
+  try {
+    let written = 0;
+    let ended = (): void => undefined;
+    await readTrace(source, ({ unit }) => {
+      const writer = flags.to === 'quire' ? quireWriter(choice.pageShift, output) : numbersWriter(output);
+      const stream = new PageStream({ ...choice, unit }, (batch) => {
+        written += batch.count;
+        writer.sink(batch);
+      });
+      ended = () => {
+        stream.end();
+        writer.end();
+      };
+      return { sink: (batch) => stream.add(batch), isComplete: () => stream.isComplete };
+    });
+    ended();
+    if (written === 0) throw new UsageError(`nothing of ${path} is left to write: look at --skip, --kinds and --sample`);
+    output.close();
+    terminal.err.write(`${formatCount(written)} page references in ${flags.output}\n`);
+    return ExitCode.fine;
+  } finally {
+    output.abandon();
+  }
+}
+
+interface Writer {
+  readonly sink: ReferenceSink;
+  readonly end: () => void;
+}
+
+function quireWriter(pageShift: number, output: OutputFile): Writer {
+  const writer = new QuireTraceWriter({ unit: 'pages', pageShift }, (bytes) => output.writeBytes(bytes));
+  return { sink: (batch) => writer.add(batch), end: () => writer.end() };
+}
+
+function numbersWriter(output: OutputFile): Writer {
+  return { sink: (batch) => output.write(numbersText(batch)), end: () => undefined };
+}
+
+function numbersText({ addresses, count }: ReferenceBatch): string {
+  return `${addresses.subarray(0, count).join('\n')}\n`;
+}
