@@ -70,7 +70,7 @@ export function pageChoice(flags: TraceFlags): PageChoice {
 }
 
 /** Returns a whole number of at least `least`. `option` is for the message of the UsageError that anything else gets. */
-export function parseCount(text: string, option: string, least: number): number {
+function parseCount(text: string, option: string, least: number): number {
   const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isSafeInteger(count) && count >= least) return count;
   throw new UsageError(`${option} ${text}: not a whole number of at least ${least}`);
