@@ -6,7 +6,7 @@
 //     1    owner                                             what owns it, by kind: anon id, object id, space id, ...
 //     2    index                                             which page of the owner
 //     3    next                                              links of the list the frame is on
-//     4    previous
+//     4    previous                                          (an object's page is on no list: the anon that borrows it, 0 = none)
 //     5    . . . . . .   | map vpn 35..32 (bits 19..16) | map space (bits 15..0, 0 = not mapped)
 //     6    map vpn 31..0                                     first mapping: the page number in that space
 //     7    map more                                          kernel-heap address of further mappings, 0 = none
@@ -34,6 +34,8 @@ export const FrameKind = {
   frameTable: 5,
   anon: 6,
   object: 7,
+  /** Belongs to its borrowers alone: a lent page that its owner gave up, or one that the kernel filled to hand it on. */
+  lent: 8,
 } as const;
 
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];
@@ -201,6 +203,41 @@ export class FrameTable {
   /** Sets the loan count. Panics (FT3) outside 0..255. */
   setLoanCount(frame: Pfn, count: number): void {
     this.#setCount(frame, LOAN_SHIFT, count);
+  }
+
+  /** Counts one more borrower. Returns false, with nothing changed, when the count is at its end. */
+  addLoan(frame: Pfn): boolean {
+    const at = frame << RECORD_SHIFT;
+    const state = this.#words[at]!;
+    if (state >>> LOAN_SHIFT === FIELD_MASK) return false;
+    this.#words[at] = state + (1 << LOAN_SHIFT);
+    return true;
+  }
+
+  /** Counts one borrower fewer and returns how many are left. Panics (FT3) if there was none. */
+  dropLoan(frame: Pfn): number {
+    const at = frame << RECORD_SHIFT;
+    const state = this.#words[at]!;
+    const left = (state >>> LOAN_SHIFT) - 1;
+    if (left < 0) throw new KernelPanic('FT3', `frame ${frame} has no borrower to lose`);
+    this.#words[at] = state - (1 << LOAN_SHIFT);
+    return left;
+  }
+
+  /** Tells whether the frame may be lent: memory that the system gives and takes, and that nobody wired. */
+  isLendable(frame: Pfn): boolean {
+    const state = this.#words[frame << RECORD_SHIFT]!;
+    return (state & KIND_MASK) !== FrameKind.permanent && ((state >>> WIRE_SHIFT) & FIELD_MASK) === 0;
+  }
+
+  /** The anon that borrows an object's page, 0 for none. Only for frames of kind object. */
+  borrower(frame: Pfn): number {
+    return this.previous(frame);
+  }
+
+  /** Sets the anon that borrows an object's page. */
+  setBorrower(frame: Pfn, anon: number): void {
+    this.setPrevious(frame, anon);
   }
 
   #setCount(frame: Pfn, shift: number, count: number): void {

@@ -37,6 +37,7 @@ export const HeapUse = {
   anon: 4,
   object: 5,
   reverseMap: 6,
+  loan: 7,
 } as const;
 
 export type HeapUse = (typeof HeapUse)[keyof typeof HeapUse];

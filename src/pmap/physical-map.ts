@@ -215,28 +215,6 @@ export class PhysicalMap {
     this.#reverse.drop(frame, pmap.id, page);
   }
 
-  /**
-   * Moves the mappings of [first, end) by `distance` pages, to where nothing is mapped, with their rights and bits. A page that there is no
-   * memory to map at its new place is unmapped: a fault maps it again.
-   */
-  move(pmap: Pmap, first: number, end: number, distance: number): void {
-    if (pmap.residentPages === 0) return;
-    const pages: number[] = [];
-    this.#mmu.forEachLeaf(pmap.root, first, end, (entry, page) => {
-      if (this.#mmu.hasFlags(entry, PTE_PRESENT)) pages.push(page);
-    });
-    for (const page of pages) {
-      const entry = this.#mmu.leaf(pmap.root, page);
-      const [frame, flags] = [this.#mmu.entryFrame(entry), this.#mmu.entryFlags(entry)];
-      this.#removeEntry(pmap, page, entry);
-      this.#extending = pmap;
-      const target = this.#mmu.ensureLeaf(pmap.root, page + distance, this.#supplyTable);
-      if (target === 0 || !this.#reverse.add(frame, pmap.id, page + distance)) continue;
-      pmap.residentPages++;
-      this.#mmu.setEntry(target, frame, flags);
-    }
-  }
-
   /** Takes the write right from [first, end). Rights are given back by faults, one page at a time. */
   writeProtect(pmap: Pmap, first: number, end: number): void {
     if (pmap.residentPages === 0) return;
@@ -255,6 +233,60 @@ export class PhysicalMap {
     if (this.#mmu.hasFlags(entry, PTE_DIRTY)) this.#table.setFlag(this.#mmu.entryFrame(entry), FRAME_MODIFIED);
     this.#mmu.removeFlags(entry, PTE_WRITE | PTE_DIRTY);
     pmap.tlb.invalidateWrite(page);
+  }
+
+  /**
+   * Makes the pages from `first` on read-only to everybody, in every space that maps their frames, up to `end` or to the first page that
+   * is not mapped. Puts their frames into `into`, from index `at` on, and returns how many.
+   */
+  freeze(pmap: Pmap, first: number, end: number, into: number[], at: number): number {
+    let entry = 0;
+    for (let page = first; page < end; page++) {
+      if (page === first || (page & this.#leafMask) === 0) entry = this.#mmu.leaf(pmap.root, page);
+      else entry += this.#entryBytes;
+      if (entry === 0 || !this.#mmu.hasFlags(entry, PTE_PRESENT)) return page - first;
+      const frame = this.#mmu.entryFrame(entry);
+      into[at + page - first] = frame;
+      if (this.#table.mapMore(frame) === 0) this.#protectEntry(pmap, page, entry);
+      else this.pageProtect(frame, 'read');
+    }
+    return end - first;
+  }
+
+  /**
+   * Moves the mappings of [first, end) to the pages from `toFirst` on of `to`, which may be the same space: nothing is mapped there, and the
+   * ranges do not overlap. Rights and bits go with them. What finds no memory for a page table is unmapped instead: a fault maps it again.
+   */
+  move(from: Pmap, first: number, end: number, to: Pmap, toFirst: number): void {
+    if (from.residentPages === 0) return;
+    let entry = 0;
+    let target = 0;
+    for (let page = first; page < end; page++) {
+      const toPage = toFirst + (page - first);
+      if (page === first || (page & this.#leafMask) === 0) entry = this.#mmu.leaf(from.root, page);
+      else if (entry !== 0) entry += this.#entryBytes;
+      if (page === first || (toPage & this.#leafMask) === 0) target = this.#mmu.leaf(to.root, toPage);
+      else if (target !== 0) target += this.#entryBytes;
+      if (entry === 0 || !this.#mmu.hasFlags(entry, PTE_PRESENT)) continue;
+      if (target === 0) target = this.#ensureLeaf(to, toPage);
+      if (target === 0) this.#removeEntry(from, page, entry);
+      else this.#moveEntry(from, page, entry, to, toPage, target);
+    }
+  }
+
+  #ensureLeaf(pmap: Pmap, page: number): number {
+    this.#extending = pmap;
+    return this.#mmu.ensureLeaf(pmap.root, page, this.#supplyTable);
+  }
+
+  #moveEntry(from: Pmap, page: number, entry: number, to: Pmap, toPage: number, target: number): void {
+    const frame = this.#mmu.entryFrame(entry);
+    this.#mmu.setEntry(target, frame, this.#mmu.entryFlags(entry));
+    this.#mmu.clearEntry(entry);
+    from.tlb.invalidate(page);
+    from.residentPages--;
+    to.residentPages++;
+    this.#reverse.rename(frame, from.id, page, to.id, toPage);
   }
 
   /** Returns the frame that `page` is mapped to, or -1. */

@@ -65,11 +65,8 @@ export class ReverseMap {
     }
     const block = this.#heap.allocate(BLOCK_BYTES, HeapUse.reverseMap);
     if (block === 0) return false;
-    const at = block >>> 2;
-    this.#words[at + SPACE] = space;
-    this.#words[at + VPN_LOW] = page;
-    this.#words[at + VPN_HIGH] = Math.floor(page / LOW_RANGE);
-    this.#words[at + NEXT] = this.#table.mapMore(frame);
+    this.#setPlace(block, space, page);
+    this.#words[(block >>> 2) + NEXT] = this.#table.mapMore(frame);
     this.#table.setMapMore(frame, block);
     return true;
   }
@@ -78,6 +75,30 @@ export class ReverseMap {
   drop(frame: Pfn, space: number, page: number): void {
     if (this.#table.mapSpace(frame) === space && this.#table.mapVpn(frame) === page) this.#dropRecord(frame);
     else this.#dropBlock(frame, space, page);
+  }
+
+  /** Gives a mapping another page, in the same space or another. Panics (PM1) if there is no such mapping. */
+  rename(frame: Pfn, space: number, page: number, newSpace: number, newPage: number): void {
+    if (this.#table.mapSpace(frame) === space && this.#table.mapVpn(frame) === page) {
+      this.#table.setMapping(frame, newSpace, newPage);
+      return;
+    }
+    const block = this.#findBlock(frame, space, page);
+    this.#setPlace(block, newSpace, newPage);
+  }
+
+  #findBlock(frame: Pfn, space: number, page: number): number {
+    let block = this.#table.mapMore(frame);
+    while (block !== 0 && (this.#word(block, SPACE) !== space || this.#blockPage(block) !== page)) block = this.#word(block, NEXT);
+    if (block === 0) throw noMapping(frame, space, page);
+    return block;
+  }
+
+  #setPlace(block: number, space: number, page: number): void {
+    const at = block >>> 2;
+    this.#words[at + SPACE] = space;
+    this.#words[at + VPN_LOW] = page;
+    this.#words[at + VPN_HIGH] = Math.floor(page / LOW_RANGE);
   }
 
   /** Forgets the mapping in the record, and moves the first block's there. */
@@ -98,7 +119,7 @@ export class ReverseMap {
       before = block;
       block = this.#word(block, NEXT);
     }
-    if (block === 0) throw new KernelPanic('PM1', `frame ${frame} has no reverse mapping for page ${page} of space ${space}`);
+    if (block === 0) throw noMapping(frame, space, page);
     this.#unlink(frame, before, block);
   }
 
@@ -117,4 +138,8 @@ export class ReverseMap {
   #blockPage(block: number): number {
     return this.#word(block, VPN_HIGH) * LOW_RANGE + this.#word(block, VPN_LOW);
   }
+}
+
+function noMapping(frame: Pfn, space: number, page: number): KernelPanic {
+  return new KernelPanic('PM1', `frame ${frame} has no reverse mapping for page ${page} of space ${space}`);
 }

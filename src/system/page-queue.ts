@@ -95,11 +95,18 @@ export class PageQueue {
     this.hold(frame);
   }
 
-  /** Unmaps a page everywhere and frees its frame; the content is lost. */
+  /** The owner gives a page up: it is unmapped everywhere, and its frame is free, or its borrowers' alone if it is on loan. */
   release(frame: Pfn): void {
     this.#pmaps.pageProtect(frame, 'none');
     if (this.policy.has(frame)) this.policy.removed(frame);
-    this.freeFrame(frame);
+    if (this.#table.loanCount(frame) === 0) this.freeFrame(frame);
+    else this.#orphan(frame);
+  }
+
+  #orphan(frame: Pfn): void {
+    this.#table.clearFlag(frame, FRAME_MODIFIED | FRAME_REFERENCED);
+    this.#unhold(frame);
+    this.#frames.reassign(frame, FrameKind.lent, 0, 0);
   }
 
   /** Frames that are wired at least once. */

@@ -58,6 +58,9 @@ export class MemoryStatistics {
   /** Slots that hold a page now (swpginuse), and those whose page is nowhere else (swpgonly). Not counts since boot. */
   swapInUse = 0;
   swapOnly = 0;
+  /** Pages lent, to the kernel or to another space, and loans that a write of the owner or of the borrower ended by a copy. */
+  pagesLent = 0;
+  loansBroken = 0;
   /** Object pages read and written by pagers. */
   pagerReads = 0;
   pagerWrites = 0;

@@ -83,7 +83,7 @@ export function moveRange(core: UvmCore, space: VmMap, first: number, end: numbe
     space.move(entry, distance);
     entry.growsDownTo = DOES_NOT_GROW;
   }
-  pmaps.move(space.pmap, first, end, distance);
+  pmaps.move(space.pmap, first, end, space.pmap, first + distance);
   events.emit(EventType.unmap, space.pmap.id, first, end - first);
   events.emit(EventType.map, space.pmap.id, first + distance, end - first);
 }

@@ -4,13 +4,14 @@ import { invariant, type Pfn } from '../base/index.ts';
 import { FrameKind } from '../frames/index.ts';
 import type { Amap } from './amap.ts';
 import type { UvmCore } from './core.ts';
+import type { KernelLoans } from './loan.ts';
 import type { VmMapEntry } from './map-entry.ts';
 import type { UvmObject } from './object.ts';
 import type { VmMap } from './vm-map.ts';
 import { backingFrame } from './wired-pages.ts';
 
-/** Checks AM, AN, OB, PQ, VM and WI invariants of all living spaces against each other. */
-export function checkUvm(core: UvmCore): void {
+/** Checks AM, AN, LN, OB, PQ, VM and WI invariants of all living spaces against each other. */
+export function checkUvm(core: UvmCore, loans: KernelLoans): void {
   const stretches = new Map<Amap, { first: number; end: number }[]>();
   const objects = new Map<UvmObject, number>();
   for (const map of core.maps) {
@@ -28,13 +29,17 @@ export function checkUvm(core: UvmCore): void {
   for (const [amap, list] of stretches) amap.check(list, held);
   core.anons.check(held);
   core.objects.check(objects);
+  loans.check();
   core.queue.check();
   checkWires(core);
   checkNeedsCopy(core);
   core.swap.check();
   core.swapped.check(held.keys());
   let anonFrames = 0;
-  for (const anon of held.keys()) if (core.anons.frame(anon) !== 0) anonFrames++;
+  for (const anon of held.keys()) {
+    const frame = core.anons.frame(anon);
+    if (frame !== 0 && core.machine.frames.table.kind(frame) === FrameKind.anon) anonFrames++;
+  }
   const counted = core.machine.frames.countOf(FrameKind.anon);
   invariant(anonFrames === counted, 'AN2', () => `${counted} frames belong to anons, ${anonFrames} anons are in memory`);
 }
@@ -52,6 +57,8 @@ function checkMappings(core: UvmCore, map: VmMap): void {
       const shared = entry.needsCopy || (anon !== 0 ? anons.references(anon) > 1 : entry.copyOnWrite);
       const writable = machine.pmaps.isWritable(map.pmap, page);
       invariant(!(writable && shared), 'UF2', () => `page ${page} is writable but not the process's own`);
+      const lent = machine.frames.table.loanCount(frame) > 0;
+      invariant(!(writable && lent), 'LN2', () => `page ${page} is writable but frame ${frame} is on loan`);
     }
   }
 }

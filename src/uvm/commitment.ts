@@ -60,8 +60,9 @@ export function usageOf(space: VmMap): SpaceUsage {
   };
 }
 
+/** Areas in a writable loan are not: they belong to two spaces. */
 function isPrivateAnonymous(entry: VmMapEntry): boolean {
-  return entry.object === undefined && entry.copyOnWrite;
+  return entry.object === undefined && entry.copyOnWrite && entry.loanPart === undefined;
 }
 
 /**

@@ -32,12 +32,12 @@ import type { AnonTable } from './anon.ts';
 import type { UvmCore } from './core.ts';
 import type { VmMapEntry } from './map-entry.ts';
 import { clearNeedsCopy } from './needs-copy.ts';
-import { GET_IO_ERROR, GET_NO_MEMORY } from './object.ts';
+import { GET_IO_ERROR, GET_NO_MEMORY, type UvmObject } from './object.ts';
 import type { OutOfMemory } from './out-of-memory.ts';
 import type { PageDaemon } from './page-daemon.ts';
 import { growDown } from './stack-growth.ts';
 import type { VmMap } from './vm-map.ts';
-import { backingFrame, moveWires } from './wired-pages.ts';
+import { backingFrame, moveObjectWires, moveWires } from './wired-pages.ts';
 
 /** The neighbours looked at: UVM's windows for normal and for sequential advice. */
 const PAGES_BEHIND = 3;
@@ -190,7 +190,7 @@ export class FaultHandler {
     if (anon !== 0) frame = this.#anons.frame(anon);
     else if (entry.object !== undefined) frame = entry.object.pages.get(entry.indexOf(page));
     if (frame === 0) return true;
-    const right = anon !== 0 ? this.#anonRight(anon) : this.#objectRight();
+    const right = anon !== 0 ? this.#anonRight(anon) : this.#objectRight(frame as Pfn);
     if (!this.#pmaps.enter(this.#map.pmap, page, frame as Pfn, right, undefined)) return false;
     if (anon !== 0) statistics.mappedAheadAnon++;
     else statistics.mappedAheadObject++;
@@ -200,19 +200,21 @@ export class FaultHandler {
 
   #anonRight(anon: number): 'read' | 'write' {
     const entry = this.#entry;
-    const own = this.#anons.references(anon) === 1 && !entry.needsCopy;
-    return own && (entry.protection & PROT_WRITE) !== 0 ? 'write' : 'read';
+    return this.#anons.isExclusive(anon) && !entry.needsCopy && (entry.protection & PROT_WRITE) !== 0 ? 'write' : 'read';
   }
 
-  #objectRight(): 'read' | 'write' {
-    return !this.#entry.copyOnWrite && (this.#entry.protection & PROT_WRITE) !== 0 ? 'write' : 'read';
+  #objectRight(frame: Pfn): 'read' | 'write' {
+    const own = !this.#entry.copyOnWrite && this.#core.machine.frames.table.loanCount(frame) === 0;
+    return own && (this.#entry.protection & PROT_WRITE) !== 0 ? 'write' : 'read';
   }
 
   /** Case 1: the page is an anon. */
   #upperLayer(anon: number): Step {
     const step = this.#ensureResident(anon);
     if (step !== FaultOutcome.resolved) return step;
-    if (this.#access === 1 && this.#anons.references(anon) > 1) return this.#case1B(anon);
+    if (this.#access === 1 && !this.#anons.isExclusive(anon)) {
+      return this.#anons.references(anon) > 1 ? this.#case1B(anon) : this.#case1ALent(anon);
+    }
     return this.#case1A(anon);
   }
 
@@ -236,9 +238,31 @@ export class FaultHandler {
     return this.#enter(this.#anons.frame(anon), this.#anonRight(anon));
   }
 
+  /** 1A, but the page is on loan, or borrowed from an object: the anon gets a frame of its own, the borrowers keep the old one. */
+  #case1ALent(anon: number): Step {
+    const { queue, machine, statistics } = this.#core;
+    const source = this.#anons.frame(anon);
+    const copy = queue.allocate(FrameKind.anon, anon, 0);
+    if (copy === -1) return RESTART;
+    machine.ram.copy(source, copy);
+    queue.insert(copy);
+    const slot = this.#entry.slotOf(this.#page);
+    if (machine.frames.table.wireCount(source) > 0) moveWires(this.#core, this.#entry.amap as Amap, slot, source, copy);
+    this.#anons.moveTo(anon, copy);
+    statistics.case1A++;
+    statistics.loansBroken++;
+    this.#countCopy(source, copy);
+    return this.#enter(copy, 'write');
+  }
+
+  #countCopy(source: Pfn, copy: Pfn): void {
+    if (this.#kind === 'resident') this.#kind = 'copyOnWrite';
+    this.#core.machine.events.emit(EventType.copy, this.#map.pmap.id, this.#page, source, copy);
+  }
+
   /** 1B: write to an anon that others hold: this process gets a copy of its own. */
   #case1B(anon: number): Step {
-    const { machine, statistics } = this.#core;
+    const { statistics } = this.#core;
     const source = this.#anons.frame(anon);
     const copy = this.#promote(source);
     if (copy === -1) return RESTART;
@@ -247,8 +271,7 @@ export class FaultHandler {
     if (this.#entry.amap?.isShared(slot, slot + 1)) this.#pmaps.pageProtect(source, 'none');
     this.#anons.dropReference(anon);
     statistics.case1B++;
-    if (this.#kind === 'resident') this.#kind = 'copyOnWrite';
-    machine.events.emit(EventType.copy, this.#map.pmap.id, this.#page, source, copy);
+    this.#countCopy(source, copy);
     return this.#enter(copy, 'write');
   }
 
@@ -269,20 +292,33 @@ export class FaultHandler {
   /** 2A: the object's page itself; without the right to write if writes are to be private. */
   #case2A(frame: Pfn): Step {
     this.#core.statistics.case2A++;
-    return this.#enter(frame, this.#objectRight());
+    if (this.#access === 1 && this.#core.machine.frames.table.loanCount(frame) > 0) return this.#case2ALent(frame);
+    return this.#enter(frame, this.#objectRight(frame));
+  }
+
+  /** 2A, a write to a page that is on loan: a copy replaces it in the object, for all who map that. */
+  #case2ALent(frame: Pfn): Step {
+    const { objects, statistics } = this.#core;
+    const object = this.#entry.object as UvmObject;
+    const index = this.#entry.indexOf(this.#page);
+    const copy = objects.copyLentPage(object, index, frame);
+    if (copy === -1) return RESTART;
+    if (this.#core.machine.frames.table.wireCount(frame) > 0) moveObjectWires(this.#core, object, index, frame, copy);
+    objects.replacePage(object, index, copy);
+    statistics.loansBroken++;
+    this.#countCopy(frame, copy);
+    return this.#enter(copy, 'write');
   }
 
   /** 2B with an object: promote a copy of its page into the amap. */
   #case2BCopy(source: Pfn): Step {
-    const { machine, statistics } = this.#core;
     const copy = this.#promote(source);
     if (copy === -1) return RESTART;
-    // Others who hold the amap see the copy from now on, not the object's page.
+    // Others who hold the amap itself must find the copy, not the object's page that they have mapped.
     const slot = this.#entry.slotOf(this.#page);
     if (this.#entry.amap?.isShared(slot, slot + 1)) this.#pmaps.pageProtect(source, 'none');
-    statistics.case2B++;
-    if (this.#kind === 'resident') this.#kind = 'copyOnWrite';
-    machine.events.emit(EventType.copy, this.#map.pmap.id, this.#page, source, copy);
+    this.#core.statistics.case2B++;
+    this.#countCopy(source, copy);
     return this.#enter(copy, 'write');
   }
 

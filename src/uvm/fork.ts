@@ -1,7 +1,7 @@
 // fork: what the child gets of each entry of the parent goes by the entry's inheritance. Its cost depends on map entries, not on pages:
 // amaps are shared and copied only when one side writes (needs-copy).
 //
-//   none    nothing: a hole
+//   none    nothing: a hole; so with areas in a writable loan, which are between two spaces
 //   zero    an area like it, of zeros, the child's own
 //   share   the child holds the same amap and object, and both see each other's writes; so there must be an amap before the first one
 //   copy    the child holds the same amap, both sides need a copy, the parent's mappings lose the right to write
@@ -13,18 +13,18 @@
 
 import type { Pfn } from '../base/index.ts';
 import { FrameKind } from '../frames/index.ts';
-import { PROT_ALL, PROT_WRITE } from '../system/index.ts';
+import { type Inheritance, PROT_ALL, PROT_WRITE } from '../system/index.ts';
 import { Amap } from './amap.ts';
 import { isWithinLimits } from './commitment.ts';
 import type { UvmCore } from './core.ts';
-import type { EntryAttributes, VmMapEntry } from './map-entry.ts';
+import { DOES_NOT_GROW, type EntryAttributes, newAmapOffset, type VmMapEntry } from './map-entry.ts';
 import { clearNeedsCopy } from './needs-copy.ts';
 import { attributesOf, type VmMap } from './vm-map.ts';
 
 /** Copies the parent's entries into the empty child. Returns false when out of kernel memory or frames, with the child half made. */
 export function forkInto(core: UvmCore, parent: VmMap, child: VmMap): boolean {
   for (const entry of parent) {
-    if (entry.inheritance !== 'none' && !forkEntry(core, parent, child, entry)) return false;
+    if (isInherited(entry) && !forkEntry(core, parent, child, entry)) return false;
   }
   return true;
 }
@@ -33,37 +33,89 @@ export function forkInto(core: UvmCore, parent: VmMap, child: VmMap): boolean {
 export function mayFork(parent: VmMap): boolean {
   let [mapped, charged] = [0, 0];
   for (const entry of parent) {
-    if (entry.inheritance === 'none') continue;
+    if (!isInherited(entry)) continue;
     const pages = entry.end - entry.start;
     mapped += pages;
-    if (childAttributes(entry).commitment === 'charged') charged += pages;
+    if (twinAttributes(entry, entry.inheritance).commitment === 'charged') charged += pages;
   }
   const nothing = { limits: parent.limits, mappedPages: 0, chargedPages: 0, lockedPages: 0 };
   return isWithinLimits(nothing, { mapped, charged, locked: 0 });
 }
 
-function forkEntry(core: UvmCore, parent: VmMap, child: VmMap, entry: VmMapEntry): boolean {
-  if (entry.inheritance === 'share' && entry.needsCopy && entry.commitment !== 'reserved' && !clearNeedsCopy(core, entry)) return false;
-  const block = child.reserveEntry();
-  if (block === 0) return false;
-  const attributes = childAttributes(entry);
-  const copy = child.insert(entry.start, entry.end, attributes, block);
-  if (attributes.object !== undefined) attributes.object.references++;
-  if (entry.inheritance === 'zero') return true;
-  if (entry.inheritance === 'copy' && copiesNow(entry)) return copyAmap(core, entry, copy);
-  holdAmap(entry, copy);
-  if (entry.inheritance === 'share') copy.needsCopy = entry.needsCopy;
-  else if (entry.amap !== undefined && !entry.needsCopy) {
-    core.machine.pmaps.writeProtect(parent.pmap, entry.start, entry.end);
-    entry.needsCopy = true;
-  }
-  return true;
+function isInherited({ inheritance, loanPart }: VmMapEntry): boolean {
+  return inheritance !== 'none' && loanPart === undefined;
 }
 
-function childAttributes(entry: VmMapEntry): EntryAttributes {
+function forkEntry(core: UvmCore, parent: VmMap, child: VmMap, entry: VmMapEntry): boolean {
+  const twin = prepareTwin(core, { from: parent, entry, to: child, start: entry.start }, entry.inheritance);
+  if (twin !== undefined) insertTwin(core, twin);
+  return twin !== undefined;
+}
+
+/** An entry, and where another place gets a part in it. */
+export interface TwinRequest {
+  readonly from: VmMap;
+  readonly entry: VmMapEntry;
+  readonly to: VmMap;
+  /** First page of the twin. */
+  readonly start: number;
+}
+
+/** All that a twin takes: so that to insert it cannot fail. */
+export interface Twin extends TwinRequest {
+  readonly inheritance: Inheritance;
+  readonly attributes: EntryAttributes;
+  readonly block: number;
+  /** The twin's amap, where that cannot be copied later. */
+  readonly amap: Amap | undefined;
+}
+
+/** Gets what a twin of an entry takes. Returns undefined, with nothing taken, when out of kernel memory or frames. */
+export function prepareTwin(core: UvmCore, request: TwinRequest, inheritance: Inheritance): Twin | undefined {
+  const { entry, to, start } = request;
+  if (inheritance === 'share' && entry.needsCopy && entry.commitment !== 'reserved' && !clearNeedsCopy(core, entry)) return undefined;
+  const block = to.reserveEntry();
+  if (block === 0) return undefined;
+  const attributes = twinAttributes(entry, inheritance);
+  const moved = start === entry.start && to !== request.from ? attributes : { ...attributes, growsDownTo: DOES_NOT_GROW };
+  const copiesAmap = inheritance === 'copy' && copiesNow(entry);
+  const amap = copiesAmap ? copyAmap(core, entry, newAmapOffset(start, moved)) : undefined;
+  if (amap !== undefined || !copiesAmap) return { ...request, inheritance, attributes: moved, block, amap };
+  to.releaseEntry(block);
+  return undefined;
+}
+
+/** Gives back what `prepareTwin` got. */
+export function abandonTwin({ entry, to, start, attributes, block, amap }: Twin): void {
+  const offset = newAmapOffset(start, attributes);
+  amap?.drop(offset, offset + (entry.end - entry.start));
+  to.releaseEntry(block);
+}
+
+/** Inserts a twin where the map is free. */
+export function insertTwin(core: UvmCore, { from, entry, to, start, inheritance, attributes, block, amap }: Twin): void {
+  const twin = to.insert(start, start + (entry.end - entry.start), attributes, block);
+  if (attributes.object !== undefined) attributes.object.references++;
+  if (inheritance === 'zero') return;
+  if (amap !== undefined) {
+    twin.amap = amap;
+    twin.amapOffset = twin.newAmapOffset;
+    twin.needsCopy = false;
+    return;
+  }
+  holdAmap(entry, twin);
+  if (inheritance === 'share') twin.needsCopy = entry.needsCopy;
+  else if (entry.amap !== undefined && !entry.needsCopy) {
+    core.machine.pmaps.writeProtect(from.pmap, entry.start, entry.end);
+    entry.needsCopy = true;
+  }
+}
+
+/** Attributes of what `inheritance` gives another place of an entry: never its locks. */
+export function twinAttributes(entry: VmMapEntry, inheritance: Inheritance): EntryAttributes {
   const attributes: EntryAttributes = { ...attributesOf(entry), wired: false };
   const isReserved = entry.commitment === 'reserved';
-  switch (entry.inheritance) {
+  switch (inheritance) {
     case 'zero':
       return {
         ...attributes,
@@ -74,7 +126,7 @@ function childAttributes(entry: VmMapEntry): EntryAttributes {
         commitment: isReserved ? 'reserved' : 'charged',
       };
     case 'copy':
-      return { ...attributes, copyOnWrite: true, commitment: isReserved ? 'reserved' : committedCopy(entry) };
+      return { ...attributes, inheritance: 'copy', copyOnWrite: true, commitment: isReserved ? 'reserved' : committedCopy(entry) };
     default:
       return attributes;
   }
@@ -97,20 +149,20 @@ function copiesNow(entry: VmMapEntry): boolean {
   return amap !== undefined && !needsCopy && (entry.wired || !entry.copyOnWrite || amap.isShared(amapOffset, amapEnd));
 }
 
-/** Gives `copy` an amap that shares the anons of `entry`, and has copies of those whose pages are wired. */
-function copyAmap(core: UvmCore, entry: VmMapEntry, copy: VmMapEntry): boolean {
+/** Returns an amap, held from `offset` on, that shares the anons of `entry` and has copies of those whose pages are wired; undefined when out of memory. */
+function copyAmap(core: UvmCore, entry: VmMapEntry, offset: number): Amap | undefined {
   const { machine, anons } = core;
-  const amap = Amap.create(machine, anons, entry.end - entry.start, copy.newAmapOffset);
-  if (amap === undefined) return false;
-  copy.amap = amap;
-  copy.amapOffset = copy.newAmapOffset;
-  copy.needsCopy = false;
-  const toCopy = copy.amapOffset - entry.amapOffset;
+  const pages = entry.end - entry.start;
+  const amap = Amap.create(machine, anons, pages, offset);
+  if (amap === undefined) return undefined;
+  const toCopy = offset - entry.amapOffset;
   let complete = true;
   entry.amap?.forEach(entry.amapOffset, entry.amapEnd, (slot, anon) => {
     complete &&= copyAnon(core, amap, slot + toCopy, anon);
   });
-  return complete;
+  if (complete) return amap;
+  amap.drop(offset, offset + pages);
+  return undefined;
 }
 
 function copyAnon(core: UvmCore, amap: Amap, slot: number, anon: number): boolean {

@@ -12,7 +12,7 @@
 // Source: UVM's vm_map_entry; NT's reserved and committed memory.
 
 import type { Range } from '../ranges/index.ts';
-import type { Inheritance } from '../system/index.ts';
+import type { Inheritance, WritableLoan } from '../system/index.ts';
 import type { Amap } from './amap.ts';
 import type { UvmObject } from './object.ts';
 
@@ -30,6 +30,13 @@ export type Commitment = 'reserved' | 'charged' | 'backed';
 
 /** `growsDownTo` of an area that does not grow. */
 export const DOES_NOT_GROW = -1;
+/** An entry's part in a writable loan (writable-loan.ts), and the lender's rights, which it has again when the loan ends. */
+export interface LoanPart {
+  readonly loan: WritableLoan;
+  readonly side: 'lender' | 'borrower';
+  readonly protection: number;
+  readonly maxProtection: number;
+}
 
 /** What an entry is, apart from its bounds. */
 export interface EntryAttributes {
@@ -50,6 +57,8 @@ export interface EntryAttributes {
   readonly wired: boolean;
   /** Lowest page to which faults below the area may extend it, or `DOES_NOT_GROW`. */
   readonly growsDownTo: number;
+  /** Set while the area is lent with the right to write, on both sides. */
+  readonly loanPart?: LoanPart | undefined;
 }
 
 /** One area of an address space. */
@@ -62,7 +71,7 @@ export class VmMapEntry implements Range {
   /** Slot of the amap that `start` maps. */
   amapOffset = 0;
   protection: number;
-  readonly maxProtection: number;
+  maxProtection: number;
   readonly copyOnWrite: boolean;
   /** The amap must be copied, or made, before the first write. */
   needsCopy: boolean;
@@ -73,6 +82,7 @@ export class VmMapEntry implements Range {
   commitment: Commitment;
   wired: boolean;
   growsDownTo: number;
+  loanPart: LoanPart | undefined;
   /** The entry's block in the kernel heap. */
   readonly block: number;
 
@@ -91,6 +101,7 @@ export class VmMapEntry implements Range {
     this.commitment = attributes.commitment;
     this.wired = attributes.wired;
     this.growsDownTo = attributes.growsDownTo;
+    this.loanPart = attributes.loanPart;
     this.block = block;
   }
 
@@ -109,9 +120,9 @@ export class VmMapEntry implements Range {
     return this.amapOffset + (this.end - this.start);
   }
 
-  /** Slot for `start` in a new amap: an area that grows down leaves room below. */
+  /** Slot for `start` in a new amap. */
   get newAmapOffset(): number {
-    return this.growsDownTo === DOES_NOT_GROW ? 0 : this.start - this.growsDownTo;
+    return newAmapOffset(this.start, this);
   }
 
   /** Tells whether `next` begins where this entry ends and continues it in every respect but the amap and needs-copy. */
@@ -128,7 +139,13 @@ export class VmMapEntry implements Range {
       this.inheritance === next.inheritance &&
       this.commitment === next.commitment &&
       this.wired === next.wired &&
-      this.growsDownTo === next.growsDownTo
+      this.growsDownTo === next.growsDownTo &&
+      this.loanPart === next.loanPart
     );
   }
+}
+
+/** Slot for page `start`, the first of an area, in a new amap: an area that grows down leaves room below. */
+export function newAmapOffset(start: number, { growsDownTo }: Pick<EntryAttributes, 'growsDownTo'>): number {
+  return growsDownTo === DOES_NOT_GROW ? 0 : start - growsDownTo;
 }

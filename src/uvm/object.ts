@@ -16,6 +16,7 @@ import { type Errno, EventType, invariant, KernelPanic, type Pfn } from '../base
 import { FRAME_MODIFIED, FrameKind } from '../frames/index.ts';
 import { HeapUse, RadixIndex } from '../heap/index.ts';
 import type { FaultKind, Machine, MemoryObject, MemoryStatistics, PageQueue, Pager, SwapSpace } from '../system/index.ts';
+import type { AnonTable } from './anon.ts';
 
 /** Size of UVM's struct uvm_object with a vnode's own fields, on a 32-bit machine. */
 const OBJECT_BYTES = 64;
@@ -52,21 +53,32 @@ export class UvmObject implements MemoryObject {
 export const GET_NO_MEMORY = -1;
 export const GET_IO_ERROR = -2;
 
+/** What `ObjectTable` stands on. */
+export interface ObjectTableParts {
+  readonly machine: Machine;
+  readonly queue: PageQueue;
+  readonly swap: SwapSpace;
+  readonly anons: AnonTable;
+  readonly statistics: MemoryStatistics;
+}
+
 /** The objects of one machine. */
 export class ObjectTable {
   readonly #machine: Machine;
   readonly #queue: PageQueue;
   readonly #statistics: MemoryStatistics;
   readonly #swap: SwapSpace;
+  readonly #anons: AnonTable;
   readonly #objects = new Map<number, UvmObject>();
   /** How the last `get` got the page; undefined if it was in memory. */
   broughtIn: FaultKind | undefined;
   #nextId = 1;
 
-  constructor(machine: Machine, queue: PageQueue, swap: SwapSpace, statistics: MemoryStatistics) {
+  constructor({ machine, queue, swap, anons, statistics }: ObjectTableParts) {
     this.#machine = machine;
     this.#queue = queue;
     this.#swap = swap;
+    this.#anons = anons;
     this.#statistics = statistics;
   }
 
@@ -138,7 +150,7 @@ export class ObjectTable {
     if (--object.references > 0) return;
     if (object.slots === undefined) this.#writeOrLose(object);
     else this.#freeSlots(object, object.slots);
-    object.pages.forEach(0, object.pager.pages, (_index, frame) => this.#queue.release(frame as Pfn));
+    object.pages.forEach(0, object.pager.pages, (_index, frame) => this.#giveUp(frame as Pfn));
     object.pages.destroy();
     this.#machine.heap.free(object.block, OBJECT_BYTES, HeapUse.object);
     this.#objects.delete(object.id);
@@ -159,6 +171,33 @@ export class ObjectTable {
       this.dropSlot(object, index);
     });
     slots.destroy();
+  }
+
+  /** Lets a page go: to the anon that borrows it, to other borrowers, or to the free frames. */
+  #giveUp(frame: Pfn): void {
+    if (this.#machine.frames.table.borrower(frame) === 0) this.#queue.release(frame);
+    else {
+      this.#machine.pmaps.pageProtect(frame, 'none');
+      this.#anons.adoptBorrowed(frame);
+    }
+  }
+
+  /** Returns a copy of page `index`, which is on loan, that can replace it; or -1 when there is no frame. */
+  copyLentPage(object: UvmObject, index: number, lent: Pfn): Pfn | -1 {
+    const copy = this.#queue.allocate(FrameKind.object, object.id, index);
+    if (copy === -1) return -1;
+    this.#machine.ram.copy(lent, copy);
+    // It is wanted for a write. Should that have to be begun again, the copy must not pass for clean meanwhile.
+    this.#machine.frames.table.setFlag(copy, FRAME_MODIFIED);
+    this.#queue.insert(copy);
+    return copy;
+  }
+
+  /** Puts a copy in the place of page `index`, whose frame is left to its borrowers. */
+  replacePage(object: UvmObject, index: number, copy: Pfn): void {
+    const old = object.pages.get(index) as Pfn;
+    object.pages.set(index, copy);
+    this.#giveUp(old);
   }
 
   /** Returns the frame of page `index`, brought in if needed; or GET_NO_MEMORY, GET_IO_ERROR with nothing changed. */

@@ -3,16 +3,18 @@
 // daemon run, and begins again.
 //
 //   first: empty slabs of the kernel heap, empty page tables
-//   victim from the policy -> held, or of a class that is spared (page-classes.ts)? give it another round
+//   victim from the policy -> held, lent to the kernel, or of a class that is spared (page-classes.ts)? give it another round
 //                          -> clean: unmap, free                    (object page, or anonymous page with a swap slot)
 //                          -> dirty object page: pager writes it, then as clean
 //                          -> dirty anonymous page: old slot dropped, into the cluster; 16 pages are written in one operation
+//   and if an anon borrows it from its object: the frame is not free, but the anon's, and goes out as such
 //
 // A cluster whose write failed is written page by page: the slots that fail again are bad for good, their pages go elsewhere.
 //
 // Invariants:
 //   PD1  a page is freed only after its content is on swap, in its object's file, or equal to what the pager would read again
-//   PD2  a failed write loses nothing: the pages stay in memory, dirty, and go back to the policy
+//   PD2  a page that is lent to the kernel stays in its frame
+//   PD3  a failed write loses nothing: the pages stay in memory, dirty, and go back to the policy
 // Source: uvm_pdaemon.c; Cranor and Parulkar 1999, section 6 (slots reassigned at page-out so that any pages cluster).
 
 import { EventType, type Pfn } from '../base/index.ts';
@@ -145,7 +147,7 @@ export class PageDaemon {
   }
 
   #evict(frame: Pfn): void {
-    if (this.#core.queue.isHeld(frame)) {
+    if (this.#core.queue.isHeld(frame) || this.#isLentToKernel(frame)) {
       this.#core.statistics.daemonHeld++;
       this.#core.machine.events.emit(EventType.reactivate, 0, frame);
       this.#keep(frame);
@@ -154,6 +156,12 @@ export class PageDaemon {
       this.#keep(frame);
     } else if (this.#core.swapped.owns(frame)) this.#evictToSwap(frame);
     else this.#evictObjectPage(frame);
+  }
+
+  /** A loan to the kernel names the frame itself: the page cannot leave it. */
+  #isLentToKernel(frame: Pfn): boolean {
+    const loans = this.#table.loanCount(frame);
+    return loans > 1 || (loans === 1 && this.#table.borrower(frame) === 0);
   }
 
   #evictToSwap(frame: Pfn): void {
@@ -171,7 +179,7 @@ export class PageDaemon {
       this.#cluster[this.#clusterSize++] = frame;
     } else {
       swapped.leave(frame);
-      this.#freeEvicted(frame, 'clean');
+      this.#letGo(frame, 'clean');
     }
   }
 
@@ -186,7 +194,16 @@ export class PageDaemon {
     }
     machine.pmaps.pageProtect(frame, 'none');
     object.pages.set(index, 0);
-    this.#freeEvicted(frame, dirty ? 'dirty' : 'clean');
+    this.#letGo(frame, dirty ? 'dirty' : 'clean');
+  }
+
+  /** The owner needs the frame no more: it is free, or its borrower's and goes out as such. */
+  #letGo(frame: Pfn, state: 'clean' | 'dirty'): void {
+    if (this.#table.borrower(frame) === 0) this.#freeEvicted(frame, state);
+    else {
+      this.#core.anons.adoptBorrowed(frame);
+      this.#evictToSwap(frame);
+    }
   }
 
   #freeEvicted(frame: Pfn, state: 'clean' | 'dirty'): void {
@@ -269,10 +286,15 @@ export class PageDaemon {
   }
 
   #pagedOut(frame: Pfn, slot: number): void {
-    const { swapped, statistics } = this.#core;
+    const { anons, swapped, statistics } = this.#core;
     statistics.swapPagesOut++;
     swapped.setSlot(frame, slot);
     swapped.leave(frame);
-    this.#freeEvicted(frame, 'dirty');
+    if (this.#table.borrower(frame) === 0) this.#freeEvicted(frame, 'dirty');
+    else {
+      // The cluster is being written: the anon's turn comes in another run.
+      anons.adoptBorrowed(frame);
+      this.#keep(frame);
+    }
   }
 }

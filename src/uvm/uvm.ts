@@ -49,6 +49,7 @@ import { FaultHandler } from './fault.ts';
 import { forkInto, mayFork } from './fork.ts';
 import { IdleReclaim } from './idle.ts';
 import { DOES_NOT_GROW, type EntryAttributes } from './map-entry.ts';
+import { UvmPageMover } from './mover.ts';
 import { ObjectTable, type UvmObject } from './object.ts';
 import { OutOfMemory } from './out-of-memory.ts';
 import { PageDaemon } from './page-daemon.ts';
@@ -73,6 +74,7 @@ export class Uvm implements MemorySystem<VmMap> {
   readonly #outOfMemory: OutOfMemory;
   readonly #idle: IdleReclaim;
   readonly #wiring: Wiring;
+  readonly #mover: UvmPageMover;
 
   /** @param policy must be one that a kernel can run (`sees: 'bits'`). */
   constructor(machine: Machine, policy: PolicyKind, tuning: UvmTuning = defaultTuning) {
@@ -80,7 +82,7 @@ export class Uvm implements MemorySystem<VmMap> {
     const queue = new PageQueue(machine, policy);
     const swap = new SwapSpace(machine.ram, machine.swap);
     const anons = new AnonTable(machine, queue, swap, statistics);
-    const objects = new ObjectTable(machine, queue, swap, statistics);
+    const objects = new ObjectTable({ machine, queue, swap, anons, statistics });
     const swapped = new SwapBacked({ machine, statistics, queue, swap, anons, objects });
     this.#core = { machine, statistics, queue, swap, anons, objects, swapped, tuning, maps: new Set() };
     this.#daemon = new PageDaemon(this.#core);
@@ -88,10 +90,15 @@ export class Uvm implements MemorySystem<VmMap> {
     this.#faults = new FaultHandler(this.#core, this.#daemon, this.#outOfMemory);
     this.#idle = new IdleReclaim(this.#core, this.#daemon);
     this.#wiring = new Wiring(this.#core, this.#faults);
+    this.#mover = new UvmPageMover(this.#core, this.#daemon, this.#faults);
   }
 
   get policy(): string {
     return this.#core.queue.policy.name;
+  }
+
+  get mover(): PageMover<VmMap> {
+    return this.#mover;
   }
 
   createSpace(layout: SpaceLayout, tlb: Tlb): VmMap | Errno {
@@ -342,7 +349,6 @@ export class Uvm implements MemorySystem<VmMap> {
   }
 
   // Not there yet.
-  readonly mover: PageMover<VmMap> | undefined = undefined;
   createSharedMemory(pages: number, name: string): MemoryObject | Errno {
     if (!(Number.isInteger(pages) && pages > 0 && pages <= MAX_OBJECT_PAGES)) return 'EINVAL';
     this.#daemon.wakeIfLow();
@@ -379,7 +385,7 @@ export class Uvm implements MemorySystem<VmMap> {
 
   check(): void {
     this.#core.machine.check();
-    checkUvm(this.#core);
+    checkUvm(this.#core, this.#mover.kernelLoans);
   }
 }
 

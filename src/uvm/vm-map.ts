@@ -346,5 +346,6 @@ export function attributesOf(entry: VmMapEntry): EntryAttributes {
     commitment: entry.commitment,
     wired: entry.wired,
     growsDownTo: entry.growsDownTo,
+    loanPart: entry.loanPart,
   };
 }

@@ -11,6 +11,7 @@ import { FrameKind } from '../frames/index.ts';
 import type { Amap } from './amap.ts';
 import type { UvmCore } from './core.ts';
 import type { VmMapEntry } from './map-entry.ts';
+import type { UvmObject } from './object.ts';
 
 /** Returns the frame that holds `page` of the entry now, or 0: the anon's, or the object's where there is no anon. */
 export function backingFrame({ anons }: UvmCore, entry: VmMapEntry, page: number): Pfn | 0 {
@@ -43,6 +44,19 @@ export function moveWires(core: UvmCore, amap: Amap, slot: number, from: Pfn, to
   for (const map of core.maps) {
     for (const entry of map) {
       if (!entry.wired || entry.amap !== amap || slot < entry.amapOffset || slot >= entry.amapEnd) continue;
+      core.queue.unwire(from);
+      wireFrame(core, to);
+    }
+  }
+}
+
+/** Page `index` of `object` moved from frame `from` to `to`: as `moveWires`. */
+export function moveObjectWires(core: UvmCore, object: UvmObject, index: number, from: Pfn, to: Pfn): void {
+  for (const map of core.maps) {
+    for (const entry of map) {
+      const page = entry.start + (index - entry.objectOffset);
+      if (!entry.wired || entry.object !== object || page < entry.start || page >= entry.end) continue;
+      if (backingFrame(core, entry, page) !== from) continue;
       core.queue.unwire(from);
       wireFrame(core, to);
     }
