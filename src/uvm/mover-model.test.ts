@@ -94,7 +94,8 @@ class Scenario {
     else if (roll < 82) this.transfer(actor);
     else if (roll < 84) this.arrive(actor);
     else if (roll < 92) this.pass(actor);
-    else if (roll < 96) this.lendWritable(actor);
+    else if (roll < 94) this.lendWritable(actor);
+    else if (roll < 96) this.lock(actor);
     else this.endWritableLoan();
   }
 
@@ -150,8 +151,7 @@ class Scenario {
     }
     store();
     const { cell } = found;
-    if (cell.ofFile) cell.bytes = cell.bytes.slice();
-    cell.ofFile = false;
+    ownCell(cell);
     cell.bytes[offset] = value;
   }
 
@@ -165,6 +165,22 @@ class Scenario {
       load();
       if (Buffer.compare(bytes, found.cell.bytes) !== 0) throw new Error(`page ${page} differs from the model`);
     }
+  }
+
+  /** Pages that are locked while somebody writes to them: loans end, locks stay. */
+  private lock(actor: Actor): void {
+    const { first, count } = this.range();
+    const locked = this.pagesOf(actor, first, count);
+    const result = this.system.lock(actor.space, first * PAGE_SIZE, count * PAGE_SIZE);
+    const refusal = locked.some((page) => page?.side === 'lender') ? 'EACCES' : 0;
+    expect(result).toBe(locked.includes(undefined) ? 'ENOMEM' : refusal);
+    if (result !== 0) return;
+    // Locking makes a private page of a file the process's own.
+    for (const page of locked) if (page?.sharing === 'private') ownCell(page.cell);
+    for (let i = 0; i < 8; i++) this.write(this.actor());
+    this.lendToSpace(this.actor());
+    this.system.check();
+    expect(this.system.unlock(actor.space, first * PAGE_SIZE, count * PAGE_SIZE)).toBe(0);
   }
 
   private fork(actor: Actor): void {
@@ -219,6 +235,8 @@ class Scenario {
     const place = { how: 'fixed', address: target * PAGE_SIZE } as const;
     const lent = this.pagesOf(actor, first, count);
     const result = this.system.mover.lendToSpace(actor.space, first * PAGE_SIZE, count * PAGE_SIZE, to.space, place);
+    // Wired pages are not lent.
+    if (result === 'EINVAL' && this.lockedBytes() > 0) return;
     if (lent.some((page) => page === undefined || page.side === 'lender')) {
       expect(result).toBe('EFAULT');
       return;
@@ -226,6 +244,10 @@ class Scenario {
     expect(result).toBe(place.address);
     const bytes = lent.map((page) => (page as ModelPage).cell.bytes.slice());
     for (const [i, each] of bytes.entries()) to.pages.set(target + i, { cell: { bytes: each, ofFile: false }, sharing: 'private' });
+  }
+
+  private lockedBytes(): number {
+    return this.actors.reduce((sum, { space }) => sum + this.system.usage(space).lockedBytes, 0);
   }
 
   private transfer(actor: Actor): void {
@@ -285,9 +307,10 @@ class Scenario {
       }
       expect(result).toBe(place.address);
       for (const [i, page] of (passed as ModelPage[]).entries()) {
-        const cell = mode === 'copy' && page.sharing === 'private' ? copyOf(page.cell) : page.cell;
+        const ofObject = this.fileCells.includes(page.cell) || this.sharedCells.includes(page.cell);
+        const copied = ofObject ? { bytes: page.cell.bytes, ofFile: true } : copyOf(page.cell);
         if (mode === 'move') actor.pages.delete(first + i);
-        to.pages.set(target + i, { ...page, cell });
+        to.pages.set(target + i, mode === 'copy' ? { cell: copied, sharing: 'private' } : page);
       }
     }
   }
@@ -362,6 +385,11 @@ const newTlb = () => new Tlb(new ArrayBuffer(8 * SPACE_PAGES), 0, 4 * SPACE_PAGE
 /** What a private page becomes in a copy: a file's page that nobody wrote to is still the file's. */
 function copyOf(cell: Cell): Cell {
   return cell.ofFile ? { ...cell } : { bytes: cell.bytes.slice(), ofFile: false };
+}
+
+function ownCell(cell: Cell): void {
+  if (cell.ofFile) cell.bytes = cell.bytes.slice();
+  cell.ofFile = false;
 }
 
 function must<T>(result: T | string): T {
