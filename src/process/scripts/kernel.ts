@@ -26,6 +26,7 @@ import { INIT_PID, processCalls } from './process-calls.ts';
 import { type Frame, isErrno, ScriptProcess, Thread } from './process-table.ts';
 import { Blocked, type ExitStatus, type Request, type Script, ScriptAborted, type Signal } from './script.ts';
 import type { FaultInfo, ScriptProgram, SystemCalls } from './system-calls.ts';
+import { hasEnded } from './user-pager.ts';
 
 /** Steps in a tick, as long as threads run. */
 const STEPS_PER_TICK = 16;
@@ -251,6 +252,7 @@ export class Kernel {
     stopAwaiting(thread);
     if (result instanceof Blocked) this.#block(thread, request, result);
     else if (raised.length > 0 && (fault?.outcome === FaultOutcome.ioError || result === 'EIO')) this.#awaitPages(thread, request);
+    else if (fault?.outcome === FaultOutcome.outOfMemory && this.#awaitsWrites(thread, request)) return;
     else if (fault !== undefined) this.#faults(thread, request, fault);
     else {
       frame.request = undefined;
@@ -274,9 +276,24 @@ export class Kernel {
       page.waiters++;
       if (this.#isHopeless(thread)) page.pager.fail(page);
     }
-    const isOver = (): boolean => pages.some(({ state, deadline }) => state === 'answered' || state === 'failed' || core.steps >= deadline);
     const names = [...new Set(pages.map(({ pager, index }) => `page ${index} of ${pager.name}`))];
-    this.#block(thread, request, new Blocked(names.join(', '), isOver));
+    this.#block(thread, request, new Blocked(names.join(', '), () => pages.some((page) => hasEnded(page, core.steps))));
+  }
+
+  /** Out of memory: if pages are on their way to other processes' pagers, lets a thread wait until one has arrived. */
+  #awaitsWrites(thread: Thread, request: Request): boolean {
+    const core = this.#core;
+    const others = this.processes.filter((process) => process !== thread.process);
+    const writes = others.flatMap(({ pagers }) => pagers.flatMap((pager) => [...pager.writes]));
+    if (writes.every((write) => hasEnded(write, core.steps))) return false;
+    thread.awaits = writes;
+    for (const write of writes) write.waiters++;
+    this.#block(
+      thread,
+      request,
+      new Blocked('memory: pages are being written back', () => writes.some((write) => hasEnded(write, core.steps))),
+    );
+    return true;
   }
 
   /** Tells whether a thread waits for pages of its own process, and no other thread of that can bring them. */

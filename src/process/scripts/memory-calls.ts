@@ -6,6 +6,7 @@ import { callerMemory, type ScriptCore } from './core.ts';
 import { isErrno, type ScriptProcess } from './process-table.ts';
 import { Blocked, call } from './script.ts';
 import type { MemoryCalls, MmapRequest } from './system-calls.ts';
+import { hasEnded, type PageRequest } from './user-pager.ts';
 
 /** Makes the calls of the mmap family. */
 export function memoryCalls(core: ScriptCore): MemoryCalls {
@@ -68,21 +69,19 @@ function sbrk(core: ScriptCore, bytes: number) {
 
 /** msync: what went to pagers in user space must have arrived before the call returns. */
 function syncer(core: ScriptCore, start: number, size: number): () => 0 | Errno | Blocked {
-  let written: readonly { readonly state: string }[] | undefined;
+  let written: readonly PageRequest[] | undefined;
   return () => {
     if (written === undefined) {
       const result = core.system.sync(callerMemory(core).space, start, size);
       if (core.raised.length === 0) return result;
       const writes = core.raised.splice(0);
       written = writes;
-      const isReady = (): boolean => writes.every(({ state, deadline }) => isOver(state) || core.steps >= deadline);
+      const isReady = (): boolean => writes.every((write) => hasEnded(write, core.steps));
       return isErrno(result) ? result : new Blocked('pages to be written back', isReady);
     }
     return written.every(({ state }) => state === 'answered') ? 0 : 'EIO';
   };
 }
-
-const isOver = (state: string): boolean => state === 'answered' || state === 'failed';
 
 function open(core: ScriptCore, name: string): number | Errno {
   const named = core.objects.find(name);

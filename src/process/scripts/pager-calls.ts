@@ -18,9 +18,13 @@ export function pagerCalls(core: ScriptCore): PagerCalls {
 
 function servePager(core: ScriptCore, name: string, pages: number): 0 | Errno {
   if (!(Number.isSafeInteger(pages) && pages > 0)) return 'EINVAL';
-  const pager = new UserPager(core, name, pages);
+  const pager = UserPager.create(core, name, pages);
+  if (isErrno(pager)) return pager;
   const named = core.objects.addFile(pager);
-  if (isErrno(named)) return named;
+  if (isErrno(named)) {
+    pager.close();
+    return named;
+  }
   core.current.process.pagers.push(pager);
   return 0;
 }

@@ -1,7 +1,8 @@
 // Pagers in user space: a process that gives pages and takes them back, and all that can go wrong with it.
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkScriptMachines, type ScriptMachineOptions, scriptMachine } from '../../../test/support/script-machine.ts';
-import { PAGE_SIZE } from '../../base/index.ts';
+import { FailurePlan, PAGE_SIZE } from '../../base/index.ts';
+import { MemoryDevice } from '../../machine/index.ts';
 import { PROT_READ, PROT_WRITE } from '../../system/index.ts';
 import { systemNames } from '../../systems/index.ts';
 import { must, type Script, type ScriptProgram, type SystemCalls } from '../index.ts';
@@ -82,6 +83,64 @@ describe.each(systemNames)('a pager in user space on %s', (system) => {
     const { started } = run([storeServer(log), client], { system, frames: 96 });
     expect(started[1]?.status).toEqual({ kind: 'exit', code: 42 });
     expect(log.filter((line) => line.startsWith('write')).length).toBeGreaterThan(1);
+  });
+
+  it('takes pages back when there is nothing else to free and no swap: who needs memory waits for it', () => {
+    const pages = 150;
+    const kept = new Map<number, Uint8Array>();
+    function* server(sys: SystemCalls): Script<never> {
+      must(yield* sys.servePager('store', pages));
+      for (;;) {
+        const { index, bytes } = must(yield* sys.pagerRequest());
+        if (bytes !== undefined) kept.set(index, bytes);
+        must(yield* sys.pagerReply(bytes === undefined ? (kept.get(index) ?? new Uint8Array(0)) : undefined));
+      }
+    }
+    function* client(sys: SystemCalls): Script {
+      const at = yield* mapObject(sys, 'shared', pages);
+      for (let page = 0; page < pages; page++) yield* sys.store(at + page * PAGE_SIZE, page + 1);
+      for (let page = 0; page < pages; page++) expect(yield* sys.load(at + page * PAGE_SIZE)).toBe(page + 1);
+      return 0;
+    }
+    const { started } = run([server, client], { system, frames: 142, swap: new MemoryDevice(1) });
+    expect(started[1]?.status).toEqual({ kind: 'exit', code: 0 });
+    expect(kept.size).toBeGreaterThan(pages / 2);
+  });
+
+  it('takes pages back while who needs the memory is in the middle of a call', () => {
+    const server = storeServer([], 40);
+    function* client(sys: SystemCalls): Script {
+      const at = yield* mapObject(sys, 'shared', 40);
+      for (let page = 0; page < 40; page++) yield* sys.store(at + page * PAGE_SIZE + 4, page + 1);
+      // Each page that goes becomes a message of the same size: memory is had only as the server takes them.
+      const hog = must(yield* sys.mmap({ size: 60 * PAGE_SIZE, protection: RW, sharing: 'private' }));
+      yield* sys.memset(hog, 1, 60 * PAGE_SIZE);
+      return (yield* sys.load(hog + 59 * PAGE_SIZE, 1)) + (yield* sys.load(at + 39 * PAGE_SIZE + 4));
+    }
+    const { started } = run([server, client], { system, frames: 142, swap: new MemoryDevice(1) });
+    expect(started.map(({ status }) => status)).toEqual([undefined, { kind: 'exit', code: 41 }]);
+  });
+
+  it('at the k-th frame or block that is not to be had: answered or killed, and nothing is lost', () => {
+    const story = (options: { readonly frameFailures?: FailurePlan; readonly heapFailures?: FailurePlan }) => {
+      function* client(sys: SystemCalls): Script {
+        const at = yield* mapObject(sys, 'shared');
+        for (let page = 0; page < PAGES; page += 2) yield* sys.store(at + page * PAGE_SIZE + 4, page);
+        yield* sys.msync(at, PAGES * PAGE_SIZE);
+        for (let page = 0; page < PAGES; page += 2) expect(yield* sys.load(at + page * PAGE_SIZE + 4)).toBe(page);
+        return 0;
+      }
+      const { kernel, system: manager } = scriptMachine({ system, frames: 64, ...options });
+      const started = [kernel.start(storeServer()), kernel.start(client)];
+      kernel.run(3000);
+      manager.check();
+      return started.map((process) => (typeof process === 'string' ? process : process.status));
+    };
+    const plans = { frameFailures: new FailurePlan(), heapFailures: new FailurePlan() };
+    expect(story(plans)).toEqual([undefined, { kind: 'exit', code: 0 }]);
+    for (let k = 0; k < plans.frameFailures.requests; k += 2) story({ frameFailures: new FailurePlan(k) });
+    checkScriptMachines();
+    for (let k = 0; k < plans.heapFailures.requests; k += 2) story({ heapFailures: new FailurePlan(k) });
   });
 
   it('may refuse a page, which is SIGBUS for who touched it', () => {

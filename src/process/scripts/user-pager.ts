@@ -10,7 +10,8 @@
 // (`patience`, in steps of the schedule) is over: then the access fails with an I/O error. A process that faults on a page that only
 // itself could bring fails at once.
 // Writing back does not wait either: the page is copied into a block of the kernel's heap, a message to the process, and its frame is
-// free; without room for the copy the page stays where it is. A page asked for again is asked for behind its own write.
+// free. A block is kept for the time when there is no other; when that is under way as well the page stays where it is, and who runs out
+// of memory waits for the writes that are under way. A page asked for again is asked for behind its own write.
 // Cost: a fault more for each page that is waited for (counted as `failed`), and a copy each way.
 
 import { type Errno, PAGE_SIZE } from '../../base/index.ts';
@@ -30,6 +31,10 @@ export interface PageRequest {
   /** Threads that wait for it. */
   waiters: number;
 }
+
+/** Tells whether a request is over, one way or another, at step `steps`. */
+export const hasEnded = ({ state, deadline }: PageRequest, steps: number): boolean =>
+  state === 'answered' || state === 'failed' || steps >= deadline;
 
 /** What pagers share with the kernel that runs them. */
 export interface PagerWorld {
@@ -54,11 +59,25 @@ export class UserPager implements Pager {
   /** Of them those that are taken too. */
   readonly #writes = new Set<PageRequest>();
   #isServed = true;
+  /** The block kept for a write when the heap has none; 0 while it is in use. */
+  #spare: number;
 
-  constructor(world: PagerWorld, name: string, pages: number) {
+  private constructor(world: PagerWorld, name: string, pages: number, spare: number) {
     this.#world = world;
     this.name = name;
     this.pages = pages;
+    this.#spare = spare;
+  }
+
+  /** Makes a pager. ENOMEM. */
+  static create(world: PagerWorld, name: string, pages: number): UserPager | Errno {
+    const spare = world.machine.heap.allocate(PAGE_SIZE, HeapUse.process);
+    return spare === 0 ? 'ENOMEM' : new UserPager(world, name, pages, spare);
+  }
+
+  /** Writes that the process has not answered yet. */
+  get writes(): ReadonlySet<PageRequest> {
+    return this.#writes;
   }
 
   read(index: number, into: Uint8Array): Errno | undefined {
@@ -92,8 +111,9 @@ export class UserPager implements Pager {
       this.#world.raised.push(queued);
       return undefined;
     }
-    const block = this.#world.machine.heap.allocate(PAGE_SIZE, HeapUse.process);
+    const block = this.#world.machine.heap.allocate(PAGE_SIZE, HeapUse.process) || this.#spare;
     if (block === 0) return 'EAGAIN';
+    if (block === this.#spare) this.#spare = 0;
     const request = this.#ask('write', index, block);
     this.#bytes(request).set(from);
     this.#writes.add(request);
@@ -162,16 +182,23 @@ export class UserPager implements Pager {
   }
 
   #drop(request: PageRequest): void {
-    if (request.block !== 0) this.#world.machine.heap.free(request.block, PAGE_SIZE, HeapUse.process);
+    if (request.block !== 0) this.#giveBack(request.block);
     request.block = 0;
     this.#writes.delete(request);
     const at = this.queue.indexOf(request);
     if (at >= 0) this.queue.splice(at, 1);
   }
 
+  #giveBack(block: number): void {
+    if (this.#spare === 0 && this.#isServed) this.#spare = block;
+    else this.#world.machine.heap.free(block, PAGE_SIZE, HeapUse.process);
+  }
+
   /** The process is gone: whatever is asked fails from now on. */
   close(): void {
     this.#isServed = false;
+    if (this.#spare !== 0) this.#giveBack(this.#spare);
+    this.#spare = 0;
     for (const request of [...this.#reads.values(), ...this.#writes]) this.fail(request);
   }
 }
