@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkScriptMachines, runScript, scriptMachine } from '../../../test/support/script-machine.ts';
 import { PAGE_SIZE } from '../../base/index.ts';
+import { MemoryDevice } from '../../machine/index.ts';
 import { FaultOutcome, PROT_NONE, PROT_READ, PROT_WRITE } from '../../system/index.ts';
 import { systemNames } from '../../systems/index.ts';
 import { must, type Script, type SystemCalls } from '../index.ts';
@@ -126,6 +127,28 @@ describe.each(systemNames)('accesses on %s', (system) => {
     machine.heap.reap();
     expect(machine.frames.freeCount).toBe(before);
   });
+});
+
+it('without memory left end a process that allocates lazily instead of the one that needs it (UVM)', () => {
+  const { kernel } = scriptMachine({ frames: 96, swap: new MemoryDevice(1) });
+  function* lazy(sys: SystemCalls): Script {
+    const at = yield* anonymous(sys, 30);
+    yield* sys.memset(at, 1, 30 * PAGE_SIZE);
+    yield* sys.receive();
+    return 0;
+  }
+  function* eager(sys: SystemCalls): Script {
+    yield* sys.sleep(5);
+    const at = yield* anonymous(sys, 60);
+    yield* sys.memset(at, 2, 60 * PAGE_SIZE);
+    return yield* sys.load(at + 59 * PAGE_SIZE, 1);
+  }
+  const processes = [kernel.start(lazy, undefined, 'lazy'), kernel.start(eager)];
+  kernel.run();
+  expect(processes).toMatchObject([
+    { status: { kind: 'killed', signal: 'SIGKILL', reason: 'out of memory (chosen by the memory manager)' } },
+    { status: { kind: 'exit', code: 2 } },
+  ]);
 });
 
 describe.each(systemNames)('the mmap family on %s', (system) => {

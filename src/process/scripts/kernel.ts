@@ -112,6 +112,7 @@ export class Kernel {
       ...pagerCalls(core),
     };
     this.#lifecycle = new Lifecycle(core, this.#calls, this.#init);
+    system.setVictimHandler?.((space) => this.#lifecycle.endVictim(space));
   }
 
   /** Steps so far. */
@@ -135,9 +136,9 @@ export class Kernel {
     return isErrno(named) ? named : 0;
   }
 
-  /** Starts a process, a child of init, in an empty space or an executable's. EAGAIN, ENOMEM. */
-  start(program: ScriptProgram, executable?: Executable): StartedProcess | Errno {
-    return this.#lifecycle.spawn(this.#init, program, executable);
+  /** Starts a process, a child of init, in an empty space or an executable's, as `spawn` does. EAGAIN, ENOMEM. */
+  start(program: ScriptProgram, executable?: Executable, allocation?: 'lazy'): StartedProcess | Errno {
+    return this.#lifecycle.spawn(this.#init, program, executable, allocation);
   }
 
   /** Lets the processes run until none can go on, or `steps` more steps are done. */

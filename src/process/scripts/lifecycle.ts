@@ -7,7 +7,7 @@
 import { type Errno, EventType, PAGE_SIZE, pagesFor } from '../../base/index.ts';
 import { HeapUse } from '../../heap/index.ts';
 import { Tlb } from '../../machine/index.ts';
-import type { Space, SpaceLayout } from '../../system/index.ts';
+import { FaultOutcome, type Space, type SpaceLayout } from '../../system/index.ts';
 import { Process } from '../process.ts';
 import { kernelBlock, type ScriptCore } from './core.ts';
 import { type Executable, layOutExecutable } from './executable.ts';
@@ -33,15 +33,15 @@ export class Lifecycle {
   }
 
   /** Starts a process in a new space. EAGAIN, ENOMEM. */
-  spawn(parent: ScriptProcess, program: ScriptProgram, executable: Executable | undefined): ScriptProcess | Errno {
-    return this.#create(parent, program, executable?.name ?? program.name, () => this.#newMemory(executable));
+  spawn(parent: ScriptProcess, program: ScriptProgram, executable: Executable | undefined, allocation?: 'lazy'): ScriptProcess | Errno {
+    return this.#create(parent, program, executable?.name ?? program.name, () => this.#newMemory(executable, allocation));
   }
 
   /** Starts a process in a copy of the parent's space. EAGAIN, ENOMEM. */
   fork(parent: ScriptProcess, program: ScriptProgram): ScriptProcess | Errno {
     const { system } = this.#core;
-    const { process } = parent.memory as ProcessMemory;
-    const child = this.#create(parent, program, program.name, () => this.#inNewSpace((tlb) => system.fork(process.space, tlb)));
+    const { process, allocation } = parent.memory as ProcessMemory;
+    const child = this.#create(parent, program, program.name, () => this.#inNewSpace(allocation, (tlb) => system.fork(process.space, tlb)));
     if (!isErrno(child)) this.#inherit(parent, child);
     return child;
   }
@@ -107,7 +107,7 @@ export class Lifecycle {
   exec(executable: Executable, program: ScriptProgram): Errno | undefined {
     const { current } = this.#core;
     const { process } = current;
-    const memory = this.#newMemory(executable);
+    const memory = this.#newMemory(executable, process.memory?.allocation);
     if (isErrno(memory)) return memory;
     for (const thread of [...process.threads]) if (thread !== current) this.#dropThread(thread);
     this.#closeLoans(process);
@@ -120,13 +120,19 @@ export class Lifecycle {
     return undefined;
   }
 
-  #newMemory(executable: Executable | undefined): ProcessMemory | Errno {
+  #newMemory(executable: Executable | undefined, allocation: 'lazy' | undefined): ProcessMemory | Errno {
     const { system, spaceBytes } = this.#core;
     const plan = executable === undefined ? undefined : layOutExecutable(executable, spaceBytes);
     const breakLimit = spaceBytes / 2;
     const breakStart = plan?.breakStart ?? spaceBytes / 16;
-    const layout: SpaceLayout = { low: PAGE_SIZE, high: spaceBytes, breakStart, breakLimit };
-    const memory = this.#inNewSpace((tlb) => system.createSpace(layout, tlb));
+    const layout: SpaceLayout = {
+      low: PAGE_SIZE,
+      high: spaceBytes,
+      breakStart,
+      breakLimit,
+      ...(allocation !== undefined && { allocation }),
+    };
+    const memory = this.#inNewSpace(allocation, (tlb) => system.createSpace(layout, tlb));
     if (isErrno(memory)) return memory;
     for (const area of plan?.areas ?? []) {
       const object = area.file === undefined ? undefined : this.#core.objects.image(area.file.image);
@@ -148,7 +154,7 @@ export class Lifecycle {
     return memory;
   }
 
-  #inNewSpace(make: (tlb: Tlb) => Space | Errno): ProcessMemory | Errno {
+  #inNewSpace(allocation: 'lazy' | undefined, make: (tlb: Tlb) => Space | Errno): ProcessMemory | Errno {
     const { machine, system, freeTlbs, reserveStack, spaceBytes } = this.#core;
     const tlb = freeTlbs.pop() ?? newTlb(spaceBytes);
     const space = make(tlb);
@@ -156,7 +162,7 @@ export class Lifecycle {
       freeTlbs.push(tlb);
       return space;
     }
-    return { process: new Process(machine, system, space, () => 0, reserveStack), users: 1 };
+    return { process: new Process(machine, system, space, () => 0, reserveStack), allocation, users: 1 };
   }
 
   #leaveMemory(process: ScriptProcess): void {
@@ -181,6 +187,16 @@ export class Lifecycle {
   /** Kills a process. */
   kill(process: ScriptProcess, signal: Signal, reason: string): void {
     this.end(process, { kind: 'killed', signal, reason });
+  }
+
+  /** Ends the processes of a space that the memory manager has chosen, because memory is out. */
+  endVictim(space: Space): 'ended' {
+    for (const process of this.#core.processes.values()) {
+      if (process.memory?.process.space !== space) continue;
+      this.#core.machine.events.emit(EventType.kill, space.pmap.id, FaultOutcome.outOfMemory);
+      this.kill(process, 'SIGKILL', 'out of memory (chosen by the memory manager)');
+    }
+    return 'ended';
   }
 
   /** Ends a process with all its threads. */

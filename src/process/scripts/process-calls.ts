@@ -16,7 +16,8 @@ export function processCalls(core: ScriptCore, lifecycle: () => Lifecycle): Proc
   return {
     fork: (script) => call('fork', [script], () => pidOf(lifecycle().fork(caller(), script))),
     vfork: (script) => call('vfork', [script], vforker(core, lifecycle, script)),
-    spawn: (script, executable) => call('spawn', [script, executable], () => pidOf(lifecycle().spawn(caller(), script, executable))),
+    spawn: (script, executable, allocation) =>
+      call('spawn', [script, executable, allocation], () => pidOf(lifecycle().spawn(caller(), script, executable, allocation))),
     exec: (executable, script) => call('exec', [executable, script], () => lifecycle().exec(executable, script) as Errno),
     exit: (code) => call<never>('exit', [code], () => lifecycle().end(caller(), { kind: 'exit', code }) as never),
     wait: (pid) => call('wait', [pid], () => wait(core, lifecycle(), pid)),

@@ -25,6 +25,8 @@ export const THREAD_BYTES = 256;
 /** An address space with the processes that run in it. */
 export interface ProcessMemory {
   readonly process: Process;
+  /** `lazy`: it may be taken away when memory is out. */
+  readonly allocation: 'lazy' | undefined;
   users: number;
 }
 

@@ -109,8 +109,11 @@ export interface ProcessCalls {
   fork(script: ScriptProgram): Script<number | Errno>;
   /** Makes a process in the caller's own space; the caller goes on when the child has called `exec` or ended. */
   vfork(script: ScriptProgram): Script<number | Errno>;
-  /** Makes a process with a new space: an empty one, or that of an executable. */
-  spawn(script: ScriptProgram, executable?: Executable): Script<number | Errno>;
+  /**
+   * Makes a process with a new space: an empty one, or that of an executable. `lazy`: the process, and its children, take memory as a promise
+   * that may be broken: when there is none left, for itself or for another, it is killed.
+   */
+  spawn(script: ScriptProgram, executable?: Executable, allocation?: 'lazy'): Script<number | Errno>;
   /** Replaces the caller's space and script; its other threads end. Returns only if it fails: ENOMEM. */
   exec(executable: Executable, script: ScriptProgram): Script<Errno>;
   /** Ends the process with all its threads. */
