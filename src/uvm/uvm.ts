@@ -330,7 +330,9 @@ export class Uvm implements MemorySystem<VmMap> {
     if (typeof range === 'string') return range;
     if (!isProtection(protection)) return 'EINVAL';
     this.#daemon.wakeIfLow();
-    return commitRange(this.#core, space, range, protection);
+    const result = commitRange(this.#core, space, range, protection);
+    if (result === 0 && space.lockedPages > 0) this.#wiring.settle(space, range.first, range.end);
+    return result;
   }
 
   decommit(space: VmMap, start: number, size: number): 0 | Errno {

@@ -18,6 +18,7 @@ import { isWithinLimits } from './commitment.ts';
 import type { UvmCore } from './core.ts';
 import type { FaultHandler } from './fault.ts';
 import type { EntryAttributes, VmMapEntry } from './map-entry.ts';
+import { clearNeedsCopy } from './needs-copy.ts';
 import { removeEntry, removeRange } from './placement.ts';
 import type { VmMap } from './vm-map.ts';
 import { backingFrame, unwireFrames, wireFrame } from './wired-pages.ts';
@@ -55,7 +56,7 @@ export class Wiring {
   #lockAreas(space: VmMap, first: number, end: number): 0 | Errno {
     const locked = pagesToLock(space, first, end);
     if (!isWithinLimits(space, { mapped: 0, charged: 0, locked })) return 'ENOMEM';
-    if (!space.clipRange(first, end)) return 'ENOMEM';
+    if (!this.#prepare(space, first, end) || !space.clipRange(first, end)) return 'ENOMEM';
     const done: VmMapEntry[] = [];
     let error: Errno | 0 = 0;
     for (let entry = space.findNext(first); entry !== undefined && entry.start < end && error === 0; entry = space.next(entry)) {
@@ -66,6 +67,16 @@ export class Wiring {
     if (error !== 0) for (const entry of done) this.#unwireEntry(space, entry);
     space.mergeRange(first, end);
     return error;
+  }
+
+  /** Gives whole areas their amaps before they are split: parts that got amaps of their own could not be joined again. */
+  #prepare(space: VmMap, first: number, end: number): boolean {
+    for (let entry = space.findNext(first); entry !== undefined && entry.start < end; entry = space.next(entry)) {
+      if (entry.wired || entry.protection === PROT_NONE || !entry.needsCopy) continue;
+      const needsOwn = accessToWire(entry) === 1 || entry.object === undefined;
+      if (needsOwn && !clearNeedsCopy(this.#core, entry)) return false;
+    }
+    return true;
   }
 
   /** `mapEntry`, merged with its neighbours. Returns its address. */
