@@ -1,4 +1,4 @@
-// CLOCK-Pro: LIRS on a clock. A page is hot or cold by how soon it was used again, not by when it was used last; for a while it is
+// CLOCK-Pro for a kernel: LIRS on a clock. A page is hot or cold by how soon it was used again, not by when it was used last; for a while it is
 // remembered after it went, so that a page that comes back soon is known to be worth a frame.
 //
 //   one ring:   hot | cold | cold in its test period | gone, remembered until its test period ends
@@ -11,6 +11,8 @@
 //
 //   loaded(p):   remembered? p is hot, and a hot page turns cold for it; else p is cold, in its test period
 //   removed(p):  p leaves and is not remembered: its content is gone
+//
+// The form of the authors' simulator, whose counts are published, is clock-pro-authors.ts: it has a fixed number of frames.
 //
 // Resident pages are hot up to a target; the rest, the cold target, is 10 % in `clock-pro` and moves in `clock-pro-adaptive`: up by one
 // when a page is used again in its test period, down by one when a test period ends without. The paper adapts; NetBSD has 10 %.
@@ -27,8 +29,10 @@
 
 import { invariant } from '../base/index.ts';
 import { expectKnown, expectUnknown } from './known-pages.ts';
+import type { PageBits } from './page-bits.ts';
 import { PageLists } from './page-list.ts';
-import type { PageBits, PolicyKind, PolicyOptions, ReplacementPolicy } from './replacement-policy.ts';
+import type { PolicyKind, PolicyOptions, ReplacementPolicy } from './replacement-policy.ts';
+import type { SimulatedMemory } from './simulated-memory.ts';
 
 const RING = 0;
 /** Marks of a node; neither: cold, not in a test period. */
@@ -135,6 +139,21 @@ class ClockProPolicy implements ReplacementPolicy {
       this.#enter(page);
       this.#balance();
     }
+  }
+
+  replay(ids: Uint32Array, from: number, to: number, { frames, misses, referenced }: SimulatedMemory): number {
+    let missed = 0;
+    for (let at = from; at < to; at++) {
+      const page = ids[at] as number;
+      if (this.has(page)) referenced[page] = 1;
+      else {
+        if (this.size === frames) this.victim();
+        this.loaded(page);
+        referenced[page] = this.#bitAtLoad === 'set' ? 1 : 0;
+        misses[missed++] = at;
+      }
+    }
+    return missed;
   }
 
   check(): void {

@@ -9,54 +9,58 @@
 //              v
 //      [new] [oldest] [ ... ]        the hand moves right, round the ring
 //
-// A page's bit at load is the hardware's: 0 when the caller counts the loading reference as a load (simulators, libCacheSim),
-// 1 when the access is retried after the load (a kernel, and the textbooks): the counts differ.
-// No ties. After `size` passes in one call the page at the hand goes whatever its bit says.
+// `clock` and `clock-r1` differ in a page's bit at load. 0 for `clock`: the reference that loads a page is no second one (simulators:
+// libCacheSim, where this is FIFO-Reinsertion). 1 for `clock-r1`: the access that faulted is made again and sets the bit (the textbooks).
+// In a live run the hardware decides, and it retries: there both are `clock-r1`.
+//
+// The hand is the head of a queue whose tail is just behind it: a page that the hand passes goes from head to tail. No ties.
+// After `size` passes in one call the page at the hand goes whatever its bit says.
 // Source: Corbato 1968, "A Paging Experiment with the Multics System".
 
-import { invariant } from '../base/index.ts';
-import { ListPolicy } from './list-policy.ts';
-import type { PolicyKind } from './replacement-policy.ts';
-
-const RING = 0;
+import type { PolicyKind, PolicyOptions } from './replacement-policy.ts';
+import { RingPolicy } from './ring-policy.ts';
+import type { SimulatedMemory } from './simulated-memory.ts';
 
 /** A ring with one hand. */
-class ClockPolicy extends ListPolicy {
-  readonly name = 'clock';
-  #hand = -1;
+class ClockPolicy extends RingPolicy {
+  readonly name: string;
+  readonly #bitAtLoad: 0 | 1;
+
+  constructor(options: PolicyOptions, name: string, bitAtLoad: 0 | 1) {
+    super(options);
+    this.name = name;
+    this.#bitAtLoad = bitAtLoad;
+  }
 
   victim(): number {
-    if (this.#hand === -1) return -1;
-    for (let rounds = this.size; rounds > 0 && this.bits.testAndClearReferenced(this.#hand); rounds--) {
+    for (let rounds = this.size; ; rounds--) {
+      const page = this.ring.shift();
+      if (page === -1 || rounds === 0 || !this.bits.testAndClearReferenced(page)) return page;
       this.reactivations++;
-      this.#hand = this.lists.nextAround(this.#hand);
+      this.ring.push(page);
     }
-    const page = this.#hand;
-    this.take(page);
-    return page;
   }
 
-  override check(): void {
-    super.check();
-    const isPlaced = this.size === 0 ? this.#hand === -1 : this.lists.has(this.#hand);
-    invariant(isPlaced, 'RP1', () => `the hand is at ${this.#hand}, which is not on the ring`);
-  }
-
-  protected override admit(page: number): void {
-    if (this.#hand === -1) {
-      this.lists.append(page, RING);
-      this.#hand = page;
-    } else this.lists.insertBefore(page, this.#hand, RING);
-  }
-
-  protected override take(page: number): void {
-    if (page === this.#hand) {
-      const next = this.lists.nextAround(page);
-      this.#hand = next === page ? -1 : next;
+  replay(ids: Uint32Array, from: number, to: number, { frames, misses, referenced }: SimulatedMemory): number {
+    const { ring } = this;
+    const { resident } = ring;
+    let missed = 0;
+    for (let at = from; at < to; at++) {
+      const page = ids[at] as number;
+      if (resident[page] === 1) referenced[page] = 1;
+      else {
+        if (ring.length === frames) this.victim();
+        ring.push(page);
+        referenced[page] = this.#bitAtLoad;
+        misses[missed++] = at;
+      }
     }
-    this.lists.remove(page);
+    return missed;
   }
 }
 
-/** Makes the `clock` policy. */
-export const clock: PolicyKind = { name: 'clock', sees: 'bits', make: (options) => new ClockPolicy(options) };
+/** Makes the `clock` policy: a page's bit is clear at load. */
+export const clock: PolicyKind = { name: 'clock', sees: 'bits', make: (options) => new ClockPolicy(options, 'clock', 0) };
+
+/** Makes the `clock-r1` policy: a page's bit is set at load. */
+export const clockR1: PolicyKind = { name: 'clock-r1', sees: 'bits', make: (options) => new ClockPolicy(options, 'clock-r1', 1) };

@@ -6,19 +6,30 @@
 //
 // Reads no bits; no ties. Source: the baseline of every study; the one with Belady's anomaly.
 
-import { ListPolicy } from './list-policy.ts';
 import type { PolicyKind } from './replacement-policy.ts';
-
-const QUEUE = 0;
+import { RingPolicy } from './ring-policy.ts';
+import type { SimulatedMemory } from './simulated-memory.ts';
 
 /** One queue in order of arrival. */
-class FifoPolicy extends ListPolicy {
+class FifoPolicy extends RingPolicy {
   readonly name = 'fifo';
 
   victim(): number {
-    const page = this.lists.head(QUEUE);
-    if (page !== -1) this.lists.remove(page);
-    return page;
+    return this.ring.shift();
+  }
+
+  replay(ids: Uint32Array, from: number, to: number, { frames, misses }: SimulatedMemory): number {
+    const { ring } = this;
+    const { resident } = ring;
+    let missed = 0;
+    for (let at = from; at < to; at++) {
+      const page = ids[at] as number;
+      if (resident[page] === 1) continue;
+      if (ring.length === frames) ring.shift();
+      ring.push(page);
+      misses[missed++] = at;
+    }
+    return missed;
   }
 }
 

@@ -2,8 +2,10 @@
 // A policy adds its choice of victim, and what else it does at `loaded` and `removed`.
 
 import { expectKnown, expectUnknown } from './known-pages.ts';
+import type { PageBits } from './page-bits.ts';
 import { PageLists } from './page-list.ts';
-import type { PageBits, PolicyOptions, ReplacementPolicy } from './replacement-policy.ts';
+import type { PolicyOptions, ReplacementPolicy } from './replacement-policy.ts';
+import type { SimulatedMemory } from './simulated-memory.ts';
 
 /** A policy over `listCount` lists of pages; new pages go to the tail of list 0. */
 export abstract class ListPolicy implements ReplacementPolicy {
@@ -39,6 +41,8 @@ export abstract class ListPolicy implements ReplacementPolicy {
   }
 
   abstract victim(): number;
+
+  abstract replay(ids: Uint32Array, from: number, to: number, memory: SimulatedMemory): number;
 
   has(page: number): boolean {
     return this.lists.has(page);

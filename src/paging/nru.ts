@@ -14,13 +14,16 @@
 // The sweep stands for the textbook's clock interrupt: time is counted in victims, so that runs repeat. Between sweeps
 // references are sticky, since reading the hardware's bit clears it. Between sweeps a page's class only rises, except
 // when a page is cleaned; that is seen at the next sweep. So it is enough to look at the page about to be taken.
+// In a replay the reference that loads a page sets its bit, as the retried access does in a live run.
 // Tie-break: the lowest page id. Cost: O(1) amortized (a page rises at most three times per sweep), 4 bits of set and a byte
 // per page of capacity; a sweep walks the capacity. Source: Tanenbaum, Modern Operating Systems, 3.4.
 
 import { invariant } from '../base/index.ts';
 import { expectKnown, expectUnknown } from './known-pages.ts';
+import type { PageBits } from './page-bits.ts';
 import { PageSet } from './page-set.ts';
-import type { PageBits, PolicyKind, PolicyOptions, ReplacementPolicy } from './replacement-policy.ts';
+import type { PolicyKind, PolicyOptions, ReplacementPolicy } from './replacement-policy.ts';
+import type { SimulatedMemory } from './simulated-memory.ts';
 
 const CLASSES = 4;
 const REFERENCED = 2;
@@ -79,6 +82,25 @@ class NruPolicy implements ReplacementPolicy {
         return page;
       }
     }
+  }
+
+  replay(ids: Uint32Array, from: number, to: number, memory: SimulatedMemory): number {
+    let missed = 0;
+    for (let at = from; at < to; at++) {
+      const page = ids[at] as number;
+      const isWrite = memory.writeAt(at);
+      if (this.has(page)) {
+        memory.referenced[page] = 1;
+        memory.modified[page] = (memory.modified[page] as number) | isWrite;
+      } else {
+        if (this.#size === memory.frames) this.victim();
+        this.loaded(page);
+        memory.referenced[page] = 1;
+        memory.modified[page] = isWrite;
+        memory.misses[missed++] = at;
+      }
+    }
+    return missed;
   }
 
   has(page: number): boolean {

@@ -1,4 +1,4 @@
-// A set of page ids that knows its lowest member: a bitmap with summaries.
+// A set of page ids that knows its lowest and its highest member: a bitmap with summaries.
 //
 //   level 0   one bit per page                       [ 0000 | 0100 | 0000 | 1001 ]
 //   level 1   one bit per word of level 0, 1 = not 0 [           1 0 1 0         ]
@@ -32,7 +32,9 @@ export class PageSet {
   add(page: number): void {
     let at = page;
     for (const level of this.#levels) {
-      level[at >>> 5] = (level[at >>> 5] as number) | (1 << (at & 31));
+      const word = level[at >>> 5] as number;
+      level[at >>> 5] = word | (1 << (at & 31));
+      if (word !== 0) return;
       at >>>= 5;
     }
   }
@@ -58,6 +60,29 @@ export class PageSet {
     return at;
   }
 
+  /** Returns the highest member, or -1. */
+  highest(): number {
+    let at = 0;
+    for (let k = this.#levels.length - 1; k >= 0; k--) {
+      const word = (this.#levels[k] as Uint32Array)[at] as number;
+      if (word === 0) return -1;
+      at = at * 32 + (31 - Math.clz32(word));
+    }
+    return at;
+  }
+
+  /** Returns the lowest member above `page`, or -1. */
+  after(page: number): number {
+    let at = page;
+    for (let k = 0; k < this.#levels.length; k++) {
+      const word = (this.#levels[k] as Uint32Array)[at >>> 5] as number;
+      const above = (at & 31) === 31 ? 0 : word & (-2 << (at & 31));
+      if (above !== 0) return this.#lowestBelow(k, (at & ~31) + (31 - Math.clz32(above & -above)));
+      at >>>= 5;
+    }
+    return -1;
+  }
+
   /** Panics (PS1) if a summary differs from what it sums up. */
   check(): void {
     for (let k = 0; k + 1 < this.#levels.length; k++) {
@@ -66,5 +91,15 @@ export class PageSet {
         invariant((word !== 0) === (bit === 1), 'PS1', () => `word ${i} of level ${k} is ${word}, its bit above ${bit}`);
       });
     }
+  }
+
+  /** Returns the lowest member under bit `at` of level `k`. */
+  #lowestBelow(k: number, at: number): number {
+    let found = at;
+    for (let level = k - 1; level >= 0; level--) {
+      const word = (this.#levels[level] as Uint32Array)[found] as number;
+      found = found * 32 + (31 - Math.clz32(word & -word));
+    }
+    return found;
   }
 }

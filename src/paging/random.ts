@@ -10,6 +10,7 @@
 import { invariant, Random } from '../base/index.ts';
 import { expectKnown, expectUnknown } from './known-pages.ts';
 import type { PolicyKind, PolicyOptions, ReplacementPolicy } from './replacement-policy.ts';
+import type { SimulatedMemory } from './simulated-memory.ts';
 
 /** Seeded random choice. */
 class RandomPolicy implements ReplacementPolicy {
@@ -48,6 +49,18 @@ class RandomPolicy implements ReplacementPolicy {
     const page = this.#pages[this.#random.below(this.#size)] as number;
     this.#take(page);
     return page;
+  }
+
+  replay(ids: Uint32Array, from: number, to: number, { frames, misses }: SimulatedMemory): number {
+    let missed = 0;
+    for (let at = from; at < to; at++) {
+      const page = ids[at] as number;
+      if (this.has(page)) continue;
+      if (this.size === frames) this.victim();
+      this.loaded(page);
+      misses[missed++] = at;
+    }
+    return missed;
   }
 
   has(page: number): boolean {

@@ -2,7 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { PageBits, PolicyKind, ReplacementPolicy } from './replacement-policy.ts';
+import type { PageBits } from './page-bits.ts';
+import type { PolicyKind, ReplacementPolicy } from './replacement-policy.ts';
 
 const CAPACITY = 70;
 
@@ -65,7 +66,6 @@ function run(policy: ReplacementPolicy, bits: SettableBits, known: Set<number>, 
     case 'reference':
       if (known.has(page)) {
         bits.referenced.add(page);
-        policy.touched?.(page);
       }
       break;
     case 'modify':

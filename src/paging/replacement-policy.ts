@@ -1,26 +1,33 @@
 // The contract of a replacement policy: which resident page should go? Policies see page ids and bits, no kernel types.
-// The same object runs in the kernel's page daemon and in the trace simulator.
 //
-// Protocol: a page becomes known by `loaded`; it leaves by `removed` (freed, unmapped) or by being returned from `victim`.
-// A caller that decides to keep a victim calls `loaded` again.
+// There are two families, by what they must be told:
+//
+//   sees 'bits'         reference bits that hardware sets, read when a victim is sought. A kernel can run these (`ReplacementPolicy`):
+//                       loaded, removed, victim. The same object runs in the page daemon and in the simulator.
+//   sees 'references'   every single reference. Only a simulator can run these (`ReferencePolicy`): hardware does not tell.
+//   sees 'future'       the references to come as well: a bound to measure the others by, no policy for a machine.
+//
+// All of them replay a trace. Each class brings its own loop, five lines that look alike: a loop shared by all would see all classes
+// at its calls, and then nothing is inlined (measured: 2 to 4 times slower).
+//
+// Protocol of a kernel's policy: a page becomes known by `loaded`; it leaves by `removed` (freed, unmapped) or by being returned from
+// `victim`. A caller that decides to keep a victim calls `loaded` again.
 //
 // Invariants (quoted by `check`):
 //   RP1  a page is known at most once; size = number of known pages
 //   RP2  victim returns a known page and forgets it, or -1 when none is known
 //   RP3  the same calls, bits and seed give the same victims
+//   RP4  in a replay size is at most the number of frames
 
-/** Reference and modified bits as the hardware keeps them; in the kernel the pmap answers, in the simulator the replay loop. */
-export interface PageBits {
-  /** Returns whether the page was referenced since the last call, and clears the bit. */
-  testAndClearReferenced(page: number): boolean;
-  /** Returns whether the page was written since it was last clean. */
-  isModified(page: number): boolean;
-}
+import type { PageBits } from './page-bits.ts';
+import type { SimulatedMemory } from './simulated-memory.ts';
 
-/** What a policy is built over. */
+/** What a kernel's policy is built over. */
 export interface PolicyOptions {
   /** Page ids are integers in [0, capacity). */
   readonly capacity: number;
+  /** Pages known at once at most; `capacity` if it is not said. */
+  readonly atOnce?: number;
   readonly bits: PageBits;
   /** Seed of every random choice. */
   readonly seed: number;
@@ -33,13 +40,25 @@ export interface PolicyOptions {
   readonly bitAtLoad?: 'clear' | 'set';
 }
 
-/** A replacement policy over page ids. All calls are O(1) amortized and allocate nothing. */
-export interface ReplacementPolicy {
+/** A policy in the simulator: it keeps some of the pages that a trace refers to in a number of frames. */
+export interface Replayed {
   readonly name: string;
-  /** `bits`: needs only the reference bits that hardware gives, so a kernel can run it; `references`: must see every reference through `touched`. */
-  readonly sees: 'bits' | 'references';
   /** Known pages. */
   readonly size: number;
+  /** Tells whether `page` is known. */
+  has(page: number): boolean;
+  /**
+   * Refers to the pages ids[from], ..., ids[to - 1] in order; every miss loads its page. Writes the positions of the misses, ascending,
+   * to `memory.misses` from its start and returns how many there were. Allocates nothing.
+   */
+  replay(ids: Uint32Array, from: number, to: number, memory: SimulatedMemory): number;
+  /** Walks everything; panics at the first broken invariant. */
+  check(): void;
+}
+
+/** A replacement policy that a kernel can run. All calls are O(1) amortized and allocate nothing. */
+export interface ReplacementPolicy extends Replayed {
+  readonly sees: 'bits';
   /** Pages that were passed over because their reference bit was set. */
   readonly reactivations: number;
   /** A page became resident. Panics (RP1) if it is known. */
@@ -48,19 +67,42 @@ export interface ReplacementPolicy {
   removed(page: number): void;
   /** Chooses a page to give up and forgets it; -1 when none is known. */
   victim(): number;
-  /** A known page was referenced. Only for policies that see `references`. */
-  touched?(page: number): void;
   /** Advice that a known page will not be needed soon. Policies without the notion ignore it. */
   demoted?(page: number): void;
-  /** Tells whether `page` is known. */
-  has(page: number): boolean;
-  /** Walks everything; panics at the first broken invariant. */
-  check(): void;
 }
 
-/** Makes a policy by name. */
+/** Makes a kernel's policy by name. */
 export interface PolicyKind {
   readonly name: string;
-  readonly sees: 'bits' | 'references';
+  readonly sees: 'bits';
   make(options: PolicyOptions): ReplacementPolicy;
 }
+
+/** What a policy that sees references is built over. */
+export interface ReferencePolicyOptions {
+  /** Page ids are integers in [0, pages). */
+  readonly pages: number;
+  /** Pages that may be resident at once, at least 1. */
+  readonly frames: number;
+  /** Seed of every random choice. */
+  readonly seed: number;
+  /** The whole trace, for policies that see the future. */
+  readonly future?: Future;
+}
+
+/** A trace that is known to its end. */
+export interface Future {
+  readonly ids: Uint32Array;
+  /** For each position the next position that refers to the same page, `ids.length` if there is none. */
+  readonly nextUse: Uint32Array;
+}
+
+/** Makes a policy that sees references, by name. */
+export interface ReferencePolicyKind {
+  readonly name: string;
+  readonly sees: 'references' | 'future';
+  make(options: ReferencePolicyOptions): Replayed;
+}
+
+/** Any policy that can replay a trace. */
+export type AnyPolicyKind = PolicyKind | ReferencePolicyKind;

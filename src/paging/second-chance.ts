@@ -5,12 +5,14 @@
 //   victim():    while the head is referenced: clear its bit, move it to the tail      (a reactivation)
 //                take the head
 //
-// No ties. After `size` moves in one call the head goes whatever its bit says. Clock (clock.ts) picks the same
-// victims and moves a hand instead of pages. Source: Corbato 1968, "A Paging Experiment with the Multics System", for
+// A page's bit is clear at load in a replay. No ties. After `size` moves in one call the head goes whatever its bit says. Clock
+// (clock.ts) picks the same victims and moves a hand instead of pages; here the pages do move, on a linked list, so that two forms
+// of one policy can be held against each other. Source: Corbato 1968, "A Paging Experiment with the Multics System", for
 // the idea; the queue form is the textbooks' (Tanenbaum, Modern Operating Systems, 3.4).
 
 import { ListPolicy } from './list-policy.ts';
 import type { PolicyKind } from './replacement-policy.ts';
+import type { SimulatedMemory } from './simulated-memory.ts';
 
 const QUEUE = 0;
 
@@ -28,6 +30,21 @@ class SecondChancePolicy extends ListPolicy {
     }
     this.lists.remove(page);
     return page;
+  }
+
+  replay(ids: Uint32Array, from: number, to: number, { frames, misses, referenced }: SimulatedMemory): number {
+    let missed = 0;
+    for (let at = from; at < to; at++) {
+      const page = ids[at] as number;
+      if (this.lists.has(page)) referenced[page] = 1;
+      else {
+        if (this.lists.length(QUEUE) === frames) this.victim();
+        this.lists.append(page, QUEUE);
+        referenced[page] = 0;
+        misses[missed++] = at;
+      }
+    }
+    return missed;
   }
 }
 

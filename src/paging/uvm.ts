@@ -20,6 +20,7 @@
 import { expectKnown } from './known-pages.ts';
 import { ListPolicy } from './list-policy.ts';
 import type { PolicyKind, PolicyOptions } from './replacement-policy.ts';
+import type { SimulatedMemory } from './simulated-memory.ts';
 
 const ACTIVE = 0;
 const INACTIVE = 1;
@@ -55,6 +56,21 @@ export class UvmPolicy extends ListPolicy {
       this.reactivations++;
       this.lists.moveToTail(page, ACTIVE);
     }
+  }
+
+  replay(ids: Uint32Array, from: number, to: number, { frames, misses, referenced }: SimulatedMemory): number {
+    let missed = 0;
+    for (let at = from; at < to; at++) {
+      const page = ids[at] as number;
+      if (this.lists.has(page)) referenced[page] = 1;
+      else {
+        if (this.size === frames) this.victim();
+        this.loaded(page);
+        referenced[page] = 0;
+        misses[missed++] = at;
+      }
+    }
+    return missed;
   }
 
   demoted(page: number): void {

@@ -3,7 +3,7 @@
 import { type FailurePlan, UsageError } from '../base/index.ts';
 import { bitmapAllocator, type FrameAllocatorKind, stackAllocator } from '../frames/index.ts';
 import { type BlockDevice, i386, type PageTableFormat } from '../machine/index.ts';
-import { livePolicies, type PolicyKind } from '../paging/index.ts';
+import { livePolicies, type PolicyKind, replayPolicies } from '../paging/index.ts';
 import { Machine, type MemorySystem } from '../system/index.ts';
 import { Uvm } from '../uvm/index.ts';
 import { BsdVm } from './bsdvm/index.ts';
@@ -30,8 +30,13 @@ export const frameAllocatorNames: readonly string[] = frameAllocatorKinds.map((k
 /** Names that `findSystem` knows, the default first. */
 export const systemNames: readonly string[] = systemKinds.map((kind) => kind.name);
 
-/** Returns the replacement policy called `name`, or throws a UsageError that lists the names. */
-export const findPolicy = (name: string): PolicyKind => findByName('policy', livePolicies, name);
+/** Returns the replacement policy called `name` that a kernel can run, or throws a UsageError that says why there is none and lists the names. */
+export function findPolicy(name: string): PolicyKind {
+  const replayed = replayPolicies.find((kind) => kind.name === name);
+  if (replayed === undefined || replayed.sees === 'bits' || policyNames.includes(name)) return findByName('policy', livePolicies, name);
+  const needs = replayed.sees === 'future' ? 'must know the references to come' : 'must see every reference, which hardware does not tell';
+  throw new UsageError(`policy '${name}' ${needs}: replay a trace with it, or choose one of ${policyNames.join(', ')}`);
+}
 /** Returns the frame allocator called `name`, or throws a UsageError that lists the names. */
 export const findFrameAllocator = (name: string): FrameAllocatorKind => findByName('frame allocator', frameAllocatorKinds, name);
 /** Returns the memory manager called `name`, or throws a UsageError that lists the names. */

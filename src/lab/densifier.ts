@@ -1,0 +1,82 @@
+// Dense ids: raw page numbers become 0, 1, 2, ... in the order in which they first appear. Done once for each trace, it lets every
+// policy keep its pages in arrays.
+//
+//   slots  [ id+1 | 0 | id+1 | ... ]      open addressing, a power of two, at most half full; linear probing
+//   raw    [ raw number of id 0 | of id 1 | ... ]
+//
+// Raw numbers are integers below 2^53: both their halves go into the hash. The table doubles when it is half full.
+// Cost: O(1) amortized for each reference; 16 to 32 bytes for each distinct page.
+// The `as number` on array reads: slots are masked, ids are below the count.
+
+/** Slots at the start. */
+const FIRST_SLOTS = 1024;
+const TWO_32 = 2 ** 32;
+
+/** A growing map from raw page numbers to dense ids. */
+export class Densifier {
+  #slots = new Int32Array(FIRST_SLOTS);
+  #raw = new Float64Array(FIRST_SLOTS / 2);
+  #count = 0;
+
+  /** Distinct pages so far: ids are below it. */
+  get pages(): number {
+    return this.#count;
+  }
+
+  /** Returns the raw page number of a dense id, or -1 if there is no such id. */
+  rawOf(id: number): number {
+    return id < this.#count ? (this.#raw[id] as number) : -1;
+  }
+
+  /** Writes the dense id of each of the first `count` raw numbers to `ids`. Raw numbers are integers in [0, 2^53). */
+  densify(raw: Float64Array | Uint32Array, ids: Uint32Array, count = raw.length): void {
+    for (let at = 0; at < count; ) {
+      // Half of the slots stay free during a stretch that cannot fill them, so that the loop need not look at the count.
+      const room = this.#slots.length / 2 - this.#count;
+      const to = Math.min(count, at + room);
+      this.#densifyStretch(raw, ids, at, to);
+      at = to;
+      if (2 * this.#count >= this.#slots.length) this.#grow();
+    }
+  }
+
+  #densifyStretch(raw: Float64Array | Uint32Array, ids: Uint32Array, from: number, to: number): void {
+    const slots = this.#slots;
+    const known = this.#raw;
+    const mask = slots.length - 1;
+    for (let at = from; at < to; at++) {
+      const page = raw[at] as number;
+      let slot = hashOf(page) & mask;
+      let id = (slots[slot] as number) - 1;
+      while (id >= 0 && known[id] !== page) {
+        slot = (slot + 1) & mask;
+        id = (slots[slot] as number) - 1;
+      }
+      if (id < 0) {
+        id = this.#count++;
+        known[id] = page;
+        slots[slot] = id + 1;
+      }
+      ids[at] = id;
+    }
+  }
+
+  #grow(): void {
+    this.#slots = new Int32Array(2 * this.#slots.length);
+    const raw = new Float64Array(2 * this.#raw.length);
+    raw.set(this.#raw);
+    this.#raw = raw;
+    const mask = this.#slots.length - 1;
+    for (let id = 0; id < this.#count; id++) {
+      let slot = hashOf(raw[id] as number) & mask;
+      while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
+      this.#slots[slot] = id + 1;
+    }
+  }
+}
+
+/** Multiplicative hashing (Knuth vol. 3, 6.4) of both halves, the high bits brought down. */
+function hashOf(page: number): number {
+  const mixed = Math.imul(page | 0, 0x9e3779b1) ^ Math.imul((page / TWO_32) | 0, 0x85ebca6b);
+  return mixed ^ (mixed >>> 15);
+}

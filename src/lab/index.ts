@@ -1,0 +1,3 @@
+// lab/: experiments with traces.
+export { Densifier } from './densifier.ts';
+export { futureOf, Simulation, type SimulationCounts, type SimulationOptions, simulate } from './simulate.ts';

@@ -1,0 +1,60 @@
+// Most recently used: the page that was touched last goes. Right for a loop a little longer than memory, wrong for all else.
+//
+//   queue: pages in order of their last reference
+//   hit(p):    move p to the tail
+//   miss(p):   if full: take the tail
+//              append p
+//
+// No ties. Must see every reference. Source: Chou and DeWitt 1985 (for loops over a database's pages).
+
+import { expectWithinFrames } from './frames-invariant.ts';
+import { PageLists } from './page-list.ts';
+import type { ReferencePolicyKind, ReferencePolicyOptions, Replayed } from './replacement-policy.ts';
+import type { SimulatedMemory } from './simulated-memory.ts';
+
+const QUEUE = 0;
+
+/** One queue in order of use, taken from the wrong end. */
+class MruPolicy implements Replayed {
+  readonly name = 'mru';
+  readonly #lists: PageLists;
+  readonly #frames: number;
+
+  constructor({ pages, frames }: ReferencePolicyOptions) {
+    this.#lists = new PageLists(pages, 1);
+    this.#frames = frames;
+  }
+
+  get size(): number {
+    return this.#lists.length(QUEUE);
+  }
+
+  has(page: number): boolean {
+    return this.#lists.has(page);
+  }
+
+  replay(ids: Uint32Array, from: number, to: number, { misses }: SimulatedMemory): number {
+    let missed = 0;
+    for (let at = from; at < to; at++) if (!this.#refer(ids[at] as number)) misses[missed++] = at;
+    return missed;
+  }
+
+  check(): void {
+    this.#lists.check();
+    expectWithinFrames(this.size, this.#frames);
+  }
+
+  /** Refers to `page`; tells whether it was resident. */
+  #refer(page: number): boolean {
+    if (this.#lists.has(page)) {
+      this.#lists.moveToTail(page, QUEUE);
+      return true;
+    }
+    if (this.size === this.#frames) this.#lists.remove(this.#lists.tail(QUEUE));
+    this.#lists.append(page, QUEUE);
+    return false;
+  }
+}
+
+/** Makes the `mru` policy. */
+export const mru: ReferencePolicyKind = { name: 'mru', sees: 'references', make: (options) => new MruPolicy(options) };

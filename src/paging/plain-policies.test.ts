@@ -1,0 +1,314 @@
+// The policies once more, as plainly as their definitions read: arrays, searches, no cleverness. The fast ones must miss at the same places.
+
+import { arc } from './arc.ts';
+import { belady } from './belady.ts';
+import { clock, clockR1 } from './clock.ts';
+import { clock2 } from './clock2.ts';
+import { fifo } from './fifo.ts';
+import { lfu } from './lfu.ts';
+import { lirs } from './lirs.ts';
+import { lru } from './lru.ts';
+import { mru } from './mru.ts';
+import { describeAgainstPlain, type Refer } from './replay.conformance.ts';
+import { s3fifo } from './s3fifo.ts';
+import { secondChance } from './second-chance.ts';
+import { sieve } from './sieve.ts';
+import { slru, slru2 } from './slru.ts';
+import { twoQueue } from './two-queue.ts';
+
+/** Takes `page` out of `list`; tells whether it was there. */
+function take(list: number[], page: number): boolean {
+  const at = list.indexOf(page);
+  if (at >= 0) list.splice(at, 1);
+  return at >= 0;
+}
+
+const first = (list: readonly number[]): number => list[0] as number;
+
+describeAgainstPlain(fifo, (frames) => {
+  const queue: number[] = [];
+  return (page) => {
+    if (queue.includes(page)) return true;
+    if (queue.length === frames) queue.shift();
+    queue.push(page);
+    return false;
+  };
+});
+
+describeAgainstPlain(lru, (frames) => {
+  const queue: number[] = [];
+  return (page) => {
+    const isHit = take(queue, page);
+    if (!isHit && queue.length === frames) queue.shift();
+    queue.push(page);
+    return isHit;
+  };
+});
+
+describeAgainstPlain(mru, (frames) => {
+  const queue: number[] = [];
+  return (page) => {
+    const isHit = take(queue, page);
+    if (!isHit && queue.length === frames) queue.pop();
+    queue.push(page);
+    return isHit;
+  };
+});
+
+/** A clock as slots and an index: the new page takes the victim's slot, and the hand goes on. */
+const clockOf =
+  (most: number, atLoad: number) =>
+  (frames: number): Refer => {
+    const slots: number[] = [];
+    const counts = new Map<number, number>();
+    let hand = 0;
+    return (page) => {
+      const count = counts.get(page);
+      if (count !== undefined) {
+        counts.set(page, Math.min(most, count + 1));
+        return true;
+      }
+      if (slots.length < frames) slots.push(page);
+      else {
+        for (let at = slots[hand] as number; (counts.get(at) ?? 0) > 0; at = slots[hand] as number) {
+          counts.set(at, (counts.get(at) ?? 0) - 1);
+          hand = (hand + 1) % frames;
+        }
+        counts.delete(slots[hand] as number);
+        slots[hand] = page;
+        hand = (hand + 1) % frames;
+      }
+      counts.set(page, atLoad);
+      return false;
+    };
+  };
+
+describeAgainstPlain(clock, clockOf(1, 0));
+describeAgainstPlain(secondChance, clockOf(1, 0));
+describeAgainstPlain(clockR1, clockOf(1, 1));
+describeAgainstPlain(clock2, clockOf(3, 0));
+
+describeAgainstPlain(lfu, (frames) => {
+  const resident = new Map<number, { count: number; since: number }>();
+  let now = 0;
+  return (page) => {
+    now++;
+    const known = resident.get(page);
+    if (known === undefined && resident.size === frames) {
+      const order = [...resident].sort(([, a], [, b]) => a.count - b.count || a.since - b.since);
+      resident.delete(order[0]?.[0] as number);
+    }
+    resident.set(page, { count: (known?.count ?? 0) + 1, since: now });
+    return known !== undefined;
+  };
+});
+
+describeAgainstPlain(belady, (frames, trace) => {
+  const resident = new Set<number>();
+  let now = -1;
+  return (page) => {
+    now++;
+    if (resident.has(page)) return true;
+    if (resident.size === frames) {
+      const nextUse = (other: number): number => {
+        const at = trace.indexOf(other, now + 1);
+        return at < 0 ? trace.length + trace.lastIndexOf(other, now) : at;
+      };
+      const farthest = [...resident].reduce((best, other) => (nextUse(other) > nextUse(best) ? other : best));
+      resident.delete(farthest);
+    }
+    resident.add(page);
+    return false;
+  };
+});
+
+describeAgainstPlain(sieve, (frames) => {
+  const queue: number[] = []; // oldest first
+  const visited = new Set<number>();
+  let hand: number | undefined;
+  return (page) => {
+    if (queue.includes(page)) {
+      visited.add(page);
+      return true;
+    }
+    if (queue.length === frames) {
+      let at = hand === undefined ? 0 : queue.indexOf(hand);
+      while (visited.delete(queue[at] as number)) at = (at + 1) % queue.length;
+      hand = queue[at + 1];
+      queue.splice(at, 1);
+    }
+    queue.push(page);
+    return false;
+  };
+});
+
+describeAgainstPlain(twoQueue, (frames) => {
+  const inQueue: number[] = [];
+  const main: number[] = [];
+  const out: number[] = [];
+  return (page) => {
+    if (inQueue.includes(page)) return true;
+    if (take(main, page)) {
+      main.push(page);
+      return true;
+    }
+    const wasOut = take(out, page);
+    if (inQueue.length + main.length === frames) {
+      if (inQueue.length > Math.floor(frames / 4) || main.length === 0) {
+        out.push(inQueue.shift() as number);
+        if (out.length > Math.floor(frames / 2)) out.shift();
+      } else main.shift();
+    }
+    (wasOut ? main : inQueue).push(page);
+    return false;
+  };
+});
+
+describeAgainstPlain(arc, (frames) => {
+  const t1: number[] = [];
+  const t2: number[] = [];
+  const b1: number[] = [];
+  const b2: number[] = [];
+  let target = 0;
+  const replace = (isInB2: boolean): void => {
+    const isT1 = t1.length >= 1 && (t1.length > target || (isInB2 && t1.length === target));
+    if (isT1 || t2.length === 0) b1.push(t1.shift() as number);
+    else b2.push(t2.shift() as number);
+  };
+  return (page) => {
+    if (take(t1, page) || take(t2, page)) {
+      t2.push(page);
+      return true;
+    }
+    const isFull = t1.length + t2.length === frames;
+    const isInB1 = b1.includes(page);
+    const isInB2 = b2.includes(page);
+    if (isInB1) target = Math.min(frames, target + Math.max(1, b2.length / b1.length));
+    if (isInB2) target = Math.max(0, target - Math.max(1, b1.length / b2.length));
+    if (isInB1 || isInB2) {
+      take(b1, page);
+      take(b2, page);
+      if (isFull) replace(isInB2);
+      t2.push(page);
+      return false;
+    }
+    if (isFull && t1.length + b1.length >= frames) {
+      if (b1.length === 0) t1.shift();
+      else {
+        b1.shift();
+        replace(false);
+      }
+    } else if (isFull) {
+      if (t1.length + t2.length + b1.length + b2.length >= 2 * frames) b2.shift();
+      replace(false);
+    }
+    t1.push(page);
+    return false;
+  };
+});
+
+const slruOf =
+  (shares: readonly number[]) =>
+  (frames: number): Refer => {
+    const segments = shares.map((share) => ({ room: Math.trunc(share * frames), pages: [] as number[] }));
+    return (page) => {
+      const at = segments.findIndex(({ pages }) => pages.includes(page));
+      if (at >= 0) {
+        take(segments[at]?.pages as number[], page);
+        segments[Math.min(at + 1, segments.length - 1)]?.pages.push(page);
+        for (let i = at + 1; i >= 0; i--) {
+          const segment = segments[i];
+          if (segment === undefined) continue;
+          // The lowest is only looked at when a page fell into it.
+          if (i === 0 && (segments[1]?.pages.length ?? 0) < (segments[1]?.room ?? 0)) break;
+          let hasSpilt = false;
+          while (segment.pages.length > segment.room) {
+            const oldest = segment.pages.shift() as number;
+            segments[i - 1]?.pages.push(oldest);
+            hasSpilt = true;
+          }
+          if (!hasSpilt) break;
+        }
+        return true;
+      }
+      const total = segments.reduce((sum, { pages }) => sum + pages.length, 0);
+      const withRoom = segments.find(({ pages, room }) => pages.length < room);
+      if (withRoom === undefined && total === frames) segments.find(({ pages }) => pages.length > 0)?.pages.shift();
+      (withRoom ?? segments[0])?.pages.push(page);
+      return false;
+    };
+  };
+
+describeAgainstPlain(slru, slruOf([0.25, 0.25, 0.25, 0.25]));
+describeAgainstPlain(slru2, slruOf([0.2, 0.8]));
+
+describeAgainstPlain(s3fifo, (frames) => {
+  const small: number[] = [];
+  const main: number[] = [];
+  const ghosts: number[] = [];
+  const hits = new Map<number, number>();
+  const smallRoom = Math.max(1, Math.floor(frames / 10));
+  const hitsOf = (page: number): number => hits.get(page) ?? 0;
+  const evict = (): void => {
+    if (main.length > frames - smallRoom || small.length === 0) {
+      for (;;) {
+        const page = main.shift() as number;
+        if (hitsOf(page) === 0) return;
+        hits.set(page, Math.min(3, hitsOf(page)) - 1);
+        main.push(page);
+      }
+    }
+    while (small.length > 0) {
+      const page = small.shift() as number;
+      if (hitsOf(page) <= 1) {
+        ghosts.push(page);
+        if (ghosts.length > Math.floor((frames * 9) / 10)) ghosts.shift();
+        return;
+      }
+      hits.set(page, 0);
+      main.push(page);
+    }
+  };
+  return (page) => {
+    if (small.includes(page) || main.includes(page)) {
+      hits.set(page, hitsOf(page) + 1);
+      return true;
+    }
+    const wasGhost = take(ghosts, page);
+    while (small.length + main.length === frames) evict();
+    hits.set(page, 0);
+    (wasGhost ? main : small).push(page);
+    return false;
+  };
+});
+
+describeAgainstPlain(lirs, (frames) => {
+  const queueRoom = Math.max(2, Math.trunc(frames / 100));
+  const stack: number[] = []; // bottom first
+  const queue: number[] = [];
+  const lir = new Set<number>();
+  let last: number | undefined;
+  return (page) => {
+    if (page === last) return true;
+    last = page;
+    const isHit = lir.has(page) || queue.includes(page);
+    if (!isHit) {
+      const free = frames - lir.size - queue.length;
+      if (free === 0) queue.shift();
+      else if (free > queueRoom) lir.add(page);
+    }
+    const wasInStack = take(stack, page);
+    stack.push(page);
+    if (!lir.has(page)) {
+      take(queue, page);
+      if (wasInStack) {
+        lir.add(page);
+        const demoted = first(stack.filter((other) => lir.has(other)));
+        lir.delete(demoted);
+        queue.push(demoted);
+      } else queue.push(page);
+    }
+    while (stack.length > 0 && !lir.has(first(stack))) stack.shift();
+    return isHit;
+  };
+});
