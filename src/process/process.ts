@@ -43,7 +43,7 @@ export class Process {
   /** Most pages resident at once. */
   peakResident = 0;
   /** Page faults per `HEAT_CELL_BYTES` of address space. */
-  readonly heat = new Uint32Array(HEAT_CELLS);
+  readonly heat: Uint32Array;
   /** To be called before the kernel changes anything for the guest; throws if the call stack has no room for the kernel. */
   readonly reserveStack: StackReserve;
   readonly #pmap: Pmap;
@@ -53,9 +53,13 @@ export class Process {
   #sampledMs = 0;
   #sampledRefills = 0;
 
-  /** @param reserveStack one that processes of this host share; made for this one if not given. */
-  constructor(machine: Machine, system: MemorySystem, space: Space, now: Stopwatch, reserveStack: StackReserve = makeStackReserve()) {
-    this.reserveStack = reserveStack;
+  /**
+   * @param reserveStack one that processes of this host share, for those that are many; made for this one if not given. Those that share
+   * one are not counted per area of the space: their `heat` is empty.
+   */
+  constructor(machine: Machine, system: MemorySystem, space: Space, now: Stopwatch, reserveStack?: StackReserve) {
+    this.reserveStack = reserveStack ?? makeStackReserve();
+    this.heat = new Uint32Array(reserveStack === undefined ? HEAT_CELLS : 0);
     this.machine = machine;
     this.system = system;
     this.space = space;
@@ -113,7 +117,7 @@ export class Process {
     const start = this.#now();
     const outcome = this.system.fault(this.space, page, access);
     const cell = Math.floor(page / PAGES_PER_CELL);
-    this.heat[cell] = (this.heat[cell] as number) + 1;
+    if (cell < this.heat.length) this.heat[cell] = (this.heat[cell] as number) + 1;
     if (this.#pmap.residentPages > this.peakResident) this.peakResident = this.#pmap.residentPages;
     this.#faultMs += this.#now() - start;
     if (outcome === FaultOutcome.resolved) return;

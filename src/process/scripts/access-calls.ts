@@ -81,16 +81,24 @@ function requireAddresses(at: number, size: number, access: 'read' | 'write'): v
 
 function loadBytes(memory: Process, at: number, size: number): number {
   requireAddresses(at, size, 'read');
-  const bytes = new Uint8Array(4);
-  memory.copyIn(at, bytes.subarray(0, size));
-  return new DataView(bytes.buffer).getUint32(0, true);
+  const { bytes } = memory.machine.ram;
+  let value = 0;
+  let physical = 0;
+  for (let i = 0; i < size; i++, physical++) {
+    if (i === 0 || ((at + i) & PAGE_MASK) === 0) physical = memory.translate(at + i, 0);
+    value += (bytes[physical] as number) * 2 ** (8 * i);
+  }
+  return value;
 }
 
 function storeBytes(memory: Process, at: number, value: number, size: number): void {
   requireAddresses(at, size, 'write');
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value, true);
-  memory.copyOut(at, bytes.subarray(0, size));
+  const { bytes } = memory.machine.ram;
+  let physical = 0;
+  for (let i = 0; i < size; i++, physical++) {
+    if (i === 0 || ((at + i) & PAGE_MASK) === 0) physical = memory.translate(at + i, 1);
+    bytes[physical] = value >>> (8 * i);
+  }
 }
 
 function writer(memory: () => Process, at: number, bytes: Uint8Array): () => void {

@@ -174,8 +174,8 @@ export class Kernel {
       return ready[ready.length > 1 ? random.below(ready.length) : 0];
     }
     // Threads are in the order of their numbers.
-    const after = threads.findIndex(({ id }) => id > this.#lastTurn);
-    const first = Math.max(0, after);
+    let first = 0;
+    while (first < threads.length && (threads[first] as Thread).id <= this.#lastTurn) first++;
     for (let turn = 0; turn < threads.length; turn++) {
       const thread = threads[(first + turn) % threads.length] as Thread;
       if (isReady(thread)) return thread;
