@@ -2,7 +2,7 @@
 // memory low (the kernel is synchronous), and never while a fault is half done: a fault that lacks memory gives up, lets the
 // daemon run, and begins again.
 //
-//   first: empty slabs of the kernel heap, empty page tables
+//   first: empty slabs of the kernel heap, page tables that evictions have emptied
 //   victim from the policy -> held, lent to the kernel, or of a class that is spared (page-classes.ts)? give it another round
 //                          -> clean: unmap, free                    (object page, or anonymous page with a swap slot)
 //                          -> dirty object page: pager writes it, then as clean
@@ -25,6 +25,8 @@ import { PageClasses } from './page-classes.ts';
 
 /** Dirty pages that a run passes over, once it has freed something, when swap takes no more (UVMPD_NUMDIRTYREACTS). */
 const DIRTY_REACTIVATIONS = 16;
+/** A look through the page tables costs as much as some tens of evictions, so it waits until there were enough to empty one (of i386). */
+const PAGES_PER_TABLE = 1024;
 
 /** Frees pages, by the order that the policy gives. */
 export class PageDaemon {
@@ -43,6 +45,8 @@ export class PageDaemon {
   #sparedPages = 0;
   #sparing: 'spare' | 'take' = 'spare';
   readonly #classes: PageClasses;
+  /** Pages evicted in all when the page tables were last looked through. */
+  #evictedAtReap = 0;
   /** Where the search for resident pages with slots goes on. */
   #slotHand = 0;
   /** The last run evicted nothing. */
@@ -76,13 +80,13 @@ export class PageDaemon {
     const before = this.#evicted;
     statistics.daemonWakes++;
     machine.events.emit(EventType.daemon, 0, machine.frames.freeCount, target);
-    if (machine.frames.freeCount < target) this.#reap();
+    if (machine.frames.freeCount < target) this.#reap(before - this.#evictedAtReap >= PAGES_PER_TABLE ? 'all' : 'slabs');
     this.#begin();
     this.#scan(target, 'spare');
     // Nothing but spared pages was left: now those.
     if (this.#evicted === before && this.#sparedPages > 0) this.#scan(target, 'take');
     // Pages that went away leave empty tables and slabs behind.
-    if (machine.frames.freeCount < target) this.#reap();
+    if (machine.frames.freeCount < target) this.#reap('all');
     statistics.reactivated = queue.policy.reactivations + statistics.daemonHeld;
     const evicted = this.#evicted - before;
     statistics.daemonFreed += evicted;
@@ -108,9 +112,11 @@ export class PageDaemon {
     return this.#core.statistics.evictedClean + this.#core.statistics.evictedDirty;
   }
 
-  #reap(): void {
+  #reap(what: 'slabs' | 'all'): void {
     this.#core.machine.heap.reap();
+    if (what === 'slabs') return;
     this.#core.machine.pmaps.reapTables();
+    this.#evictedAtReap = this.#evicted;
   }
 
   #begin(): void {
