@@ -57,6 +57,26 @@ describe('a kernel prints its checksum', () => {
     if (roomy.peakPages > 3 * kernelPages) expect(tight.statistics.swapPagesOut).toBeGreaterThan(0);
   });
 
+  it('qsort, over three swap devices: the small fast ones are filled first, in turn', () => {
+    const { program, args } = small('qsort');
+    const { stdout, peakPages } = program.run({ ramBytes: ample, args });
+    const [left, right, rest] = [new MemoryDevice(48), new MemoryDevice(48), new MemoryDevice(4096)];
+    const {
+      exit,
+      stdout: printed,
+      statistics,
+    } = program.run({
+      ramBytes: quarterOf(peakPages),
+      args,
+      moreSwap: [left, right],
+      swap: rest,
+    });
+    expect([exit, printed]).toEqual([fine, stdout]);
+    const written = [left, right, rest].map((device) => device.counters.bytesWritten / PAGE_SIZE);
+    expect(written.reduce((sum, pages) => sum + pages, 0)).toBe(statistics.swapPagesOut);
+    expect(Math.min(...written)).toBeGreaterThanOrEqual(48);
+  });
+
   it('qsort, with its swap in a real file', () => {
     const { program, args } = small('qsort');
     const swap = FileDevice.temporary(2048);

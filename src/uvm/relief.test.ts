@@ -7,6 +7,7 @@ import { FrameKind } from '../frames/index.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
 import { Process } from '../process/index.ts';
 import { FaultOutcome, PROT_READ, PROT_WRITE, type SpaceLayout } from '../system/index.ts';
+import { netbsdTuning } from './tuning.ts';
 import type { VmMap } from './vm-map.ts';
 
 afterEach(checkMachines);
@@ -49,7 +50,7 @@ function machineWith(options: Parameters<typeof smallMachine>[0]) {
 
 describe('classes of pages', () => {
   it('a file under its minimum is spared while anonymous memory is over its maximum', () => {
-    const { machine, system, newProcess, map, fill, read } = machineWith({ frames: 256 });
+    const { machine, system, newProcess, map, fill, read } = machineWith({ frames: 256, tuning: netbsdTuning });
     const process = newProcess();
     const file = new TestFile(10, 'file');
     const at = map(process, 10, file);
@@ -63,7 +64,7 @@ describe('classes of pages', () => {
   });
 
   it('a file over its maximum goes first', () => {
-    const { machine, system, newProcess, map, fill, read } = machineWith({ frames: 256 });
+    const { machine, system, newProcess, map, fill, read } = machineWith({ frames: 256, tuning: netbsdTuning });
     const process = newProcess();
     const anonymous = map(process, 40);
     fill(process, anonymous, 40);
@@ -75,13 +76,21 @@ describe('classes of pages', () => {
   });
 
   it('what is spared goes when there is nothing else', () => {
-    const { machine, system, newProcess, map, fill, read } = machineWith({ frames: 256, swapPages: 0 });
+    const { machine, system, newProcess, map, fill, read } = machineWith({ frames: 256, swapPages: 0, tuning: netbsdTuning });
     const process = newProcess();
     read(process, map(process, 10, new TestFile(10, 'image')), 10);
     const anonymous = map(process, 1000);
     expect(() => fill(process, anonymous, 1000)).toThrow();
     expect(machine.frames.countOf(FrameKind.object)).toBe(0);
     expect(system.statistics().evictedClean).toBe(10);
+  });
+
+  it('have no limits by default: the oldest page goes', () => {
+    const { machine, newProcess, map, fill, read } = machineWith({ frames: 256 });
+    const process = newProcess();
+    read(process, map(process, 10, new TestFile(10, 'file')), 10);
+    fill(process, map(process, 600), 600);
+    expect(machine.frames.countOf(FrameKind.object)).toBe(0);
   });
 });
 

@@ -11,6 +11,8 @@ export interface MachineSettings {
   readonly ramBytes: number;
   /** Default: 256 MiB in memory. */
   readonly swap?: BlockDevice | 'none';
+  /** More swap devices, filled before `swap`. */
+  readonly moreSwap?: readonly BlockDevice[];
   /** Default: the first that the catalog names. */
   readonly policy?: string;
   readonly frames?: string;
@@ -50,6 +52,7 @@ export function runMapped({ module, name, wasi, prepare }: Job, settings: Machin
     ...(swap !== undefined && { swap }),
     ...(frameFailures !== undefined && { frameFailures }),
   });
+  for (const device of settings.moreSwap ?? []) system.swapOn(device, 1);
   machine.events.attach(events);
   try {
     const code = prepare?.(machine.tlbTables(0));

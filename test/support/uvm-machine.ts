@@ -5,7 +5,7 @@ import { type BlockDevice, i386, MemoryDevice } from '../../src/machine/index.ts
 import { livePolicies, type PolicyKind } from '../../src/paging/index.ts';
 import { Process } from '../../src/process/index.ts';
 import { Machine, type MemorySystem, type Space, type SpaceLayout } from '../../src/system/index.ts';
-import { Uvm } from '../../src/uvm/index.ts';
+import { Uvm, type UvmTuning } from '../../src/uvm/index.ts';
 
 export interface SmallMachineOptions {
   readonly frames?: number;
@@ -17,6 +17,7 @@ export interface SmallMachineOptions {
   readonly seed?: number;
   readonly frameFailures?: FailurePlan;
   readonly heapFailures?: FailurePlan;
+  readonly tuning?: UvmTuning;
 }
 
 export const layout: SpaceLayout = { low: 0, high: 0xffff_0000, breakStart: 0x100_0000, breakLimit: 0x4000_0000 };
@@ -55,7 +56,7 @@ export function smallMachineOf<M extends TestedSystem>(make: MakeSystem<M>, opti
     ...(options.frameFailures !== undefined && { frameFailures: options.frameFailures }),
     ...(options.heapFailures !== undefined && { heapFailures: options.heapFailures }),
   });
-  const system = make(machine, options.policy ?? (livePolicies[0] as PolicyKind));
+  const system = make(machine, options.policy ?? (livePolicies[0] as PolicyKind), options.tuning);
   live.push(system);
   let nextSpace = 0;
   const freeSlots: number[] = [];
