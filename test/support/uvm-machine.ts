@@ -39,7 +39,7 @@ export function checkMachines(): void {
 
 /** A machine with UVM on it. */
 export function smallMachine(options: SmallMachineOptions = {}) {
-  return smallMachineOf((machine, policy) => new Uvm(machine, policy), options);
+  return smallMachineOf((machine, policy) => new Uvm(machine, policy, options.tuning), options);
 }
 
 /** A machine with the manager that `make` makes on it. */
@@ -56,7 +56,7 @@ export function smallMachineOf<M extends TestedSystem>(make: MakeSystem<M>, opti
     ...(options.frameFailures !== undefined && { frameFailures: options.frameFailures }),
     ...(options.heapFailures !== undefined && { heapFailures: options.heapFailures }),
   });
-  const system = make(machine, options.policy ?? (livePolicies[0] as PolicyKind), options.tuning);
+  const system = make(machine, options.policy ?? (livePolicies[0] as PolicyKind));
   live.push(system);
   let nextSpace = 0;
   const freeSlots: number[] = [];
