@@ -64,9 +64,9 @@ export interface MemorySystem<S extends Space = Space> {
   createSpace(layout: SpaceLayout, tlb: Tlb): S | Errno;
   /** Unmaps everything and frees the space. */
   destroySpace(space: S): void;
-  /** Makes a copy of the space that shares its pages copy-on-write, or ENOMEM. */
+  /** Makes a copy of the space by the inheritance of its areas, mostly sharing pages copy-on-write. The child has the limits, not the locks. ENOMEM, also over a limit. */
   fork(space: S, tlb: Tlb): S | Errno;
-  /** Makes a memory object over a pager, or ENOMEM. It lives while areas map it. */
+  /** Makes a memory object over a pager; it lives while areas map it. EINVAL for a device that does not name its frames, ENOMEM. */
   createObject(pager: Pager): MemoryObject | Errno;
   /** Makes anonymous memory that can be mapped by several spaces, by name or inherited handle; swap is behind it. EINVAL for no pages, ENOMEM. */
   createSharedMemory(pages: number, name: string): MemoryObject | Errno;
@@ -76,16 +76,19 @@ export interface MemorySystem<S extends Space = Space> {
   map(space: S, request: MapRequest): VirtAddr | Errno;
   /** Unmaps every page of [start, start + size); gaps are allowed. EINVAL for bad bounds, ENOMEM if a part of an area cannot be split off. */
   unmap(space: S, start: number, size: number): 0 | Errno;
-  /** Changes rights. ENOMEM if part of the range is not mapped or cannot be split off, EACCES beyond what the object allows; EINVAL for bad bounds or rights. */
+  /** Changes rights. ENOMEM if part of the range is not mapped or cannot be split off, EACCES beyond what the object allows and for reserved memory; EINVAL for bad bounds or rights. */
   protect(space: S, start: number, size: number, protection: number): 0 | Errno;
   /**
    * Makes an area larger or smaller, moving it if it must and may: pages move with their addresses, nothing is copied.
-   * @param place `here`: never move. A `Place` of kind `fixed`: move there, replacing what is there. `anywhere`: in place, else to a hole.
-   * @returns the new address. EINVAL for bad bounds or a target that overlaps the source, EFAULT if [start, start + oldSize) is not one
-   * area, ENOMEM.
+   * Rights, name, advice, inheritance and lock stay.
+   * @param place `here`: never move. A `Place` of kind `fixed`: move there, replacing what is there. `anywhere`: in place, else to a hole,
+   * with a `hint` the hinted one.
+   * @returns the new address. EINVAL for bad bounds, beyond the object's end, a target that overlaps the source, or an area in a
+   * writable loan; EFAULT if
+   * [start, start + oldSize) is not one area; ENOMEM; with a lock, its errors.
    */
   remap(space: S, start: number, oldSize: number, newSize: number, place: 'here' | 'anywhere' | Place): VirtAddr | Errno;
-  /** Says how a range will be used. EINVAL for bad bounds, ENOMEM if part of it is not mapped (the rest is advised). */
+  /** Says how a range will be used. EINVAL for bad bounds, and for `free` where part is locked, shared or a file's; ENOMEM if part of it is not mapped (the rest is advised). */
   advise(space: S, start: number, size: number, advice: Advice): 0 | Errno;
   /** Sets what a child gets of a range. EINVAL, ENOMEM if part of it is not mapped or cannot be split off. */
   inherit(space: S, start: number, size: number, inheritance: Inheritance): 0 | Errno;
@@ -96,15 +99,18 @@ export interface MemorySystem<S extends Space = Space> {
   lock(space: S, start: number, size: number): 0 | Errno;
   /** Undoes `lock`. EINVAL, ENOMEM if part of the range is not mapped. */
   unlock(space: S, start: number, size: number): 0 | Errno;
-  /** Locks all areas, present or future (mlockall). Errors as with `lock`. */
+  /** Locks all areas, present or future (mlockall); those without rights are passed over. Errors as with `lock`. */
   lockAll(space: S, scope: LockScope): 0 | Errno;
   /** Unlocks everything, and areas mapped from now on are not locked (munlockall). */
   unlockAll(space: S): void;
-  /** Writes 1 or 0 per page of the range into `into`: whether its content is in memory (mincore). EINVAL, ENOMEM if part is not mapped. */
+  /** Writes 1 or 0 per page of the range into `into`: whether its content is in memory (mincore). EINVAL, also if `into` is too short; ENOMEM if part is not mapped. */
   residency(space: S, start: number, size: number, into: Uint8Array): 0 | Errno;
-  /** Gives a reserved range rights and charges it. EINVAL, ENOMEM (not reserved or committed, over a limit). Committing twice is no error. */
+  /**
+   * Gives a reserved range rights and charges it. What is committed already keeps its content and gets the rights too. EINVAL, ENOMEM (not
+   * private anonymous memory, or over a limit).
+   */
   commit(space: S, start: number, size: number, protection: number): 0 | Errno;
-  /** Gives a committed private anonymous range's content up and makes it reserved again. EINVAL, ENOMEM if part of it is something else. */
+  /** Gives a committed private anonymous range's content and locks up and makes it reserved again. EINVAL, ENOMEM if part of it is something else. */
   decommit(space: S, start: number, size: number): 0 | Errno;
   /** Sets limits; they bind later requests and take nothing away. */
   limit(space: S, limits: SpaceLimits): void;

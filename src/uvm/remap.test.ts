@@ -162,6 +162,18 @@ describe('remap', () => {
     expect(remap(10, 4, 4, fixed(6))).toBe(at(6));
   });
 
+  it('refuses both sides of a writable loan, with EINVAL', () => {
+    const { system, space: own, map, remap, newProcess } = space();
+    map(0, 2);
+    const borrower = newProcess().space as VmMap;
+    const loan = system.mover.lendWritable(own, at(0), bytes(2), borrower);
+    if (typeof loan === 'string') throw new Error(loan);
+    expect(remap(0, 2, 3, 'anywhere')).toBe('EINVAL');
+    expect(system.remap(borrower, loan.borrowerStart, bytes(2), bytes(1), 'here')).toBe('EINVAL');
+    system.mover.endWritableLoan(loan);
+    expect(remap(0, 2, 3, 'anywhere')).toBe(at(0));
+  });
+
   it('keeps the limits', () => {
     const { system, space: own, map, remap } = space();
     map(0, 2);

@@ -31,6 +31,8 @@ export function remapArea(core: UvmCore, wiring: Wiring, space: VmMap, request: 
   const { start, oldPages, newPages } = request;
   const area = oneArea(space, start, start + oldPages);
   if (area === undefined) return 'EFAULT';
+  // It is two spaces' as it is, until the loan ends.
+  if (area.loanPart !== undefined) return 'EINVAL';
   if (newPages > oldPages && area.object !== undefined && area.indexOf(start + newPages) > area.object.pageCount) return 'EINVAL';
   const target = chooseTarget(space, request);
   if (typeof target === 'string') return target;

@@ -32,6 +32,7 @@ export function growDown(core: UvmCore, space: VmMap, page: number): 'grown' | '
 
 function mayGrowTo(space: VmMap, stack: VmMapEntry, page: number): boolean {
   if (stack.growsDownTo === DOES_NOT_GROW || page < stack.growsDownTo || stack.commitment !== 'charged') return false;
+  if (stack.loanPart !== undefined) return false;
   const below = space.previous(stack);
   return below === undefined || below.end + GUARD_PAGES <= page;
 }
