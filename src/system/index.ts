@@ -4,6 +4,7 @@ export * from './memory-object.ts';
 export * from './memory-system.ts';
 export * from './page-mover.ts';
 export * from './page-queue.ts';
+export * from './placement.ts';
 export * from './requests.ts';
 export * from './space.ts';
 export * from './statistics.ts';

@@ -176,9 +176,9 @@ export class PageQueue {
   }
 }
 
-/** Returns what a frame holds as a number: an anon's own, which is a multiple of 16; an object and a page of it mixed, and odd. */
+/** Returns what a frame holds as a number: an anon's own, which is a multiple of 16 (its index is 0); an object and a page of it mixed. */
 function identityOf(table: FrameTable, frame: Pfn): number {
   const owner = table.owner(frame);
-  if (table.kind(frame) === FrameKind.anon) return owner;
+  if (table.kind(frame) === FrameKind.anon) return (owner ^ Math.imul(table.index(frame), 0x85ebca6b)) >>> 0;
   return ((Math.imul(owner, 0x9e3779b1) ^ Math.imul(table.index(frame), 0x85ebca6b)) | 1) >>> 0;
 }

@@ -14,6 +14,7 @@ import type { Access } from '../pmap/index.ts';
 import {
   type Advice,
   type AreaReport,
+  choosePlace,
   type FaultOutcome,
   type Inheritance,
   type LockScope,
@@ -53,7 +54,7 @@ import { UvmPageMover } from './mover.ts';
 import { ObjectTable, type UvmObject } from './object.ts';
 import { OutOfMemory } from './out-of-memory.ts';
 import { PageDaemon } from './page-daemon.ts';
-import { choosePlace, removeEntry, removeRange } from './placement.ts';
+import { removeEntry, removeRange } from './placement.ts';
 import { remapArea } from './remap.ts';
 import { SwapBacked } from './swap-backed.ts';
 import { swapOff } from './swap-off.ts';

@@ -11,7 +11,7 @@ import { addressOf, invariant, PAGE_SIZE, pageAtOrAfter, type Random, type VirtA
 import { HeapUse, type KernelHeap } from '../heap/index.ts';
 import type { Pmap } from '../pmap/index.ts';
 import { RedBlackMap } from '../ranges/index.ts';
-import { PROT_NONE, PROT_WRITE, type Space, type SpaceLayout, type SpaceLimits } from '../system/index.ts';
+import { findHole, PROT_NONE, PROT_WRITE, type Space, type SpaceLayout, type SpaceLimits } from '../system/index.ts';
 import { type Commitment, type EntryAttributes, MAP_ENTRY_BYTES, VmMapEntry } from './map-entry.ts';
 
 /** Size of UVM's struct vm_map on a 32-bit machine. */
@@ -121,18 +121,7 @@ export class VmMap implements Space {
 
   /** Returns where `pages` pages fit in the mmap area, by the layout's placement, or -1. A hint is taken if it is free. */
   findHole(pages: number, hint: number | undefined): number {
-    const low = pageAtOrAfter(this.layout.breakLimit);
-    const high = Math.floor(this.layout.high / PAGE_SIZE);
-    if (!(pages <= high - low)) return -1;
-    const { placement } = this.layout;
-    const direction = placement === 'firstFit' ? 'bottom-up' : 'top-down';
-    if (placement === 'random' && hint === undefined) {
-      // A place at random if it is free, else the next hole below it, else the highest of all.
-      const place = low + this.#random.below(high - low - pages + 1);
-      const hole = this.#entries.findHole(pages, { low, high: place + pages, direction, hint: place });
-      if (hole >= 0) return hole;
-    }
-    return this.#entries.findHole(pages, { low, high, direction, ...(hint !== undefined && { hint }) });
+    return findHole(this.#entries, this.layout, this.#random, { pages, hint });
   }
 
   /** Tells whether [first, end) is free of entries. */

@@ -4,12 +4,13 @@
 // Content is given up by freeing pages where the object is the entry's alone, else by leaving the object to those who share it: the
 // entry starts anew without one. Pages of the old object that nobody reaches any more stay until it ends, as after a partial unmap.
 
-import type { Errno } from '../../base/index.ts';
+import type { Errno, Pfn } from '../../base/index.ts';
 import { type Advice, type PageRange, PROT_ALL, PROT_NONE } from '../../system/index.ts';
 import { forEachVisible } from './chain.ts';
 import { exceeds, pagesWithin } from './commitment.ts';
 import type { BsdCore } from './core.ts';
 import type { BsdMapEntry } from './map-entry.ts';
+import { setProtection } from './map-requests.ts';
 import { GET_ABSENT } from './object-table.ts';
 import type { BsdMap } from './vm-map.ts';
 import { unwirePages } from './wired-pages.ts';
@@ -38,9 +39,9 @@ function bringIn(core: BsdCore, entry: BsdMapEntry, { first, end }: PageRange): 
   }
 }
 
-function demote({ queue: { policy } }: BsdCore, entry: BsdMapEntry, { first, end }: PageRange): void {
+function demote({ queue }: BsdCore, entry: BsdMapEntry, { first, end }: PageRange): void {
   forEachVisible(entry, first, end, (_page, frame) => {
-    if (frame !== 0 && policy.has(frame)) policy.demoted?.(frame);
+    if (frame !== 0) queue.demote(frame as Pfn);
   });
 }
 
@@ -70,19 +71,18 @@ function startAnew(core: BsdCore, space: BsdMap, entry: BsdMapEntry): void {
   if (object !== undefined) core.objects.release(object);
 }
 
-/** Gives reserved parts of a range rights and charges them. ENOMEM if a part is neither reserved nor committed memory, or over a limit. */
-export function commit(space: BsdMap, { first, end }: PageRange, protection: number): 0 | Errno {
-  if ((protection & ~PROT_ALL) !== 0) return 'EINVAL';
+/** Gives reserved or committed memory these rights, and charges what was reserved. ENOMEM if a part is neither reserved nor committed memory, or over a limit. */
+export function commit(core: BsdCore, space: BsdMap, { first, end }: PageRange, protection: number): 0 | Errno {
+  if ((protection & PROT_ALL) !== protection) return 'EINVAL';
   if (!isOwnMemory(space, first, end)) return 'ENOMEM';
   const added = pagesWithin(space, first, end, (entry) => entry.commitment === 'reserved');
   const refused = exceeds(space, 0, added);
   if (refused !== 0) return refused;
   if (!space.clipRange(first, end)) return 'ENOMEM';
   for (const entry of space.within(first, end)) {
-    if (entry.commitment === 'committed') continue;
     entry.commitment = 'committed';
     entry.maxProtection = PROT_ALL;
-    entry.protection = protection;
+    setProtection(core, space, entry, protection);
   }
   return 0;
 }

@@ -8,8 +8,8 @@
 // of the file that does it: chains (vm-object.ts, collapse.ts), faults (fault.ts), fork (fork.ts), structures and the object
 // cache (object-table.ts), swap (swap-pager.ts, page-daemon.ts), clipping (vm-map.ts, wiring.ts).
 //
-// 4.4BSD lacked some calls of the contract: inheritance `zero` and `swapOff` are refused (EINVAL, ENOSYS);
-// `remap`, `commit` and `decommit` are made of its own parts. Pages are never moved between spaces (`mover`).
+// 4.4BSD lacked some calls of the contract: `swapOff` is refused (ENOSYS); `remap`, `commit`, `decommit` and inheritance `zero` are
+// made of its own parts. Pages are never moved between spaces (`mover`).
 // Source: 4.4BSD sys/vm; Cranor and Parulkar, "The UVM Virtual Memory System", USENIX 1999, which compares the two.
 
 import { addressOf, type Errno, PAGE_SIZE, pageAtOrAfter, pageOf, pagesFor, type VirtAddr } from '../../base/index.ts';
@@ -75,7 +75,7 @@ export class BsdVm implements MemorySystem<BsdMap> {
     const queue = new PageQueue(machine, policy);
     const swap = new SwapSpace(machine.ram, machine.swap);
     const objects = new ObjectTable({ machine, queue, swap, statistics, counters });
-    this.#core = { machine, statistics, counters, queue, swap, objects, maps: new Set(), wired: { frames: 0 } };
+    this.#core = { machine, statistics, counters, queue, swap, objects, maps: new Set() };
     this.#daemon = new PageDaemon(this.#core);
     this.#faults = new FaultHandler(this.#core, this.#daemon);
     this.#wiring = new Wiring(this.#core, this.#faults);
@@ -201,7 +201,6 @@ export class BsdVm implements MemorySystem<BsdMap> {
   }
 
   inherit(space: BsdMap, start: number, size: number, inheritance: Inheritance): 0 | Errno {
-    if (inheritance === 'zero') return 'EINVAL';
     return this.#onRange(space, start, size, ({ first, end }) => {
       if (!space.isMapped(first, end) || !space.clipRange(first, end)) return 'ENOMEM';
       for (const entry of space.within(first, end)) entry.inheritance = inheritance;
@@ -250,7 +249,7 @@ export class BsdVm implements MemorySystem<BsdMap> {
   }
 
   commit(space: BsdMap, start: number, size: number, protection: number): 0 | Errno {
-    return this.#onRange(space, start, size, (range) => commit(space, range, protection));
+    return this.#onRange(space, start, size, (range) => commit(this.#core, space, range, protection));
   }
 
   decommit(space: BsdMap, start: number, size: number): 0 | Errno {

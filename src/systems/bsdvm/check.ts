@@ -81,7 +81,7 @@ function checkMappings({ machine }: BsdCore, map: BsdMap, entry: BsdMapEntry): v
   }
 }
 
-function checkWires({ machine, maps, wired }: BsdCore): void {
+function checkWires({ machine, maps }: BsdCore): void {
   const { table } = machine.frames;
   const wires = new Map<number, number>();
   for (const map of maps) {
@@ -94,7 +94,6 @@ function checkWires({ machine, maps, wired }: BsdCore): void {
       }
     }
   }
-  invariant(wires.size === wired.frames, 'BW1', () => `${wired.frames} frames are counted as wired, found ${wires.size}`);
   for (let frame = 0 as Pfn; frame < table.count; frame++) {
     const kind = table.kind(frame);
     if (kind !== FrameKind.anon && kind !== FrameKind.object) continue;

@@ -4,9 +4,12 @@
 //
 //                top [ . b . ]                             top [ . b C ]
 //                below [ . B C ]   (references 1)    =>
-//                file [ a b c ]                            file [ a b c ]          B could be reached by nobody
+//                next [ a b c ]                            next [ a b c ]          B could be reached by nobody
 //
 //   bypass     others refer to the object below, but the top covers all its pages: the top looks past it from now on
+//
+// The object right above a file is left alone: 4.4BSD's rule for copy objects, which their file must find. It is what makes the leak of
+// figure 3 last.
 //
 // Both are tried when a fault has copied a page, when a reference is dropped, before a fork copies an object and before its first
 // page-out. In between, covered pages of an object with one reference lie in memory or on swap and nobody can reach them; once the top
@@ -46,7 +49,7 @@ export class Collapser {
 
   #tryStep(object: VmObject): boolean {
     const below = object.shadow;
-    if (below === undefined || below.kind !== 'anonymous') return false;
+    if (below === undefined || below.kind !== 'anonymous' || below.shadow?.kind === 'vnode') return false;
     // With pages of its own on swap it is not known cheaply what the object covers.
     if (object.swap !== undefined) return false;
     return below.references === 1 ? this.#merge(object, below) : this.#bypass(object, below);

@@ -15,6 +15,4 @@ export interface BsdCore {
   readonly objects: ObjectTable;
   /** All living spaces. */
   readonly maps: Set<BsdMap>;
-  /** Frames with a wire count. */
-  readonly wired: { frames: number };
 }

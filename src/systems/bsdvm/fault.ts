@@ -25,6 +25,7 @@ import type { BsdCore } from './core.ts';
 import type { BsdMapEntry } from './map-entry.ts';
 import { GET_ABSENT, GET_IO_ERROR, GET_NO_MEMORY } from './object-table.ts';
 import type { PageDaemon } from './page-daemon.ts';
+import { growDown } from './stack-growth.ts';
 import type { BsdMap } from './vm-map.ts';
 import type { VmObject } from './vm-object.ts';
 import { moveWires } from './wired-pages.ts';
@@ -93,13 +94,20 @@ export class FaultHandler {
 
   #resolve(): Step {
     const entry = this.#map.find(this.#page);
-    if (entry === undefined) return FaultOutcome.unmapped;
+    if (entry === undefined) return this.#belowStack();
     if ((entry.protection & (RIGHT_NEEDED[this.#access] as number)) === 0) return FaultOutcome.protection;
     this.#entry = entry;
     const top = ensureTop(this.#core, entry, this.#access === 1 ? 'write' : 'read');
     if (top === undefined) return RESTART;
     this.#top = top;
     return this.#walk(top, entry.indexOf(this.#page));
+  }
+
+  /** Nothing is mapped: a stack above may grow down to the page. */
+  #belowStack(): Step {
+    const growth = growDown(this.#core, this.#map, this.#page);
+    if (growth === 'refused') return FaultOutcome.unmapped;
+    return growth === 'noMemory' ? RESTART : this.#resolve();
   }
 
   /** Looks for the page from the top of the chain down. */
@@ -184,15 +192,16 @@ export function ensureTop({ objects }: BsdCore, entry: BsdMapEntry, access: 'rea
   const { object } = entry;
   if (object === undefined) {
     const kind = entry.sharing === 'private' ? 'anonymous' : 'shared';
-    entry.object = objects.createAnonymous(kind, entry.pages, entry.name);
-    entry.objectOffset = 0;
+    entry.object = objects.createAnonymous(kind, entry.room + entry.pages, entry.name);
+    entry.objectOffset = entry.room;
     return entry.object;
   }
   if (!entry.needsCopy || (access === 'read' && object.kind === 'anonymous')) return object;
-  const shadow = objects.createShadow(object, entry.objectOffset, entry.pages);
+  const room = Math.min(entry.room, entry.objectOffset);
+  const shadow = objects.createShadow(object, entry.objectOffset - room, room + entry.pages);
   if (shadow === undefined) return undefined;
   entry.object = shadow;
-  entry.objectOffset = 0;
+  entry.objectOffset = room;
   entry.needsCopy = false;
   return shadow;
 }

@@ -6,11 +6,13 @@
 //           object is marked copy-on-write, at every fork: the cost is by pages, not by entries
 //           wired memory, and memory that others write too: the pages of the top object are copied now
 //           a shared file: a private mapping of it
+//   zero    private memory without content
 //
-// Source: 4.4BSD's vmspace_fork, vm_map_copy_entry, vm_object_copy, vm_fault_copy_entry. Inheritance `zero` came later.
+// Source: 4.4BSD's vmspace_fork, vm_map_copy_entry, vm_object_copy, vm_fault_copy_entry. Inheritance `zero` came later (OpenBSD).
 
 import type { Errno, Pfn } from '../../base/index.ts';
 import { FRAME_READ_ONLY, FrameKind } from '../../frames/index.ts';
+import { PROT_ALL } from '../../system/index.ts';
 import type { BsdCore } from './core.ts';
 import { ensureTop } from './fault.ts';
 import { attributesOf, type BsdMapEntry, type EntryAttributes } from './map-entry.ts';
@@ -37,6 +39,7 @@ export function forkInto(core: BsdCore, parent: BsdMap, child: BsdMap): 0 | Errn
 function inherited(core: BsdCore, parent: BsdMap, entry: BsdMapEntry): EntryAttributes | Errno {
   if (entry.commitment === 'reserved') return attributesOf(entry);
   if (entry.inheritance === 'share') return shared(core, entry);
+  if (entry.inheritance === 'zero') return fresh(entry);
   const { object } = entry;
   if (object === undefined) return attributesOf(entry);
   const isOwn = object.kind === 'anonymous' && !entry.sharesObject;
@@ -46,6 +49,18 @@ function inherited(core: BsdCore, parent: BsdMap, entry: BsdMapEntry): EntryAttr
   object.references++;
   if (object.kind === 'device') return attributesOf(entry);
   return { ...attributesOf(entry), sharing: 'private', needsCopy: true };
+}
+
+function fresh(entry: BsdMapEntry): EntryAttributes {
+  const anew = {
+    object: undefined,
+    objectOffset: 0,
+    needsCopy: false,
+    maxProtection: PROT_ALL,
+    backing: 'anonymous',
+    sharing: 'private',
+  } as const;
+  return { ...attributesOf(entry), ...anew };
 }
 
 function shared(core: BsdCore, entry: BsdMapEntry): EntryAttributes | Errno {

@@ -20,6 +20,9 @@ import type { VmObject } from './vm-object.ts';
 /** Size of 4.4BSD's struct vm_map_entry on a 32-bit machine (Cranor and Parulkar 1999, section 3.2). */
 export const MAP_ENTRY_BYTES = 56;
 
+/** `growsDownTo` of an area that is no stack. */
+export const DOES_NOT_GROW = -1;
+
 /** What an entry is, apart from its bounds. */
 export interface EntryAttributes {
   readonly object: VmObject | undefined;
@@ -35,6 +38,8 @@ export interface EntryAttributes {
   /** Whether memory of its own or an object was mapped. */
   readonly backing: 'anonymous' | 'object';
   readonly name: string;
+  /** Lowest page to which faults below the area may extend it, or `DOES_NOT_GROW`. */
+  readonly growsDownTo: number;
 }
 
 /** One area of an address space. */
@@ -57,6 +62,7 @@ export class BsdMapEntry implements Range {
   isLocked = false;
   readonly backing: 'anonymous' | 'object';
   readonly name: string;
+  growsDownTo: number;
   /** The entry's block in the kernel heap. */
   readonly block: number;
   slot: unknown = undefined;
@@ -74,12 +80,18 @@ export class BsdMapEntry implements Range {
     this.commitment = attributes.commitment;
     this.backing = attributes.backing;
     this.name = attributes.name;
+    this.growsDownTo = attributes.growsDownTo;
     this.block = block;
   }
 
   /** Size in pages. */
   get pages(): number {
     return this.end - this.start;
+  }
+
+  /** Pages below the area that a stack may still take: its objects have room for them. */
+  get room(): number {
+    return this.growsDownTo === DOES_NOT_GROW ? 0 : this.start - this.growsDownTo;
   }
 
   /** Index in the object of `page`. */
@@ -101,5 +113,6 @@ export function attributesOf(entry: BsdMapEntry): EntryAttributes {
     commitment: entry.commitment,
     backing: entry.backing,
     name: entry.name,
+    growsDownTo: entry.growsDownTo,
   };
 }

@@ -8,10 +8,19 @@
 // Source: 4.4BSD's vm_mmap.c, vm_map.c, vm_unix.c.
 
 import { addressOf, type Errno, EventType, PAGE_SIZE, pageAtOrAfter, pageOf, pagesFor } from '../../base/index.ts';
-import { type MapRequest, type PageRange, PROT_ALL, PROT_EXECUTE, PROT_NONE, PROT_READ, PROT_WRITE } from '../../system/index.ts';
+import {
+  choosePlace,
+  type MapRequest,
+  type PageRange,
+  PROT_ALL,
+  PROT_EXECUTE,
+  PROT_NONE,
+  PROT_READ,
+  PROT_WRITE,
+} from '../../system/index.ts';
 import { exceeds, isCharged, pagesWithin } from './commitment.ts';
 import type { BsdCore } from './core.ts';
-import type { BsdMapEntry, EntryAttributes } from './map-entry.ts';
+import { type BsdMapEntry, DOES_NOT_GROW, type EntryAttributes } from './map-entry.ts';
 import type { BsdMap } from './vm-map.ts';
 import type { VmObject } from './vm-object.ts';
 import { unwirePages } from './wired-pages.ts';
@@ -31,6 +40,7 @@ const heapAttributes: EntryAttributes = {
   commitment: 'committed',
   backing: 'anonymous',
   name: '[heap]',
+  growsDownTo: DOES_NOT_GROW,
 };
 
 /** Maps what was asked for. Returns the pages, or an errno with nothing changed. */
@@ -39,31 +49,22 @@ export function mapRequest(core: BsdCore, space: BsdMap, request: MapRequest): P
   const attributes = requestedAttributes(request);
   if (typeof attributes === 'string') return attributes;
   if (!(pages > 0)) return 'EINVAL';
-  const first = choosePlace(space, pages, request);
+  const first = choosePlace(space, pages, request.place);
   if (typeof first === 'string') return first;
+  if (!mayGrowTo(space, request.growsDown?.limit, first)) return 'EINVAL';
   const result = mapAt(core, space, first, first + pages, attributes);
   return result === 0 ? { first, end: first + pages } : result;
-}
-
-function choosePlace(space: BsdMap, pages: number, { place }: MapRequest): number | Errno {
-  if (place?.how === 'fixed') {
-    const end = place.address + pages * PAGE_SIZE;
-    if (place.address % PAGE_SIZE !== 0) return 'EINVAL';
-    if (place.address < space.layout.low || end > space.layout.high) return 'ENOMEM';
-    return pageOf(place.address);
-  }
-  const hole = space.findHole(pages, place === undefined ? undefined : pageOf(place.address));
-  return hole < 0 ? 'ENOMEM' : hole;
 }
 
 function requestedAttributes(request: MapRequest): EntryAttributes | Errno {
   const object = request.object as VmObject | undefined;
   const offset = request.offset ?? 0;
-  if (offset % PAGE_SIZE !== 0 || offset < 0 || (request.protection & ~PROT_ALL) !== 0) return 'EINVAL';
+  if (offset % PAGE_SIZE !== 0 || offset < 0 || (request.protection & PROT_ALL) !== request.protection) return 'EINVAL';
   if (object !== undefined && pageOf(offset) + pagesFor(request.size) > object.pageCount) return 'EINVAL';
   const isPrivate = request.sharing === 'private';
   if (isPrivate && object?.kind === 'device') return 'EINVAL';
   const commitment = request.commitment ?? 'committed';
+  if (request.growsDown !== undefined && (object !== undefined || !isPrivate || commitment === 'reserved')) return 'EINVAL';
   if (commitment === 'reserved') return object === undefined && isPrivate ? reservedAttributes(request) : 'EINVAL';
   const readOnly = object?.kind === 'vnode' && !isPrivate && object.vnode?.pager.write === undefined;
   const maxProtection = readOnly ? PROT_READ | PROT_EXECUTE : PROT_ALL;
@@ -79,7 +80,13 @@ function requestedAttributes(request: MapRequest): EntryAttributes | Errno {
     commitment,
     backing: object === undefined ? 'anonymous' : 'object',
     name: request.name ?? object?.name ?? '',
+    growsDownTo: request.growsDown === undefined ? DOES_NOT_GROW : pageOf(request.growsDown.limit),
   };
+}
+
+/** Tells whether an area at page `start` may be asked to grow down to `limit`; undefined: not at all. */
+function mayGrowTo({ layout }: BsdMap, limit: number | undefined, start: number): boolean {
+  return limit === undefined || (limit % PAGE_SIZE === 0 && limit >= layout.low && limit <= start * PAGE_SIZE);
 }
 
 function reservedAttributes({ name }: MapRequest): EntryAttributes {
@@ -140,6 +147,7 @@ function isLike(entry: BsdMapEntry, attributes: EntryAttributes): boolean {
   return (
     entry.wiredCount === 0 &&
     !entry.needsCopy &&
+    entry.growsDownTo === attributes.growsDownTo &&
     entry.protection === attributes.protection &&
     entry.maxProtection === attributes.maxProtection &&
     entry.sharing === 'private' &&
@@ -175,7 +183,7 @@ export function removeEntry(core: BsdCore, space: BsdMap, entry: BsdMapEntry): v
 
 /** Changes rights. Errors as `MemorySystem.protect`. */
 export function protectRange(core: BsdCore, space: BsdMap, { first, end }: PageRange, protection: number): 0 | Errno {
-  if ((protection & ~PROT_ALL) !== 0) return 'EINVAL';
+  if ((protection & PROT_ALL) !== protection) return 'EINVAL';
   if (!space.isMapped(first, end)) return 'ENOMEM';
   for (const entry of space.within(first, end)) if ((protection & ~entry.maxProtection) !== 0) return 'EACCES';
   const newlyCharged = pagesWithin(space, first, end, (entry) => !isCharged(entry) && isCharged({ ...entryKind(entry), protection }));
@@ -192,7 +200,7 @@ function entryKind({ commitment, backing, sharing }: BsdMapEntry) {
 }
 
 /** Gives an entry other rights; its pages get more only by faults. */
-function setProtection({ machine: { pmaps } }: BsdCore, space: BsdMap, entry: BsdMapEntry, protection: number): void {
+export function setProtection({ machine: { pmaps } }: BsdCore, space: BsdMap, entry: BsdMapEntry, protection: number): void {
   entry.protection = protection;
   // i386 entries cannot say "write only" or "execute only": what may not be read is unmapped, and each access faults.
   if ((protection & PROT_READ) === 0) pmaps.remove(space.pmap, entry.start, entry.end);

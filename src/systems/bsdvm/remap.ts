@@ -1,11 +1,11 @@
 // Making an area larger, smaller, or moving it (mremap). 4.4BSD had no such call; this one is made of its parts: entries move with their
-// objects and wirings, page-table entries do not (each page faults once more), and what is added is an entry of its own.
+// objects, wirings and mappings, and what is added is an entry of its own.
 
 import { type Errno, PAGE_SIZE, pageOf, pagesFor } from '../../base/index.ts';
 import { type PageRange, type Place, pageRange } from '../../system/index.ts';
 import { exceeds, isCharged } from './commitment.ts';
 import type { BsdCore } from './core.ts';
-import { attributesOf, type BsdMapEntry, type EntryAttributes } from './map-entry.ts';
+import { attributesOf, type BsdMapEntry, DOES_NOT_GROW, type EntryAttributes } from './map-entry.ts';
 import { mapAt, removeRange, unmapRange } from './map-requests.ts';
 import type { BsdMap } from './vm-map.ts';
 import type { VmObject } from './vm-object.ts';
@@ -53,7 +53,7 @@ function grownBy(space: BsdMap, { first, end }: PageRange, pages: number): Entry
   const more = pages - (end - first);
   if (more <= 0) return undefined;
   const last = space.find(end - 1) as BsdMapEntry;
-  const attributes = { ...attributesOf(last), object: undefined, objectOffset: 0, needsCopy: false };
+  const attributes = { ...attributesOf(last), object: undefined, objectOffset: 0, needsCopy: false, growsDownTo: DOES_NOT_GROW };
   if (last.backing === 'anonymous') return attributes;
   let index = last.indexOf(end);
   let object = last.object as VmObject;
@@ -107,8 +107,11 @@ function move(core: BsdCore, space: BsdMap, from: PageRange, to: PageRange, adde
   }
   removeRange(core, space, to.first, to.end);
   removeRange(core, space, from.first + kept, from.end);
-  core.machine.pmaps.remove(space.pmap, from.first, from.first + kept);
-  for (const entry of [...space.within(from.first, from.first + kept)]) space.move(entry, entry.start + to.first - from.first);
+  for (const entry of [...space.within(from.first, from.first + kept)]) {
+    space.move(entry, entry.start + to.first - from.first);
+    entry.growsDownTo = DOES_NOT_GROW;
+  }
+  core.machine.pmaps.move(space.pmap, from.first, from.first + kept, to.first - from.first);
   if (added !== undefined && block !== undefined) {
     if (added.object !== undefined) added.object.references++;
     space.insert(to.first + kept, to.end, added, block);

@@ -8,12 +8,12 @@
 //   BM2  each entry keeps BE1 to BE3 (map-entry.ts), and its pages lie inside the object's
 // Cost: lookup O(log entries), and O(1) for the entry found last. Source: 4.4BSD's vm_map.c.
 
-import { addressOf, invariant, PAGE_SIZE, pageAtOrAfter, type VirtAddr } from '../../base/index.ts';
+import { addressOf, invariant, PAGE_SIZE, pageAtOrAfter, Random, type VirtAddr } from '../../base/index.ts';
 import { HeapUse, type KernelHeap } from '../../heap/index.ts';
 import type { Pmap } from '../../pmap/index.ts';
 import { RedBlackMap } from '../../ranges/index.ts';
-import { PROT_NONE, type Space, type SpaceLayout, type SpaceLimits } from '../../system/index.ts';
-import { attributesOf, BsdMapEntry, type EntryAttributes, MAP_ENTRY_BYTES } from './map-entry.ts';
+import { findHole, PROT_NONE, type Space, type SpaceLayout, type SpaceLimits } from '../../system/index.ts';
+import { attributesOf, BsdMapEntry, DOES_NOT_GROW, type EntryAttributes, MAP_ENTRY_BYTES } from './map-entry.ts';
 
 /** Size of 4.4BSD's struct vmspace, with its map, on a 32-bit machine. */
 const MAP_BYTES = 128;
@@ -33,12 +33,15 @@ export class BsdMap implements Space {
   readonly #heap: KernelHeap;
   readonly #block: number;
   readonly #kernelBlocks: readonly number[];
+  /** Where areas go under random placement. */
+  readonly #random: Random;
 
   private constructor(pmap: Pmap, layout: SpaceLayout, heap: KernelHeap, blocks: readonly number[]) {
     const [block, ...kernelBlocks] = blocks;
     this.pmap = pmap;
     this.layout = layout;
     this.breakEndPage = pageAtOrAfter(layout.breakStart);
+    this.#random = new Random(pmap.id);
     this.#heap = heap;
     this.#block = block as number;
     this.#kernelBlocks = kernelBlocks;
@@ -104,11 +107,19 @@ export class BsdMap implements Space {
     return this.#entries.find(page);
   }
 
-  /** Returns where `pages` pages fit in the mmap area, highest place first, or -1. A hint is taken if it is free. */
+  /** Returns the first entry that ends after `page`. */
+  findNext(page: number): BsdMapEntry | undefined {
+    return this.#entries.findNext(page);
+  }
+
+  /** Returns the entry below `entry`. */
+  previous(entry: BsdMapEntry): BsdMapEntry | undefined {
+    return this.#entries.previous(entry);
+  }
+
+  /** Returns where `pages` pages fit in the mmap area, by the layout's placement, or -1. A hint is taken if it is free. */
   findHole(pages: number, hint: number | undefined): number {
-    const low = pageAtOrAfter(this.layout.breakLimit);
-    const high = Math.floor(this.layout.high / PAGE_SIZE);
-    return this.#entries.findHole(pages, { low, high, direction: 'top-down', ...(hint !== undefined && { hint }) });
+    return findHole(this.#entries, this.layout, this.#random, { pages, hint });
   }
 
   /** Tells whether [first, end) is free of entries. */
@@ -169,7 +180,7 @@ export class BsdMap implements Space {
     const end = entry.end;
     const objectOffset = entry.indexOf(at);
     this.#entries.resize(entry, entry.start, at);
-    const upper = this.insert(at, end, { ...attributesOf(entry), objectOffset }, block);
+    const upper = this.insert(at, end, { ...attributesOf(entry), objectOffset, growsDownTo: DOES_NOT_GROW }, block);
     upper.sharesObject = entry.sharesObject;
     upper.wiredCount = entry.wiredCount;
     upper.isLocked = entry.isLocked;

@@ -15,33 +15,17 @@ import type { VmObject } from './vm-object.ts';
 const MOST_WIRES = 255;
 
 /** Wires the page that an entry sees, which is in memory. Returns false if its count is at its highest already. */
-export function wirePage(core: BsdCore, frame: Pfn): boolean {
-  const { table } = core.machine.frames;
-  const count = table.wireCount(frame);
-  if (count === MOST_WIRES) return false;
-  if (count === 0) {
-    core.queue.policy.removed(frame);
-    core.wired.frames++;
-  }
-  table.setWireCount(frame, count + 1);
+export function wirePage({ machine, queue }: BsdCore, frame: Pfn): boolean {
+  if (machine.frames.table.wireCount(frame) === MOST_WIRES) return false;
+  queue.wire(frame);
   return true;
-}
-
-/** Undoes one `wirePage`. */
-function unwirePage(core: BsdCore, frame: Pfn): void {
-  const { table } = core.machine.frames;
-  const left = table.wireCount(frame) - 1;
-  table.setWireCount(frame, left);
-  if (left > 0) return;
-  core.queue.policy.loaded(frame);
-  core.wired.frames--;
 }
 
 /** Unwires what an entry, which is wired, sees in [first, end). Device pages were never wired. */
 export function unwirePages(core: BsdCore, entry: BsdMapEntry, first: number, end: number): void {
   for (let page = first; page < end; page++) {
     const frame = visibleFrame(entry, page);
-    if (frame !== 0) unwirePage(core, frame as Pfn);
+    if (frame !== 0) core.queue.unwire(frame as Pfn);
   }
 }
 
@@ -51,8 +35,8 @@ export function moveWires(core: BsdCore, top: VmObject, index: number, source: P
     for (const entry of map) {
       const page = entry.start + index - entry.objectOffset;
       if (entry.object !== top || entry.wiredCount === 0 || page < entry.start || page >= entry.end) continue;
-      unwirePage(core, source);
-      wirePage(core, copy);
+      core.queue.unwire(source);
+      core.queue.wire(copy);
     }
   }
 }

@@ -108,7 +108,7 @@ export class Wiring {
     const frame = visibleFrame(entry, page);
     if (frame === 0) return 0;
     const isNew = frames.table.wireCount(frame as Pfn) === 0;
-    if (isNew && this.#core.wired.frames >= Math.floor(frames.managed / WIRED_DIVISOR)) return 'ENOMEM';
+    if (isNew && this.#core.queue.wiredFrames >= Math.floor(frames.managed / WIRED_DIVISOR)) return 'ENOMEM';
     return wirePage(this.#core, frame as Pfn) ? 0 : 'ENOMEM';
   }
 

@@ -1,0 +1,47 @@
+// Where an area goes: the choice among holes that every memory manager with an ordered map makes the same way.
+
+import { type Errno, PAGE_SIZE, pageAtOrAfter, pageOf, type Random } from '../base/index.ts';
+import type { Range, RangeMap } from '../ranges/index.ts';
+import type { Place, SpaceLayout } from './requests.ts';
+
+/** A space that has a layout and finds holes by `findHole`. */
+interface Placing {
+  readonly layout: SpaceLayout;
+  findHole(pages: number, hint: number | undefined): number;
+}
+
+/**
+ * Returns the page where `pages` pages fit between the brk area and the end of the space, by the layout's placement; -1 if nowhere.
+ * A hint (a page) is taken if it is free.
+ */
+export function findHole<T extends Range>(
+  entries: RangeMap<T>,
+  layout: SpaceLayout,
+  random: Random,
+  { pages, hint }: { readonly pages: number; readonly hint: number | undefined },
+): number {
+  const low = pageAtOrAfter(layout.breakLimit);
+  const high = Math.floor(layout.high / PAGE_SIZE);
+  if (!(pages <= high - low)) return -1;
+  const { placement } = layout;
+  const direction = placement === 'firstFit' ? 'bottom-up' : 'top-down';
+  if (placement === 'random' && hint === undefined) {
+    // A place at random if it is free, else the next hole below it, else the highest of all.
+    const place = low + random.below(high - low - pages + 1);
+    const hole = entries.findHole(pages, { low, high: place + pages, direction, hint: place });
+    if (hole >= 0) return hole;
+  }
+  return entries.findHole(pages, { low, high, direction, ...(hint !== undefined && { hint }) });
+}
+
+/** Returns the page where `pages` pages go. EINVAL for a fixed address off a page boundary, ENOMEM if they do not fit there or anywhere. */
+export function choosePlace(space: Placing, pages: number, place: Place | undefined): number | Errno {
+  if (place?.how === 'fixed') {
+    const end = place.address + pages * PAGE_SIZE;
+    if (place.address % PAGE_SIZE !== 0) return 'EINVAL';
+    if (place.address < space.layout.low || end > space.layout.high) return 'ENOMEM';
+    return pageOf(place.address);
+  }
+  const hole = space.findHole(pages, place === undefined ? undefined : pageOf(place.address));
+  return hole < 0 ? 'ENOMEM' : hole;
+}
