@@ -9,13 +9,13 @@
 // Cost: O(entries); `move` O(mapped pages) more, a few nanoseconds each. Source: Cranor and Parulkar 1999, section 7; uvm_map_extract.
 
 import { addressOf, type Errno, EventType, type VirtAddr } from '../base/index.ts';
-import { type PageRange, type Place, pageRange } from '../system/index.ts';
+import { choosePlace, type PageRange, type Place, pageRange } from '../system/index.ts';
 import { everyArea } from './areas.ts';
 import { growthOf, isWithinLimits } from './commitment.ts';
 import type { UvmCore } from './core.ts';
 import { abandonTwin, insertTwin, prepareTwin, type Twin, twinAttributes } from './fork.ts';
 import { DOES_NOT_GROW, type VmMapEntry } from './map-entry.ts';
-import { choosePlace, removeRange } from './placement.ts';
+import { removeRange } from './placement.ts';
 import { attributesOf, type VmMap } from './vm-map.ts';
 
 /** Pages of one space, to be passed. */

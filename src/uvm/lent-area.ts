@@ -13,14 +13,14 @@
 
 import { addressOf, type Errno, EventType, type Pfn, type VirtAddr } from '../base/index.ts';
 import { FrameKind } from '../frames/index.ts';
-import { type Place, PROT_ALL, PROT_READ, PROT_WRITE, pageRange } from '../system/index.ts';
+import { choosePlace, type Place, PROT_ALL, PROT_READ, PROT_WRITE, pageRange } from '../system/index.ts';
 import { Amap } from './amap.ts';
 import { growthOf, isWithinLimits } from './commitment.ts';
 import type { UvmCore } from './core.ts';
 import type { Loan } from './loan.ts';
 import { DOES_NOT_GROW, type EntryAttributes, type VmMapEntry } from './map-entry.ts';
 import { GET_IO_ERROR, GET_NO_MEMORY } from './object.ts';
-import { choosePlace, removeRange } from './placement.ts';
+import { removeRange } from './placement.ts';
 import type { VmMap } from './vm-map.ts';
 
 const attributes: EntryAttributes = {

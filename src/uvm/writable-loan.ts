@@ -15,14 +15,14 @@
 // Cost: O(entries), and the mappings move both ways, so that neither side faults: a few nanoseconds per mapped page.
 
 import { addressOf, type Errno, EventType, invariant, PAGE_SIZE } from '../base/index.ts';
-import { type PageRange, PROT_NONE, PROT_READ, PROT_WRITE, pageRange, type WritableLoan } from '../system/index.ts';
+import { choosePlace, type PageRange, PROT_NONE, PROT_READ, PROT_WRITE, pageRange, type WritableLoan } from '../system/index.ts';
 import { everyArea } from './areas.ts';
 import { growthOf, isWithinLimits } from './commitment.ts';
 import type { UvmCore } from './core.ts';
 import { entriesOf, type Passage } from './entry-passing.ts';
 import { DOES_NOT_GROW, type LoanPart, type VmMapEntry } from './map-entry.ts';
 import { clearNeedsCopy } from './needs-copy.ts';
-import { choosePlace, removeEntry, removeRange } from './placement.ts';
+import { removeEntry, removeRange } from './placement.ts';
 import { attributesOf, type VmMap } from './vm-map.ts';
 
 const READ_WRITE = PROT_READ | PROT_WRITE;

@@ -111,7 +111,7 @@ function move(core: BsdCore, space: BsdMap, from: PageRange, to: PageRange, adde
     space.move(entry, entry.start + to.first - from.first);
     entry.growsDownTo = DOES_NOT_GROW;
   }
-  core.machine.pmaps.move(space.pmap, from.first, from.first + kept, to.first - from.first);
+  core.machine.pmaps.move(space.pmap, from.first, from.first + kept, space.pmap, to.first);
   if (added !== undefined && block !== undefined) {
     if (added.object !== undefined) added.object.references++;
     space.insert(to.first + kept, to.end, added, block);
