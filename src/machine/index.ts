@@ -1,5 +1,6 @@
 // machine/: the hardware. RAM, the boot memory map, the MMU and its formats, the TLB, block devices.
 export * from './block-device.ts';
+export * from './disk.ts';
 export * from './faulty-device.ts';
 export * from './memory-device.ts';
 export * from './memory-map.ts';
