@@ -7,7 +7,7 @@
 
 import { type Errno, EventType, PAGE_SIZE, UsageError } from '../base/index.ts';
 import { Process, type Stopwatch } from '../process/index.ts';
-import { type Machine, type MemorySystem, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
+import { type Machine, type MemoryObject, type MemorySystem, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
 import { type CodeLayout, QUIRE_MODULE, type QuireImports } from './abi.ts';
 import { type AddressLayout, initialAreas, layOut, segmentAddresses } from './address-layout.ts';
 import { type ModuleInfo, readModule } from './binary/index.ts';
@@ -34,6 +34,11 @@ export interface ProgramOptions {
   readonly observe?: TrapObserver;
   /** The module as `prepareCode` made it for the same tables; made here otherwise. */
   readonly code?: ProgramCode;
+  /**
+   * An object over the code's `image`, which the caller keeps: what one run of a program brought in is in memory for the next, as with a
+   * file that stays cached. Made here otherwise, and gone with the program.
+   */
+  readonly image?: MemoryObject;
 }
 
 /** A module read, rewritten for the tables of one live space, and compiled. Any number of programs can run it. */
@@ -149,7 +154,7 @@ function buildSpace(options: ProgramOptions, { image: pager, layout }: ProgramCo
       machine.liveTlb(options.liveSpace),
     ),
   );
-  const image = must(options, system.createObject(pager));
+  const image = options.image ?? must(options, system.createObject(pager));
   const dataRuns: (readonly [number, number])[] = [];
   pager.forEachDataRun((first, end) => dataRuns.push([first, end]));
   for (const area of initialAreas(layout, dataRuns)) {
@@ -165,7 +170,7 @@ function buildSpace(options: ProgramOptions, { image: pager, layout }: ProgramCo
       }),
     );
   }
-  system.releaseObject(image);
+  if (options.image === undefined) system.releaseObject(image);
   return space;
 }
 
