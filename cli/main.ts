@@ -10,6 +10,7 @@ import { UsageError } from '../src/base/index.ts';
 import { ExitCode } from './exit-code.ts';
 import { infoCommand } from './info-command.ts';
 import { packageVersion } from './package-version.ts';
+import { paperCommand } from './paper-command.ts';
 import { runCommand } from './run-command.ts';
 import type { RunProgram } from './run-program.ts';
 import { runProgram } from './runner.ts';
@@ -64,7 +65,8 @@ function quireCommand(terminal: Terminal, run: RunProgram, finish: (exitCode: nu
     .enablePositionalOptions()
     .addCommand(runCommand(terminal, run, finish))
     .addCommand(infoCommand(terminal, finish))
-    .addCommand(traceCommand(terminal, finish));
+    .addCommand(traceCommand(terminal, finish))
+    .addCommand(paperCommand(terminal, finish));
   for (const command of [quire, ...quire.commands, ...quire.commands.flatMap((each) => each.commands)]) {
     command.exitOverride().configureOutput({
       writeOut: terminal.out.write,

@@ -1,3 +1,7 @@
-// lab/: experiments with traces.
+// lab/: experiments. Replays of traces through policies, and publications made again on machines of their own. Results are data; report/
+// makes text and pictures of them.
+export * from './comparison.ts';
 export { Densifier } from './densifier.ts';
 export { futureOf, Simulation, type SimulationCounts, type SimulationOptions, simulate } from './simulate.ts';
+export { type Experiment, uvm99Experiments } from './uvm99/experiments.ts';
+export type { Laboratory, LabProgram } from './uvm99/laboratory.ts';

@@ -1,4 +1,6 @@
-// report/: results of runs, as data and as text.
+// report/: results of runs and experiments, as data, text and pictures.
+export { comparisonSvg } from './comparison-chart.ts';
+export { formatComparison } from './comparison-text.ts';
 export { frameMap, type LetteredSpace, piecesOf } from './frame-map.ts';
 export { programReport, type RunFacts } from './program-report.ts';
 export * from './quantities.ts';
