@@ -2,7 +2,7 @@
 
 import { PAGE_SIZE } from '../../src/base/index.ts';
 import { type MapRequest, PROT_READ, PROT_WRITE, type Space } from '../../src/system/index.ts';
-import { type ModelArea, type ModelPage, type ModelSpace, mostRights, Slot } from './model.ts';
+import { type ModelArea, type ModelObject, type ModelPage, type ModelSpace, mostRights, Slot } from './model.ts';
 import {
   BREAK_FIRST,
   BREAK_LIMIT,
@@ -50,6 +50,7 @@ function success(errors: readonly string[]): Expected {
 export function map(trial: Trial, { space, model }: Actor, step: StepOf<'map'>): void {
   const object = step.object < 0 ? undefined : (trial.stage.objects[step.object % OBJECT_COUNT] as StageObject);
   if (object !== undefined && object.handle === undefined) return;
+  if (object !== undefined && step.sharing === 'private' && isUnsettled(trial, object.model)) return;
   // Reserving is for private anonymous memory.
   const reserved = step.commitment === 'reserved' && object === undefined && step.sharing === 'private';
   const protection = reserved ? 0 : step.protection;
@@ -69,6 +70,13 @@ export function map(trial: Trial, { space, model }: Actor, step: StepOf<'map'>):
   if (!trial.settle(success(errors), answer, 'map')) return;
   trial.samePlace(answer, place, 'map');
   model.map(place, step.pages, { protection, sharing: step.sharing, object: object?.model, offset: step.offset, reserved });
+}
+
+/** Tells whether what a private copy of a shared area over `object` shows, and what it is, is left open. */
+function isUnsettled(trial: Trial, object: ModelObject | undefined): boolean {
+  if (trial.ways.copyOfSharedMemory !== 'unsettled') return false;
+  const number = trial.stage.objects.findIndex(({ model }) => model === object);
+  return number < 0 || number >= FIRST_SHARED_MEMORY;
 }
 
 export function unmap(trial: Trial, { space, model }: Actor, { page, pages }: StepOf<'unmap'>): void {
@@ -134,6 +142,7 @@ export function renew(trial: Trial, number: number): void {
   const mapped = trial.actors.some((actor) => [...actor.model.pages.values()].some((page) => page.object === model));
   if (mapped && number < FIRST_SHARED_MEMORY) return;
   trial.stage.release(number);
+  trial.stage.endCachedObjects();
   if (handle !== undefined) trial.stage.compareDisk(number);
   trial.settle('success', trial.stage.renew(number), 'createObject');
 }
@@ -143,6 +152,8 @@ export function remap(trial: Trial, { space, model }: Actor, step: StepOf<'remap
   const range = model.wholeRange(page, pages);
   // Whether what is added to a locked area is locked, the contract leaves open.
   if (range?.some((each) => each.locked)) return;
+  // And whether areas that differ only in what a child gets of them are one.
+  if (range?.some((each) => each.inheritance !== range[0]?.inheritance)) return;
   const errors = remapErrors(model, step, range);
   const place = how === 'fixed' ? ({ how, address: target * PAGE_SIZE } as const) : how;
   const answer = trial.stage.system.remap(space, page * PAGE_SIZE, pages * PAGE_SIZE, newPages * PAGE_SIZE, place);
@@ -181,7 +192,6 @@ function continues(first: ModelPage, page: ModelPage, i: number): boolean {
     page.sharing === first.sharing &&
     page.object === first.object &&
     (page.object === undefined || page.index === first.index + i) &&
-    page.inheritance === first.inheritance &&
     page.reserved === first.reserved
   );
 }
@@ -199,15 +209,16 @@ export function advise(trial: Trial, actor: Actor, { page, pages, advice }: Step
   const { space, model } = actor;
   const range = model.range(page, pages);
   if (advice === 'free' && range.some((each) => each !== undefined && (each.protection & PROT_READ) === 0)) return;
+  const refuses = advice === 'free' && trial.ways.freeElsewhere === 'refused';
   const errors = boundsErrors(page, pages) ?? [
     ...(range.includes(undefined) ? ['ENOMEM'] : []),
-    ...(advice === 'free' && !range.every((each) => each === undefined || mayBeFreed(each)) ? ['EINVAL'] : []),
+    ...(refuses && !range.every((each) => each === undefined || mayBeFreed(each)) ? ['EINVAL'] : []),
   ];
   const answer = trial.stage.system.advise(space, page * PAGE_SIZE, pages * PAGE_SIZE, advice);
   const done = trial.settle(success(errors), answer, 'advise');
   // What is mapped is advised even if a part is not.
   if (advice !== 'free' || (!done && (answer !== 'ENOMEM' || !range.includes(undefined)))) return;
-  for (const [i, each] of range.entries()) if (each !== undefined) freed(trial, actor, page + i, each);
+  for (const [i, each] of range.entries()) if (each !== undefined && mayBeFreed(each)) freed(trial, actor, page + i, each);
 }
 
 function mayBeFreed({ sharing, object, locked }: ModelPage): boolean {
@@ -223,6 +234,7 @@ function freed(trial: Trial, actor: Actor, number: number, page: ModelPage): voi
 
 export function inherit(trial: Trial, { space, model }: Actor, { page, pages, inheritance }: StepOf<'inherit'>): void {
   const range = model.wholeRange(page, pages);
+  if (inheritance === 'copy' && range?.some(({ object, sharing }) => sharing === 'shared' && isUnsettled(trial, object))) return;
   const answer = trial.stage.system.inherit(space, page * PAGE_SIZE, pages * PAGE_SIZE, inheritance);
   if (!trial.settle(wholeRangeExpected(page, pages, range), answer, 'inherit')) return;
   for (const each of range ?? []) each.inheritance = inheritance;
@@ -240,11 +252,8 @@ export function commit(trial: Trial, { space, model }: Actor, step: StepOf<'comm
       : system.decommit(space, page * PAGE_SIZE, pages * PAGE_SIZE);
   if (!trial.settle(expected, answer, step.do)) return;
   for (const each of range as ModelPage[]) {
-    each.reserved = step.do === 'decommit';
-    each.protection = step.do === 'commit' ? step.protection : 0;
-    if (step.do === 'commit') continue;
-    each.locked = false;
+    if (step.do === 'commit') Object.assign(each, { reserved: false, protection: step.protection });
     // Others who share the page keep it.
-    each.slot = new Slot();
+    else Object.assign(each, { reserved: true, protection: 0, locked: false, slot: new Slot() });
   }
 }

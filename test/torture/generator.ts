@@ -149,7 +149,7 @@ class Draw {
       case 'brk':
         return { do: name, space, end: BREAK_FIRST + (this.#below(12) === 0 ? this.#below(60) - 4 : this.#below(12)) };
       case 'kernelLoan':
-        return { do: name, space, page: this.#page(), offset: this.#below(PAGE_SIZE), size: 1 + this.#below(3 * PAGE_SIZE) };
+        return { do: name, space, page: this.#page(), ...this.#lentBytes() };
       case 'kernelPages':
         return { do: name, size: 1 + this.#below(3 * PAGE_SIZE) };
       case 'endLoan':
@@ -228,6 +228,12 @@ class Draw {
   #placing(): Placing {
     const roll = this.#below(10);
     return roll < 7 ? 'fixed' : roll < 9 ? 'anywhere' : 'hint';
+  }
+
+  /** Whole pages, which alone can be transferred, or any bytes. */
+  #lentBytes() {
+    if (this.#below(2) === 0) return { offset: 0, size: PAGE_SIZE * this.#small(3) };
+    return { offset: this.#below(PAGE_SIZE), size: 1 + this.#below(3 * PAGE_SIZE) };
   }
 
   #place() {

@@ -183,7 +183,7 @@ export class ModelSpace {
   fork(): ModelSpace {
     const child = new ModelSpace(this.breakEnd);
     for (const [number, page] of this.pages) {
-      const copy = forked(page);
+      const copy = inherited(page, page.inheritance);
       if (copy !== undefined) child.pages.set(number, copy);
     }
     return child;
@@ -196,9 +196,9 @@ export class ModelSpace {
   }
 }
 
-/** What a child gets of a page. */
-function forked(page: ModelPage): ModelPage | undefined {
-  const { inheritance, slot } = page;
+/** What a child gets of a page that it inherits as `inheritance` says, and what another place gets of a page that is passed on. */
+export function inherited(page: ModelPage, inheritance: Inheritance): ModelPage | undefined {
+  const { slot } = page;
   const child = { ...page, locked: false };
   switch (inheritance) {
     case 'none':
@@ -209,6 +209,11 @@ function forked(page: ModelPage): ModelPage | undefined {
       // Reserved addresses have nothing to share.
       return page.reserved ? { ...child, slot: new Slot() } : child;
     case 'copy':
-      return { ...child, sharing: 'private', slot: page.sharing === 'shared' && page.object !== undefined ? new Slot(slot) : slot.copy() };
+      return {
+        ...child,
+        inheritance,
+        sharing: 'private',
+        slot: page.sharing === 'shared' && page.object !== undefined ? new Slot(slot) : slot.copy(),
+      };
   }
 }

@@ -3,10 +3,10 @@
 import { PAGE_SIZE } from '../../src/base/index.ts';
 import { type KernelLoan, type PageMover, PROT_READ, PROT_WRITE } from '../../src/system/index.ts';
 import { boundsErrors, placeIn, placeOf, settleLocked, wholeRangeExpected } from './areas.ts';
-import { type ModelPage, Slot } from './model.ts';
+import { inherited, type ModelPage, Slot } from './model.ts';
 import { EXTRA_DEVICES, SPACE_PAGES, type StepOf } from './script.ts';
 import { Disagreement } from './stage.ts';
-import type { Actor, Expected, Trial } from './trial.ts';
+import type { Actor, Expected, Loan, Trial } from './trial.ts';
 
 /** Kernel loans at once. */
 const MAX_LOANS = 3;
@@ -69,11 +69,16 @@ function moverOf(trial: Trial): PageMover | undefined {
 }
 
 /** Adds a loan with the content that the pages have now. */
-function begun(trial: Trial, loan: KernelLoan, content: readonly Slot[]): void {
+function begun(trial: Trial, loan: KernelLoan, lender: Loan['lender'], content: readonly Slot[]): void {
   if (loan.frames.length !== content.length) throw new Disagreement(`a loan has ${loan.frames.length} frames, not ${content.length}`);
-  const begunLoan = { loan, content };
+  const begunLoan = { loan, lender, content };
   trial.verifyLoan(begunLoan);
   trial.loans.push(begunLoan);
+}
+
+/** Wired pages are not lent. Which other pages lie in the same frame, the model does not know. */
+function mayBeWired(trial: Trial): readonly string[] {
+  return trial.lockedPages > 0 ? ['EINVAL'] : [];
 }
 
 export function lendToKernel(trial: Trial, { space, model }: Actor, { page, offset, size }: StepOf<'kernelLoan'>): void {
@@ -82,11 +87,13 @@ export function lendToKernel(trial: Trial, { space, model }: Actor, { page, offs
   if (mover === undefined || trial.loans.length === MAX_LOANS || !trial.mayPin(pages)) return;
   const slots = Array.from({ length: pages }, (_, i) => model.access(page + i, 'read'));
   const answer = mover.lendToKernel(space, page * PAGE_SIZE + offset, size);
-  const expected: Expected = page + pages > SPACE_PAGES ? ['EINVAL', 'EFAULT'] : slots.includes(undefined) ? ['EFAULT'] : 'success';
-  if (!trial.settle(expected, answer, 'lendToKernel')) return;
+  const expected: Expected =
+    size < 1 || page + pages > SPACE_PAGES ? ['EINVAL', 'EFAULT'] : slots.includes(undefined) ? ['EFAULT'] : 'success';
+  if (!trial.settle(expected, answer, 'lendToKernel', mayBeWired(trial))) return;
   begun(
     trial,
     answer as KernelLoan,
+    'space',
     (slots as Slot[]).map((slot) => slot.snapshot()),
   );
 }
@@ -96,10 +103,11 @@ export function kernelPages(trial: Trial, { size }: StepOf<'kernelPages'>): void
   const mover = moverOf(trial);
   if (mover === undefined || trial.loans.length === MAX_LOANS || !trial.mayPin(pages)) return;
   const answer = mover.kernelPages(size);
-  if (!trial.settle('success', answer, 'kernelPages')) return;
+  if (!trial.settle(size < 1 ? ['EINVAL'] : 'success', answer, 'kernelPages')) return;
   begun(
     trial,
     answer as KernelLoan,
+    'kernel',
     Array.from({ length: pages }, () => new Slot()),
   );
 }
@@ -111,7 +119,10 @@ export function transfer(trial: Trial, { space, model }: Actor, { loan, how, tar
   trial.verifyLoan(chosen);
   const place = placeIn(model, how, target, content.length);
   const answer = moverOf(trial)?.transfer(chosen.loan, space, placeOf(how, target).place);
-  if (!trial.settle(place < 0 ? ['ENOMEM'] : 'success', answer, 'transfer')) return;
+  // A space may have a frame only if all of it was lent: the rest is the lender's.
+  const { size } = chosen.loan;
+  const errors = [...(chosen.lender === 'space' && size % PAGE_SIZE !== 0 ? ['EINVAL'] : []), ...(place < 0 ? ['ENOMEM'] : [])];
+  if (!trial.settle(errors.length > 0 ? errors : 'success', answer, 'transfer', mayBeWired(trial))) return;
   trial.samePlace(answer, place, 'transfer');
   trial.loans.splice(trial.loans.indexOf(chosen), 1);
   model.mapSlots(place, content, PROT_READ | PROT_WRITE);
@@ -124,7 +135,7 @@ export function lend(trial: Trial, from: Actor, to: Actor, step: StepOf<'lend'>)
   const errors = boundsErrors(page, pages) ?? [...(slots.includes(undefined) ? ['EFAULT'] : []), ...(place < 0 ? ['ENOMEM'] : [])];
   if (overlapsItself(from, to, page, pages, place)) return;
   const answer = moverOf(trial)?.lendToSpace(from.space, page * PAGE_SIZE, pages * PAGE_SIZE, to.space, placeOf(how, target).place);
-  if (answer === undefined || !trial.settle(errors.length > 0 ? errors : 'success', answer, 'lendToSpace')) return;
+  if (answer === undefined || !trial.settle(errors.length > 0 ? errors : 'success', answer, 'lendToSpace', mayBeWired(trial))) return;
   trial.samePlace(answer, place, 'lendToSpace');
   to.model.mapSlots(
     place,
@@ -149,7 +160,6 @@ export function pass(trial: Trial, from: Actor, to: Actor, step: StepOf<'pass'>)
   trial.samePlace(answer, place, 'pass');
   if (mode === 'move') from.model.unmap(page, pages);
   for (const [i, each] of (range as ModelPage[]).entries()) {
-    const copied = mode === 'copy' && each.sharing === 'private';
-    to.model.pages.set(place + i, { ...each, slot: copied ? each.slot.copy() : each.slot, locked: mode === 'move' && each.locked });
+    to.model.pages.set(place + i, mode === 'move' ? each : (inherited(each, mode) as ModelPage));
   }
 }

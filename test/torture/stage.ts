@@ -39,6 +39,7 @@ export interface StageObject {
   model: ModelObject;
   /** The file's pages as they are on its device. */
   readonly disk: Buffer[];
+  readonly pager: Pager;
 }
 
 export const layout: SpaceLayout = {
@@ -101,9 +102,7 @@ export class Stage {
     if (object.handle !== undefined) this.release(number);
     const shared = number >= FIRST_SHARED_MEMORY;
     if (shared) object.model = newObject(number).model;
-    const made = shared
-      ? this.system.createSharedMemory(OBJECT_PAGES, `shared${number}`)
-      : this.system.createObject(pagerOf(number, object.disk));
+    const made = shared ? this.system.createSharedMemory(OBJECT_PAGES, `shared${number}`) : this.system.createObject(object.pager);
     if (typeof made !== 'string') object.handle = made;
     return made;
   }
@@ -115,7 +114,12 @@ export class Stage {
     object.handle = undefined;
   }
 
-  /** Panics or throws unless the pages of a file that nobody maps are on its device as the model has them. */
+  /** Lets the system end the objects that nobody refers to and that it keeps all the same, where it does such a thing. */
+  endCachedObjects(): void {
+    (this.system as MemorySystem & { clearObjectCache?: () => void }).clearObjectCache?.();
+  }
+
+  /** Throws unless the pages of a file that were written back are on its device as the model has them. */
   compareDisk(number: number, first = 0, end = OBJECT_PAGES): void {
     const { model, disk } = this.objects[number] as StageObject;
     if (number >= IMAGE) return;
@@ -145,6 +149,7 @@ export class Stage {
   /** After everything was given up: throws unless frames, kernel heap and swap are as they were at first. */
   compareWithBeginning(): void {
     for (let number = 0; number < OBJECT_COUNT; number++) this.release(number);
+    this.endCachedObjects();
     this.system.check();
     for (let number = 0; number < OBJECT_COUNT; number++) this.compareDisk(number);
     const { heap, frames } = this.machine;
@@ -165,7 +170,7 @@ function newObject(number: number): StageObject {
     const bytes = disk[page];
     return bytes === undefined ? new Slot() : Slot.of(Buffer.from(bytes));
   });
-  return { handle: undefined, model: new ModelObject(slots, number !== IMAGE), disk };
+  return { handle: undefined, model: new ModelObject(slots, number !== IMAGE), disk, pager: pagerOf(number, disk) };
 }
 
 function pagerOf(number: number, disk: Buffer[]): Pager {

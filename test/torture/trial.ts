@@ -9,6 +9,7 @@ import { FaultOutcome, type KernelLoan, PROT_READ, type Space } from '../../src/
 import { ModelSpace, type Slot } from './model.ts';
 import { BREAK_FIRST, type Script } from './script.ts';
 import { Disagreement, layout, type MakeSystem, newTlb, Stage } from './stage.ts';
+import { type Ways, waysOf } from './ways.ts';
 
 /** What a request may answer: success, or one of these errors. */
 export type Expected = 'success' | readonly string[];
@@ -22,6 +23,7 @@ export interface Actor {
 /** Pages lent to the kernel, and what they must go on containing. */
 export interface Loan {
   readonly loan: KernelLoan;
+  readonly lender: 'space' | 'kernel';
   readonly content: readonly Slot[];
 }
 
@@ -34,12 +36,14 @@ export class Trial {
   readonly stage: Stage;
   readonly actors: Actor[] = [];
   readonly loans: Loan[] = [];
+  readonly ways: Ways;
   /** Failures injected before the present step. */
   #injectedBefore = 0;
 
   constructor(script: Script, makeSystem: MakeSystem) {
     this.script = script;
     this.stage = new Stage(script, makeSystem);
+    this.ways = waysOf(script.system);
   }
 
   /** Begins a step. Returns whether there is a space to work on. */
@@ -72,15 +76,16 @@ export class Trial {
 
   /**
    * Compares an answer with what was expected, and throws if it is another.
+   * @param possible errors that are right as well, for reasons that the model does not know
    * @returns whether the request succeeded, so that the model is to do the same
    */
-  settle(expected: Expected, answer: unknown, what: string): boolean {
+  settle(expected: Expected, answer: unknown, what: string, possible: readonly string[] = []): boolean {
     const should = expected === 'success' ? 'succeed' : `fail with ${expected.join(' or ')}`;
     if (typeof answer !== 'string') {
       if (expected === 'success') return true;
       throw new Disagreement(`${what} succeeded, but should ${should}`);
     }
-    const foreseen = expected !== 'success' && expected.includes(answer);
+    const foreseen = possible.includes(answer) || (expected !== 'success' && expected.includes(answer));
     const excused = answer === 'ENOMEM' ? this.#mayLack : answer === 'ENOSYS' || (answer === 'EIO' && this.#failureInjected);
     if (foreseen || excused) return false;
     throw new Disagreement(`${what} failed with ${answer}, but should ${should}`);
@@ -170,10 +175,16 @@ export class Trial {
     this.stage.system.destroySpace(actor.space);
   }
 
+  /** Pages that are locked, in all spaces. */
+  get lockedPages(): number {
+    let locked = 0;
+    for (const { model } of this.actors) for (const page of model.pages.values()) if (page.locked) locked++;
+    return locked;
+  }
+
   /** Tells whether locks and loans may pin `pages` more. */
   mayPin(pages: number): boolean {
-    let pinned = pages;
-    for (const { model } of this.actors) for (const page of model.pages.values()) if (page.locked) pinned++;
+    let pinned = pages + this.lockedPages;
     for (const { content } of this.loans) pinned += content.length;
     return pinned <= this.script.frames / PINNED_SHARE;
   }

@@ -1,0 +1,3 @@
+import { tortureTests } from './torture-tests.ts';
+
+tortureTests('uvm', 200);
