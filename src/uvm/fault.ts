@@ -191,6 +191,8 @@ export class FaultHandler {
     else if (entry.object !== undefined) frame = entry.object.pages.get(entry.indexOf(page));
     if (frame === 0) return true;
     const right = anon !== 0 ? this.#anonRight(anon) : this.#objectRight(frame as Pfn);
+    // Who writes to memory shared by a fork will write to its neighbour too, and copy it: mapping that one now would be work for nothing.
+    if (anon !== 0 && right === 'read' && this.#access === 1) return true;
     if (!this.#pmaps.enter(this.#map.pmap, page, frame as Pfn, right, undefined)) return false;
     if (anon !== 0) statistics.mappedAheadAnon++;
     else statistics.mappedAheadObject++;
