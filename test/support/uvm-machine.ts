@@ -25,6 +25,8 @@ export const layout: SpaceLayout = { low: 0, high: 0xffff_0000, breakStart: 0x10
 /** A memory manager as tests see it: the contract, and how much of swap it uses. */
 export interface TestedSystem<S extends Space = Space> extends MemorySystem<S> {
   readonly swapSlots: { readonly used: number; readonly total: number };
+  /** Ends the objects that the manager keeps though nobody refers to them. */
+  clearObjectCache?(): void;
 }
 
 /** Makes the manager under test over a machine. */

@@ -15,8 +15,12 @@ import { GET_ABSENT } from './object-table.ts';
 import type { BsdMap } from './vm-map.ts';
 import { unwirePages } from './wired-pages.ts';
 
-/** Takes advice on a range. ENOMEM if part of it is not mapped (the rest is advised) or kernel memory is short. */
+/**
+ * Takes advice on a range. ENOMEM if part of it is not mapped (the rest is advised) or kernel memory is short; EINVAL, with nothing done,
+ * if content cannot be given up: it is shared, a file's or locked.
+ */
 export function advise(core: BsdCore, space: BsdMap, { first, end }: PageRange, advice: Advice): 0 | Errno {
+  if (advice === 'free') for (const entry of space.within(first, end)) if (!isDisposable(entry)) return 'EINVAL';
   for (const entry of space.within(first, end)) {
     const part = { first: Math.max(entry.start, first), end: Math.min(entry.end, end) };
     if (advice === 'willNeed') bringIn(core, entry, part);
@@ -45,11 +49,14 @@ function demote({ queue }: BsdCore, entry: BsdMapEntry, { first, end }: PageRang
   });
 }
 
-/** Gives the content of private anonymous memory up; of other areas, and of what may not leave memory, nothing. */
+function isDisposable({ sharing, backing, wiredCount }: BsdMapEntry): boolean {
+  return sharing === 'private' && backing === 'anonymous' && wiredCount === 0;
+}
+
+/** Gives the content of private anonymous memory up, unless a child shares it. */
 function giveUp(core: BsdCore, space: BsdMap, entry: BsdMapEntry, part: PageRange): boolean {
   const { object } = entry;
-  const isOwn = entry.sharing === 'private' && entry.backing === 'anonymous' && !entry.sharesObject && entry.wiredCount === 0;
-  if (!isOwn || object === undefined) return true;
+  if (entry.sharesObject || object === undefined) return true;
   if (object.references === 1 && object.shadow === undefined) {
     core.machine.pmaps.remove(space.pmap, part.first, part.end);
     core.objects.removePages(object, entry.indexOf(part.first), entry.indexOf(part.end));

@@ -181,7 +181,11 @@ export class BsdVm implements MemorySystem<BsdMap> {
   }
 
   protect(space: BsdMap, start: number, size: number, protection: number): 0 | Errno {
-    return this.#onRange(space, start, size, (range) => protectRange(this.#core, space, range, protection));
+    return this.#onRange(space, start, size, (range) => {
+      const result = protectRange(this.#core, space, range, protection);
+      if (result === 0) this.#wiring.settle(space, range);
+      return result;
+    });
   }
 
   remap(space: BsdMap, start: number, oldSize: number, newSize: number, place: 'here' | 'anywhere' | Place): VirtAddr | Errno {

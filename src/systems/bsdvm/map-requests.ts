@@ -184,8 +184,13 @@ export function removeEntry(core: BsdCore, space: BsdMap, entry: BsdMapEntry): v
 /** Changes rights. Errors as `MemorySystem.protect`. */
 export function protectRange(core: BsdCore, space: BsdMap, { first, end }: PageRange, protection: number): 0 | Errno {
   if ((protection & PROT_ALL) !== protection) return 'EINVAL';
-  if (!space.isMapped(first, end)) return 'ENOMEM';
-  for (const entry of space.within(first, end)) if ((protection & ~entry.maxProtection) !== 0) return 'EACCES';
+  let page = first;
+  for (const entry of space.within(first, end)) {
+    if (entry.start > page) return 'ENOMEM';
+    if ((protection & ~entry.maxProtection) !== 0) return 'EACCES';
+    page = entry.end;
+  }
+  if (page < end) return 'ENOMEM';
   const newlyCharged = pagesWithin(space, first, end, (entry) => !isCharged(entry) && isCharged({ ...entryKind(entry), protection }));
   const refused = exceeds(space, 0, newlyCharged);
   if (refused !== 0) return refused;

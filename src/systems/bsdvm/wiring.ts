@@ -65,6 +65,17 @@ export class Wiring {
     return 0;
   }
 
+  /** Brings the pages of wired entries in a range to the rights that their entries have now: as well as memory allows, faults do the rest. */
+  settle(space: BsdMap, { first, end }: PageRange): void {
+    for (const entry of [...space.within(first, end)]) {
+      if (entry.wiredCount === 0 || entry.protection === PROT_NONE) continue;
+      const access = accessToWire(entry);
+      for (let page = entry.start; page < entry.end; page++) {
+        if (this.#faults.handle(space, page, access) !== FaultOutcome.resolved) return;
+      }
+    }
+  }
+
   #refusal(space: BsdMap, first: number, end: number): 0 | Errno {
     if (!space.isMapped(first, end)) return 'ENOMEM';
     for (const entry of space.within(first, end)) {

@@ -2,16 +2,13 @@
 // at random, in a RAM smaller than what they use. Each byte must be what the model says, each refusal must be due, and check() must hold.
 // The same with the k-th frame, heap block or swap operation failing: then a request may be refused, and must have changed nothing.
 import { afterEach, describe, expect, it } from 'vitest';
-import { checkMachines, layout, smallMachine } from '../../test/support/uvm-machine.ts';
+import { checkMachines, layout, type MakeSystem, smallMachineOf } from '../../test/support/uvm-machine.ts';
 import { TestFile } from '../../test/support/uvm-probe.ts';
 import { FailurePlan, PAGE_SIZE, Random } from '../base/index.ts';
 import { FaultyDevice, MemoryDevice, Tlb } from '../machine/index.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
 import { GuestFault, Process } from '../process/index.ts';
-import { type Advice, type Inheritance, PROT_NONE, PROT_READ, PROT_WRITE, type SpaceLayout } from '../system/index.ts';
-import type { VmMap } from './vm-map.ts';
-
-afterEach(checkMachines);
+import { type Advice, type Inheritance, PROT_NONE, PROT_READ, PROT_WRITE, type Space, type SpaceLayout } from './index.ts';
 
 const RW = PROT_READ | PROT_WRITE;
 const SPACE_PAGES = 512;
@@ -57,6 +54,12 @@ interface Plans {
   readonly writes?: FailurePlan;
 }
 
+interface Setting {
+  readonly policy: PolicyKind;
+  readonly frames: number;
+  readonly plans?: Plans;
+}
+
 const zeros = (): Cell => ({ bytes: new Uint8Array(PAGE_SIZE), ofFile: false });
 
 class Scenario {
@@ -69,10 +72,10 @@ class Scenario {
   readonly actors: Actor[] = [];
   refused = 0;
 
-  constructor(seed: number, policy: PolicyKind, frames: number, plans: Plans = {}) {
+  constructor(make: MakeSystem, seed: number, { policy, frames, plans = {} }: Setting) {
     this.random = new Random(seed);
     this.plans = plans;
-    this.small = smallMachine({
+    this.small = smallMachineOf(make, {
       frames,
       policy,
       seed,
@@ -99,7 +102,7 @@ class Scenario {
     return Object.values(this.plans).reduce((sum, plan: FailurePlan) => sum + plan.failures, 0);
   }
 
-  private adopt(space: VmMap, pages: Map<number, ModelPage>): void {
+  private adopt(space: Space, pages: Map<number, ModelPage>): void {
     this.actors.push({ process: new Process(this.small.machine, this.small.system, space, () => 0), pages });
   }
 
@@ -169,8 +172,8 @@ class Scenario {
     return typeof this.request(action) !== 'string';
   }
 
-  private space(actor: Actor): VmMap {
-    return actor.process.space as VmMap;
+  private space(actor: Actor): Space {
+    return actor.process.space as Space;
   }
 
   private write(actor: Actor): void {
@@ -405,6 +408,7 @@ class Scenario {
     while (this.actors.length > 0) this.exit(this.actors[0] as Actor);
     system.releaseObject(this.object);
     system.check();
+    system.clearObjectCache?.();
     machine.heap.reap();
     expect([machine.heap.bytesInUse(), machine.frames.freeCount, system.swapSlots.used]).toEqual([0, machine.frames.managed, 0]);
     expect(this.file.pages.every((page, i) => equal(page, this.fileModel[i] as Uint8Array))).toBe(true);
@@ -465,30 +469,37 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 
 const policy = livePolicies[0] as PolicyKind;
 
-describe('the mmap family and the flat model', () => {
-  it.each([1, 2, 3, 4, 5, 6, 7, 8])('agree on every byte and every refusal, seed %i', (seed) => {
-    for (let part = 0; part < 6; part++) new Scenario(100 * seed + part, policy, part < 3 ? 100 : 56).play(500, 25);
+/** Declares the comparison of the whole mmap family with the flat model, without and with failures. */
+export function describeCalls(make: MakeSystem): void {
+  describe('the mmap family and the flat model', () => {
+    afterEach(checkMachines);
+
+    it.each([1, 2, 3, 4, 5, 6, 7, 8])('agree on every byte and every refusal, seed %i', (seed) => {
+      for (let part = 0; part < 6; part++) new Scenario(make, 100 * seed + part, { policy, frames: part < 3 ? 100 : 56 }).play(500, 25);
+    });
+
+    it.each(livePolicies)('agree under $name', (each: PolicyKind) => {
+      for (let seed = 1; seed < 4; seed++) new Scenario(make, seed, { policy: each, frames: 100 }).play(400, 50);
+    });
   });
 
-  it.each(livePolicies)('agree under $name', (each: PolicyKind) => {
-    for (let seed = 1; seed < 4; seed++) new Scenario(seed, each, 100).play(400, 50);
-  });
-});
+  describe('the mmap family when memory fails', () => {
+    afterEach(checkMachines);
 
-describe('the mmap family when memory fails', () => {
-  it.each(['frames', 'heap', 'reads', 'writes'] as const)('refuses, and has changed nothing, at the k-th failure of %s', (kind) => {
-    let failures = 0;
-    for (let k = 0; ; k += k < 150 ? 1 : 11) {
-      const plans = { [kind]: new FailurePlan(k) };
-      try {
-        new Scenario(17, policy, 46, plans).play(260, 130);
-      } catch (error) {
-        throw new Error(`k = ${k}: ${String(error)}`, { cause: error });
+    it.each(['frames', 'heap', 'reads', 'writes'] as const)('refuses, and has changed nothing, at the k-th failure of %s', (kind) => {
+      let failures = 0;
+      for (let k = 0; ; k += k < 150 ? 1 : 11) {
+        const plans = { [kind]: new FailurePlan(k) };
+        try {
+          new Scenario(make, 17, { policy, frames: 46, plans }).play(260, 130);
+        } catch (error) {
+          throw new Error(`k = ${k}: ${String(error)}`, { cause: error });
+        }
+        if (plans[kind]?.failures === 0) break;
+        failures++;
       }
-      if (plans[kind]?.failures === 0) break;
-      failures++;
-    }
-    // Pages go out in clusters: write operations are few.
-    expect(failures).toBeGreaterThan(kind === 'writes' ? 1 : 10);
+      // Pages may go out in clusters: then write operations are few.
+      expect(failures).toBeGreaterThan(kind === 'writes' ? 1 : 10);
+    });
   });
-});
+}

@@ -3,15 +3,14 @@
 // changed nothing: the flat model decides. Only the step that the failure hits may fail. At the end everything is given back.
 import { describe, expect, it } from 'vitest';
 import { ModelSpace } from '../../test/support/memory-model.ts';
+import type { MakeSystem, TestedSystem } from '../../test/support/uvm-machine.ts';
 import { TestFile } from '../../test/support/uvm-probe.ts';
 import { FailurePlan, PAGE_SIZE, Random } from '../base/index.ts';
 import { bitmapAllocator } from '../frames/index.ts';
 import { FaultyDevice, i386, MemoryDevice, Tlb } from '../machine/index.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
 import { GuestFault, Process } from '../process/index.ts';
-import { Machine, type SpaceLayout } from '../system/index.ts';
-import { Uvm } from './uvm.ts';
-import type { VmMap } from './vm-map.ts';
+import { Machine, type Space, type SpaceLayout } from './index.ts';
 
 const STEPS = 300;
 const FRAMES = 42;
@@ -58,12 +57,12 @@ class Scenario {
   readonly fileModel = this.file.pages.map((page) => page.slice());
   readonly plans: Plans;
   readonly machine: Machine;
-  readonly system: Uvm;
+  readonly system: TestedSystem;
   readonly object;
   readonly actors: Actor[] = [];
   failedSteps = 0;
 
-  constructor(plans: Plans, policy: PolicyKind) {
+  constructor(make: MakeSystem, plans: Plans, policy: PolicyKind) {
     this.plans = plans;
     this.machine = new Machine({
       ramBytes: FRAMES * PAGE_SIZE,
@@ -75,7 +74,7 @@ class Scenario {
       frameFailures: plans.frames,
       heapFailures: plans.heap,
     });
-    this.system = new Uvm(this.machine, policy);
+    this.system = make(this.machine, policy);
     this.object = this.certainly(() => this.system.createObject(this.file.pager));
     this.adopt(
       this.certainly(() => this.system.createSpace(layout, newTlb())),
@@ -108,7 +107,7 @@ class Scenario {
     return result;
   }
 
-  private adopt(space: VmMap, model: ModelSpace): void {
+  private adopt(space: Space, model: ModelSpace): void {
     this.actors.push({ process: new Process(this.machine, this.system, space, () => 0), model });
   }
 
@@ -139,8 +138,8 @@ class Scenario {
     return AREA_PAGE + this.random.below(AREA_PAGES);
   }
 
-  private space(actor: Actor): VmMap {
-    return actor.process.space as VmMap;
+  private space(actor: Actor): Space {
+    return actor.process.space as Space;
   }
 
   /** Writes two bytes on two sides of a page boundary, or says that it cannot. */
@@ -250,6 +249,7 @@ class Scenario {
     while (this.actors.length > 0) this.exit(this.actors[0] as Actor);
     this.system.releaseObject(this.object);
     this.system.check();
+    this.system.clearObjectCache?.();
     const { heap, frames } = this.machine;
     heap.reap();
     expect([heap.bytesInUse(), frames.freeCount, this.system.swapSlots.used]).toEqual([0, frames.managed, 0]);
@@ -281,39 +281,42 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-describe('a scenario of 300 steps in a RAM too small for it', () => {
-  const policy = livePolicies[0] as PolicyKind;
+/** Declares failure injection over a scenario of the basic calls. */
+export function describeFailures(make: MakeSystem): void {
+  describe('a scenario of 300 steps in a RAM too small for it', () => {
+    const policy = livePolicies[0] as PolicyKind;
 
-  it('runs without failures, and swaps, copies and writes back on the way', () => {
-    const plans = noFailures();
-    const scenario = new Scenario(plans, policy);
-    scenario.run();
-    expect(scenario.failedSteps).toBe(0);
-    const { swapPagesIn, swapPagesOut, case1B, case2B, pagerWrites } = scenario.system.statistics();
-    for (const count of [swapPagesIn, swapPagesOut, case1B, case2B, pagerWrites]) expect(count).toBeGreaterThan(4);
-  });
+    it('runs without failures, and swaps, copies and writes back on the way', () => {
+      const plans = noFailures();
+      const scenario = new Scenario(make, plans, policy);
+      scenario.run();
+      expect(scenario.failedSteps).toBe(0);
+      const { swapPagesIn, swapPagesOut, case1B, case2B, pagerWrites } = scenario.system.statistics();
+      for (const count of [swapPagesIn, swapPagesOut, case1B, case2B, pagerWrites]) expect(count).toBeGreaterThan(4);
+    });
 
-  it.each(['frames', 'heap', 'reads', 'writes'] as const)('survives the k-th failure of %s, for every k', (kind) => {
-    let failures = 0;
-    let failedSteps = 0;
-    for (let k = 0; ; k += k < DENSE ? 1 : STRIDE) {
-      const plans = { ...noFailures(), [kind]: new FailurePlan(k) };
-      const scenario = new Scenario(plans, policy);
-      try {
-        scenario.run();
-      } catch (error) {
-        throw new Error(`k = ${k}: ${String(error)}`, { cause: error });
+    it.each(['frames', 'heap', 'reads', 'writes'] as const)('survives the k-th failure of %s, for every k', (kind) => {
+      let failures = 0;
+      let failedSteps = 0;
+      for (let k = 0; ; k += k < DENSE ? 1 : STRIDE) {
+        const plans = { ...noFailures(), [kind]: new FailurePlan(k) };
+        const scenario = new Scenario(make, plans, policy);
+        try {
+          scenario.run();
+        } catch (error) {
+          throw new Error(`k = ${k}: ${String(error)}`, { cause: error });
+        }
+        if (plans[kind].failures === 0) break;
+        failures++;
+        failedSteps += scenario.failedSteps;
       }
-      if (plans[kind].failures === 0) break;
-      failures++;
-      failedSteps += scenario.failedSteps;
-    }
-    expect(failures).toBeGreaterThan(10);
-    // A failed read reaches the program (at times in a step that was to fail anyway); the others are often made good by trying again.
-    if (kind === 'reads') expect(failedSteps).toBeGreaterThan(failures / 2);
-  });
+      expect(failures).toBeGreaterThan(10);
+      // A failed read reaches the program (at times in a step that was to fail anyway); the others are often made good by trying again.
+      if (kind === 'reads') expect(failedSteps).toBeGreaterThan(failures / 2);
+    });
 
-  it.each(livePolicies)('survives a frame that fails under $name', (each: PolicyKind) => {
-    for (let k = 0; k < 400; k += 23) new Scenario({ ...noFailures(), frames: new FailurePlan(k) }, each).run();
+    it.each(livePolicies)('survives a frame that fails under $name', (each: PolicyKind) => {
+      for (let k = 0; k < 400; k += 23) new Scenario(make, { ...noFailures(), frames: new FailurePlan(k) }, each).run();
+    });
   });
-});
+}
