@@ -87,7 +87,7 @@ export function commit(core: BsdCore, space: BsdMap, { first, end }: PageRange, 
   if (refused !== 0) return refused;
   if (!space.clipRange(first, end)) return 'ENOMEM';
   for (const entry of space.within(first, end)) {
-    entry.commitment = 'committed';
+    entry.commitment = 'charged';
     entry.maxProtection = PROT_ALL;
     setProtection(core, space, entry, protection);
   }

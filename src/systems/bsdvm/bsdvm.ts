@@ -12,7 +12,7 @@
 // made of its own parts. Pages are never moved between spaces (`mover`).
 // Source: 4.4BSD sys/vm; Cranor and Parulkar, "The UVM Virtual Memory System", USENIX 1999, which compares the two.
 
-import { addressOf, type Errno, PAGE_SIZE, pageAtOrAfter, pageOf, pagesFor, type VirtAddr } from '../../base/index.ts';
+import { addressOf, type Errno, PAGE_SIZE, pageAtOrAfter, pageOf, pagesFor, Random, type VirtAddr } from '../../base/index.ts';
 import type { BlockDevice, Tlb } from '../../machine/index.ts';
 import type { PolicyKind } from '../../paging/index.ts';
 import type { Access } from '../../pmap/index.ts';
@@ -43,12 +43,12 @@ import { advise, commit, decommit } from './advice.ts';
 import { reportArea } from './area-report.ts';
 import { visibleFrame } from './chain.ts';
 import { checkBsdVm } from './check.ts';
-import { usageOf } from './commitment.ts';
+import { mayFork, usageOf } from './commitment.ts';
 import type { BsdCore } from './core.ts';
 import { ShadowCounters } from './counters.ts';
 import { FaultHandler } from './fault.ts';
 import { forkInto } from './fork.ts';
-import { growBreak, mapRequest, protectRange, removeEntry, unmapRange } from './map-requests.ts';
+import { growBreak, mapRequest, moveEntries, protectRange, removeEntry, removeRange, unmapRange } from './map-requests.ts';
 import { ObjectTable } from './object-table.ts';
 import { PageDaemon } from './page-daemon.ts';
 import { remap } from './remap.ts';
@@ -90,7 +90,9 @@ export class BsdVm implements MemorySystem<BsdMap> {
     this.#daemon.wakeIfLow();
     const pmap = machine.pmaps.create(tlb);
     if (pmap === undefined) return 'ENOMEM';
-    const map = BsdMap.create(pmap, layout, machine.heap);
+    // Each space has random places of its own.
+    const random = new Random(machine.seed + pmap.id);
+    const map = BsdMap.create({ pmap, layout, random }, machine.heap);
     if (map === undefined) {
       machine.pmaps.destroy(pmap);
       return 'ENOMEM';
@@ -107,6 +109,7 @@ export class BsdVm implements MemorySystem<BsdMap> {
   }
 
   fork(space: BsdMap, tlb: Tlb): BsdMap | Errno {
+    if (!mayFork(space)) return 'ENOMEM';
     const { frames } = this.#core.machine;
     // Many entries can need more frames than the reserve has: then the daemon makes room for twice as many each time.
     for (let wanted = 1; ; wanted *= 2) {
@@ -147,8 +150,29 @@ export class BsdVm implements MemorySystem<BsdMap> {
 
   map(space: BsdMap, request: MapRequest): VirtAddr | Errno {
     this.#daemon.wakeIfLow();
+    const { place } = request;
+    if (space.locksFuture && place?.how === 'fixed' && place.address % PAGE_SIZE === 0)
+      return this.#mapLocked(space, request, pageOf(place.address));
     const range = mapRequest(this.#core, space, request);
     return typeof range === 'string' ? range : this.#lockIfAsked(space, range);
+  }
+
+  /** Maps and locks at a hole, and only then replaces what is at `first`: so a lock that cannot be had loses nothing. */
+  #mapLocked(space: BsdMap, request: MapRequest, first: number): VirtAddr | Errno {
+    const end = first + pagesFor(request.size);
+    const hole = space.isFree(first, end) ? first : space.findHole(end - first, undefined);
+    if (hole < 0) return 'ENOMEM';
+    const range = mapRequest(this.#core, space, { ...request, place: { how: 'fixed', address: addressOf(hole) } });
+    if (typeof range === 'string') return range;
+    const locked = this.#lockIfAsked(space, range);
+    if (typeof locked === 'string' || hole === first) return locked;
+    if (!space.clipRange(first, end)) {
+      unmapRange(this.#core, space, range);
+      return 'ENOMEM';
+    }
+    removeRange(this.#core, space, first, end);
+    moveEntries(this.#core, space, range, first);
+    return addressOf(first);
   }
 
   /** Locks new memory if `lockAll` asked for that; if it cannot be, it is unmapped again. */
@@ -246,6 +270,7 @@ export class BsdVm implements MemorySystem<BsdMap> {
 
   residency(space: BsdMap, start: number, size: number, into: Uint8Array): 0 | Errno {
     return this.#onRange(space, start, size, ({ first, end }) => {
+      if (into.length < end - first) return 'EINVAL';
       if (!space.isMapped(first, end)) return 'ENOMEM';
       for (let page = first; page < end; page++) into[page - first] = this.isResident(space, page) ? 1 : 0;
       return 0;
@@ -317,7 +342,17 @@ export class BsdVm implements MemorySystem<BsdMap> {
   }
 
   fault(space: BsdMap, page: number, access: Access): FaultOutcome {
-    return this.#faults.handle(space, page, access);
+    const outcome = this.#faults.handle(space, page, access);
+    if (this.#faults.grewLockedStack >= 0) this.#lockGrownStack(space);
+    return outcome;
+  }
+
+  /** A locked stack grew: its new part stays unlocked only if that would take too much. */
+  #lockGrownStack(space: BsdMap): void {
+    const first = this.#faults.grewLockedStack;
+    this.#faults.grewLockedStack = -1;
+    const part = space.find(first);
+    if (part !== undefined) this.#wiring.lock(space, { first, end: part.end });
   }
 
   reclaim(frames: number): number {

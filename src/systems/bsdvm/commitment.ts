@@ -11,10 +11,23 @@ export function pageLimit(bytes: number | undefined): number {
   return bytes === undefined ? Number.POSITIVE_INFINITY : Math.floor(bytes / PAGE_SIZE);
 }
 
-/** Tells whether an area like this counts as committed memory. */
-export function isCharged(area: Pick<BsdMapEntry, 'commitment' | 'backing' | 'sharing' | 'protection'>): boolean {
-  if (area.commitment === 'reserved') return false;
-  return area.backing === 'anonymous' || (area.sharing === 'private' && (area.protection & PROT_WRITE) !== 0);
+/** Tells whether an area counts as committed memory. */
+export function isCharged({ commitment }: Pick<BsdMapEntry, 'commitment'>): boolean {
+  return commitment === 'charged';
+}
+
+/** Tells whether an area becomes charged when it gets these rights; it stays so when they go. */
+export function becomesCharged({ commitment, sharing }: BsdMapEntry, protection: number): boolean {
+  return commitment === 'backed' && sharing === 'private' && (protection & PROT_WRITE) !== 0;
+}
+
+/** Tells whether what a child would get is within the limits, which it inherits. */
+export function mayFork(space: BsdMap): boolean {
+  const { addressBytes, committedBytes } = space.limits;
+  const isInherited = (entry: BsdMapEntry) => entry.inheritance !== 'none';
+  const mapped = sumPages(space, isInherited);
+  const charged = sumPages(space, (entry) => isInherited(entry) && isCharged(entry));
+  return mapped <= pageLimit(addressBytes) && charged <= pageLimit(committedBytes);
 }
 
 /** Returns ENOMEM if so many more pages of addresses and of memory would pass the space's limits. */

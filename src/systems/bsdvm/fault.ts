@@ -52,6 +52,8 @@ export class FaultHandler {
   /** The frame that the page was mapped to. */
   #frame: Pfn | -1 = -1;
   #kind: FaultKind = 'resident';
+  /** First page of what a locked stack grew by, to be locked too; -1 when there is none. */
+  grewLockedStack = -1;
 
   constructor(core: BsdCore, daemon: PageDaemon) {
     this.#core = core;
@@ -107,7 +109,9 @@ export class FaultHandler {
   #belowStack(): Step {
     const growth = growDown(this.#core, this.#map, this.#page);
     if (growth === 'refused') return FaultOutcome.unmapped;
-    return growth === 'noMemory' ? RESTART : this.#resolve();
+    if (growth === 'noMemory') return RESTART;
+    if (growth === 'unlocked') this.grewLockedStack = this.#page;
+    return this.#resolve();
   }
 
   /** Looks for the page from the top of the chain down. */

@@ -59,6 +59,7 @@ function fresh(entry: BsdMapEntry): EntryAttributes {
     maxProtection: PROT_ALL,
     backing: 'anonymous',
     sharing: 'private',
+    commitment: 'charged',
   } as const;
   return { ...attributesOf(entry), ...anew };
 }

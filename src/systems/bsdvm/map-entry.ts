@@ -34,7 +34,8 @@ export interface EntryAttributes {
   readonly sharing: 'private' | 'shared';
   readonly needsCopy: boolean;
   readonly inheritance: Inheritance;
-  readonly commitment: 'committed' | 'reserved';
+  /** `charged`: memory or swap was promised for each page. `backed`: what was mapped is an object's. */
+  readonly commitment: 'reserved' | 'charged' | 'backed';
   /** Whether memory of its own or an object was mapped. */
   readonly backing: 'anonymous' | 'object';
   readonly name: string;
@@ -56,7 +57,7 @@ export class BsdMapEntry implements Range {
   /** Another space writes into the same anonymous object. */
   sharesObject = false;
   inheritance: Inheritance;
-  commitment: 'committed' | 'reserved';
+  commitment: 'reserved' | 'charged' | 'backed';
   /** How often its pages are wired: by `lock` at most once, by buffers any number of times. */
   wiredCount = 0;
   isLocked = false;

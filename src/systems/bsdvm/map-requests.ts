@@ -18,7 +18,7 @@ import {
   PROT_READ,
   PROT_WRITE,
 } from '../../system/index.ts';
-import { exceeds, isCharged, pagesWithin } from './commitment.ts';
+import { becomesCharged, exceeds, isCharged, pagesWithin } from './commitment.ts';
 import type { BsdCore } from './core.ts';
 import { type BsdMapEntry, DOES_NOT_GROW, type EntryAttributes } from './map-entry.ts';
 import type { BsdMap } from './vm-map.ts';
@@ -37,7 +37,7 @@ const heapAttributes: EntryAttributes = {
   sharing: 'private',
   needsCopy: false,
   inheritance: 'copy',
-  commitment: 'committed',
+  commitment: 'charged',
   backing: 'anonymous',
   name: '[heap]',
   growsDownTo: DOES_NOT_GROW,
@@ -63,9 +63,9 @@ function requestedAttributes(request: MapRequest): EntryAttributes | Errno {
   if (object !== undefined && pageOf(offset) + pagesFor(request.size) > object.pageCount) return 'EINVAL';
   const isPrivate = request.sharing === 'private';
   if (isPrivate && object?.kind === 'device') return 'EINVAL';
-  const commitment = request.commitment ?? 'committed';
-  if (request.growsDown !== undefined && (object !== undefined || !isPrivate || commitment === 'reserved')) return 'EINVAL';
-  if (commitment === 'reserved') return object === undefined && isPrivate ? reservedAttributes(request) : 'EINVAL';
+  const isReserved = request.commitment === 'reserved';
+  if (request.growsDown !== undefined && (object !== undefined || !isPrivate || isReserved)) return 'EINVAL';
+  if (isReserved) return object === undefined && isPrivate ? reservedAttributes(request) : 'EINVAL';
   const readOnly = object?.kind === 'vnode' && !isPrivate && object.vnode?.pager.write === undefined;
   const maxProtection = readOnly ? PROT_READ | PROT_EXECUTE : PROT_ALL;
   if ((request.protection & ~maxProtection) !== 0) return 'EACCES';
@@ -77,7 +77,7 @@ function requestedAttributes(request: MapRequest): EntryAttributes | Errno {
     sharing: request.sharing,
     needsCopy: isPrivate && object !== undefined,
     inheritance: isPrivate ? 'copy' : 'share',
-    commitment,
+    commitment: object === undefined || (isPrivate && (request.protection & PROT_WRITE) !== 0) ? 'charged' : 'backed',
     backing: object === undefined ? 'anonymous' : 'object',
     name: request.name ?? object?.name ?? '',
     growsDownTo: request.growsDown === undefined ? DOES_NOT_GROW : pageOf(request.growsDown.limit),
@@ -167,6 +167,15 @@ export function unmapRange(core: BsdCore, space: BsdMap, { first, end }: PageRan
   return 0;
 }
 
+/** Moves the entries of a range, which none crosses, with their objects and mappings to `target`, where the map is free. */
+export function moveEntries(core: BsdCore, space: BsdMap, { first, end }: PageRange, target: number): void {
+  for (const entry of [...space.within(first, end)]) {
+    space.move(entry, entry.start + target - first);
+    entry.growsDownTo = DOES_NOT_GROW;
+  }
+  core.machine.pmaps.move(space.pmap, first, end, space.pmap, target);
+}
+
 /** Removes the entries inside [first, end); none lies across the bounds. */
 export function removeRange(core: BsdCore, space: BsdMap, first: number, end: number): void {
   for (const entry of space.within(first, end)) removeEntry(core, space, entry);
@@ -191,7 +200,7 @@ export function protectRange(core: BsdCore, space: BsdMap, { first, end }: PageR
     page = entry.end;
   }
   if (page < end) return 'ENOMEM';
-  const newlyCharged = pagesWithin(space, first, end, (entry) => !isCharged(entry) && isCharged({ ...entryKind(entry), protection }));
+  const newlyCharged = pagesWithin(space, first, end, (entry) => becomesCharged(entry, protection));
   const refused = exceeds(space, 0, newlyCharged);
   if (refused !== 0) return refused;
   if (!space.clipRange(first, end)) return 'ENOMEM';
@@ -200,12 +209,9 @@ export function protectRange(core: BsdCore, space: BsdMap, { first, end }: PageR
   return 0;
 }
 
-function entryKind({ commitment, backing, sharing }: BsdMapEntry) {
-  return { commitment, backing, sharing };
-}
-
 /** Gives an entry other rights; its pages get more only by faults. */
 export function setProtection({ machine: { pmaps } }: BsdCore, space: BsdMap, entry: BsdMapEntry, protection: number): void {
+  if (becomesCharged(entry, protection)) entry.commitment = 'charged';
   entry.protection = protection;
   // i386 entries cannot say "write only" or "execute only": what may not be read is unmapped, and each access faults.
   if ((protection & PROT_READ) === 0) pmaps.remove(space.pmap, entry.start, entry.end);

@@ -6,7 +6,7 @@ import { type PageRange, type Place, pageRange } from '../../system/index.ts';
 import { exceeds, isCharged } from './commitment.ts';
 import type { BsdCore } from './core.ts';
 import { attributesOf, type BsdMapEntry, DOES_NOT_GROW, type EntryAttributes } from './map-entry.ts';
-import { mapAt, removeRange, unmapRange } from './map-requests.ts';
+import { mapAt, moveEntries, removeRange, unmapRange } from './map-requests.ts';
 import type { BsdMap } from './vm-map.ts';
 import type { VmObject } from './vm-object.ts';
 
@@ -107,11 +107,7 @@ function move(core: BsdCore, space: BsdMap, from: PageRange, to: PageRange, adde
   }
   removeRange(core, space, to.first, to.end);
   removeRange(core, space, from.first + kept, from.end);
-  for (const entry of [...space.within(from.first, from.first + kept)]) {
-    space.move(entry, entry.start + to.first - from.first);
-    entry.growsDownTo = DOES_NOT_GROW;
-  }
-  core.machine.pmaps.move(space.pmap, from.first, from.first + kept, space.pmap, to.first);
+  moveEntries(core, space, { first: from.first, end: from.first + kept }, to.first);
   if (added !== undefined && block !== undefined) {
     if (added.object !== undefined) added.object.references++;
     space.insert(to.first + kept, to.end, added, block);

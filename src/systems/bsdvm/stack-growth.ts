@@ -18,10 +18,10 @@ import type { BsdMap } from './vm-map.ts';
 const GUARD_PAGES = 1;
 
 /**
- * Extends the stack above `page`, which is in no area, down to it; new pages of a locked stack are not locked.
- * @returns `refused` if there is no such stack, its limit or the space's is reached or the gap would go; `noMemory` with nothing changed.
+ * Extends the stack above `page`, which is in no area, down to it.
+ * @returns `unlocked` if the stack is locked and its new part, an entry of its own, not yet; `refused` if there is no such stack, its limit or the space's is reached or the gap would go; `noMemory` with nothing changed.
  */
-export function growDown(core: BsdCore, space: BsdMap, page: number): 'grown' | 'refused' | 'noMemory' {
+export function growDown(core: BsdCore, space: BsdMap, page: number): 'grown' | 'unlocked' | 'refused' | 'noMemory' {
   const stack = space.findNext(page);
   if (stack === undefined || stack.growsDownTo === DOES_NOT_GROW || page < stack.growsDownTo) return 'refused';
   const below = space.previous(stack);
@@ -33,7 +33,7 @@ export function growDown(core: BsdCore, space: BsdMap, page: number): 'grown' | 
     if (stack.object !== undefined) stack.objectOffset -= pages;
   } else if (!insertBelow(space, stack, page)) return 'noMemory';
   core.machine.events.emit(EventType.grow, space.pmap.id, page, pages);
-  return 'grown';
+  return stack.isLocked ? 'unlocked' : 'grown';
 }
 
 /** Tells whether the objects have room below the stack that nobody has used. */

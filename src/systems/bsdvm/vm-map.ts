@@ -8,7 +8,7 @@
 //   BM2  each entry keeps BE1 to BE3 (map-entry.ts), and its pages lie inside the object's
 // Cost: lookup O(log entries), and O(1) for the entry found last. Source: 4.4BSD's vm_map.c.
 
-import { addressOf, invariant, PAGE_SIZE, pageAtOrAfter, Random, type VirtAddr } from '../../base/index.ts';
+import { addressOf, invariant, PAGE_SIZE, pageAtOrAfter, type Random, type VirtAddr } from '../../base/index.ts';
 import { HeapUse, type KernelHeap } from '../../heap/index.ts';
 import type { Pmap } from '../../pmap/index.ts';
 import { RedBlackMap } from '../../ranges/index.ts';
@@ -19,6 +19,14 @@ import { attributesOf, BsdMapEntry, DOES_NOT_GROW, type EntryAttributes, MAP_ENT
 const MAP_BYTES = 128;
 /** Entries of the kernel's map for each process: user structure and page tables (Cranor and Parulkar 1999, section 3.2). */
 const KERNEL_ENTRIES = 2;
+
+/** What a map is made of. */
+export interface BsdMapParts {
+  readonly pmap: Pmap;
+  readonly layout: SpaceLayout;
+  /** Chooses places where the layout asks for that. */
+  readonly random: Random;
+}
 
 /** One address space under the BSD VM. */
 export class BsdMap implements Space {
@@ -36,23 +44,23 @@ export class BsdMap implements Space {
   /** Where areas go under random placement. */
   readonly #random: Random;
 
-  private constructor(pmap: Pmap, layout: SpaceLayout, heap: KernelHeap, blocks: readonly number[]) {
+  private constructor({ pmap, layout, random }: BsdMapParts, heap: KernelHeap, blocks: readonly number[]) {
     const [block, ...kernelBlocks] = blocks;
     this.pmap = pmap;
     this.layout = layout;
     this.breakEndPage = pageAtOrAfter(layout.breakStart);
-    this.#random = new Random(pmap.id);
+    this.#random = random;
     this.#heap = heap;
     this.#block = block as number;
     this.#kernelBlocks = kernelBlocks;
   }
 
   /** Makes an empty map. Returns undefined when out of kernel memory. */
-  static create(pmap: Pmap, layout: SpaceLayout, heap: KernelHeap): BsdMap | undefined {
+  static create(parts: BsdMapParts, heap: KernelHeap): BsdMap | undefined {
     const block = heap.allocate(MAP_BYTES, HeapUse.map);
     if (block === 0) return undefined;
     const kernelBlocks = allocateEntries(heap, KERNEL_ENTRIES);
-    if (kernelBlocks !== undefined) return new BsdMap(pmap, layout, heap, [block, ...kernelBlocks]);
+    if (kernelBlocks !== undefined) return new BsdMap(parts, heap, [block, ...kernelBlocks]);
     heap.free(block, MAP_BYTES, HeapUse.map);
     return undefined;
   }
@@ -199,7 +207,7 @@ export class BsdMap implements Space {
       const sound = !entry.needsCopy || (entry.sharing === 'private' && entry.object !== undefined);
       invariant(sound, 'BE1', () => `${at()} needs a copy but is shared or has no object`);
       const bare = entry.protection === PROT_NONE && entry.object === undefined && entry.wiredCount === 0;
-      invariant(entry.commitment === 'committed' || bare, 'BE2', () => `${at()} is reserved but has something`);
+      invariant(entry.commitment !== 'reserved' || bare, 'BE2', () => `${at()} is reserved but has something`);
       invariant(!entry.isLocked || entry.wiredCount > 0, 'BE3', () => `${at()} is locked but not wired`);
     }
   }
