@@ -2,6 +2,7 @@
 // makes text and pictures of them.
 export * from './comparison.ts';
 export { Densifier } from './densifier.ts';
-export { futureOf, Simulation, type SimulationCounts, type SimulationOptions, simulate } from './simulate.ts';
+export { futureOf, Simulation, type SimulationCounts, type SimulationOptions, simulate, simulateSizes } from './simulate.ts';
+export { type LruCurve, lruMisses, lruMissesBySize, StackDistances } from './stack-distance.ts';
 export { type Experiment, uvm99Experiments } from './uvm99/experiments.ts';
 export type { Laboratory, LabProgram } from './uvm99/laboratory.ts';

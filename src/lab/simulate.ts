@@ -18,6 +18,8 @@ import { type AnyPolicyKind, type Future, type Replayed, SimulatedMemory } from 
 
 /** References replayed at a time: their ids and the misses among them stay in the processor's nearest caches. */
 const CHUNK = 4096;
+/** References fed to one of several simulations before the next one has its turn: enough that its arrays are worth fetching. */
+const PIECE = 1 << 18;
 
 /** What is simulated. */
 export interface SimulationOptions {
@@ -72,7 +74,7 @@ export class Simulation {
 
   /**
    * Refers to the pages `ids`, dense, in order.
-   * @param writes 1 for each of the references that writes, else 0. Give them for all pieces of a trace or for none.
+   * @param writes 1 for each of the references that writes, any other number for one that does not. Give them for all pieces or for none.
    */
   feed(ids: Uint32Array, writes?: Uint8Array): void {
     if (writes !== undefined && this.#dirty.length === 0) this.#dirty = new Uint8Array(this.#pages);
@@ -125,7 +127,7 @@ export class Simulation {
     let next = 0;
     for (let at = from; at < to; at++) {
       const page = ids[at] as number;
-      const isWrite = writes[at] as number;
+      const isWrite = writes[at] === 1 ? 1 : 0;
       if (next < missed && misses[next] === at) {
         next++;
         this.#dirtyEvictions += dirty[page] as number;
@@ -158,6 +160,20 @@ export function simulate(ids: Uint32Array, options: SimulationOptions): Simulati
   const simulation = new Simulation({ ...future, ...options });
   simulation.feed(ids);
   return simulation.counts();
+}
+
+/** Replays a dense trace with several numbers of frames in one pass over it. Returns their counts in the order of `sizes`. */
+export function simulateSizes(
+  ids: Uint32Array,
+  { sizes, ...options }: Omit<SimulationOptions, 'frames'> & { readonly sizes: readonly number[] },
+): SimulationCounts[] {
+  const future = options.policy.sees === 'future' ? { future: futureOf(ids, options.pages) } : {};
+  const simulations = sizes.map((frames) => new Simulation({ ...future, ...options, frames }));
+  for (let from = 0; from < ids.length; from += PIECE) {
+    const piece = ids.subarray(from, from + PIECE);
+    for (const simulation of simulations) simulation.feed(piece);
+  }
+  return simulations.map((simulation) => simulation.counts());
 }
 
 /** Looks through a dense trace from its end: 4 bytes for each reference. */

@@ -1,20 +1,26 @@
 // The policies once more, as plainly as their definitions read: arrays, searches, no cleverness. The fast ones must miss at the same places.
 
+import { aging, nfu } from './aging.ts';
 import { arc } from './arc.ts';
 import { belady } from './belady.ts';
+import { car } from './car.ts';
 import { clock, clockR1 } from './clock.ts';
 import { clock2 } from './clock2.ts';
 import { fifo } from './fifo.ts';
 import { lfu } from './lfu.ts';
+import { linux } from './linux.ts';
 import { lirs } from './lirs.ts';
 import { lru } from './lru.ts';
+import { lruK } from './lru-k.ts';
 import { mru } from './mru.ts';
 import { describeAgainstPlain, type Refer } from './replay.conformance.ts';
 import { s3fifo } from './s3fifo.ts';
 import { secondChance } from './second-chance.ts';
 import { sieve } from './sieve.ts';
 import { slru, slru2 } from './slru.ts';
+import { tinylfu } from './tinylfu.ts';
 import { twoQueue } from './two-queue.ts';
+import { vms } from './vms.ts';
 
 /** Takes `page` out of `list`; tells whether it was there. */
 function take(list: number[], page: number): boolean {
@@ -312,3 +318,180 @@ describeAgainstPlain(lirs, (frames) => {
     return isHit;
   };
 });
+
+describeAgainstPlain(lruK, (frames) => {
+  const uses = new Map<number, number[]>();
+  const resident = new Set<number>();
+  let now = 0;
+  return (page) => {
+    now++;
+    const isHit = resident.has(page);
+    if (!isHit && resident.size === frames) {
+      const rank = (other: number): number => {
+        const times = uses.get(other) ?? [];
+        return times.length > 1 ? 1000 + (times.at(-2) ?? 0) : (times.at(-1) ?? 0);
+      };
+      resident.delete([...resident].reduce((best, other) => (rank(other) < rank(best) ? other : best)));
+    }
+    resident.add(page);
+    uses.set(page, [...(uses.get(page) ?? []), now]);
+    return isHit;
+  };
+});
+
+describeAgainstPlain(car, (frames) => {
+  const t1: number[] = [];
+  const t2: number[] = [];
+  const b1: number[] = [];
+  const b2: number[] = [];
+  const bits = new Set<number>();
+  let target = 0;
+  const replace = (): void => {
+    for (;;) {
+      const isT1 = t1.length >= Math.max(1, target) || t2.length === 0;
+      const page = (isT1 ? t1 : t2).shift() as number;
+      if (!bits.delete(page)) {
+        (isT1 ? b1 : b2).push(page);
+        return;
+      }
+      t2.push(page);
+    }
+  };
+  return (page) => {
+    if (t1.includes(page) || t2.includes(page)) {
+      bits.add(page);
+      return true;
+    }
+    const isGhost = b1.includes(page) || b2.includes(page);
+    if (t1.length + t2.length === frames) {
+      replace();
+      if (!isGhost && t1.length + b1.length === frames) b1.shift();
+      else if (!isGhost && t1.length + t2.length + b1.length + b2.length === 2 * frames) b2.shift();
+    }
+    if (b1.includes(page)) target = Math.min(frames, target + Math.max(1, b2.length / b1.length));
+    else if (isGhost) target = Math.max(0, target - Math.max(1, b1.length / b2.length));
+    take(b1, page);
+    take(b2, page);
+    (isGhost ? t2 : t1).push(page);
+    return false;
+  };
+});
+
+describeAgainstPlain(vms, (frames) => {
+  const resident: number[] = [];
+  const free: number[] = [];
+  const most = Math.max(1, Math.floor((frames * 3) / 4));
+  return (page) => {
+    if (resident.includes(page)) return true;
+    const isSoft = take(free, page);
+    if (!isSoft && resident.length + free.length === frames) (free.length > 0 ? free : resident).shift();
+    resident.push(page);
+    if (resident.length > most) free.push(resident.shift() as number);
+    return isSoft;
+  };
+});
+
+describeAgainstPlain(linux, (frames) => {
+  const inactive: number[] = [];
+  const active: number[] = [];
+  const bits = new Set<number>();
+  const shadows = new Map<number, number>();
+  let age = 0;
+  const evict = (): void => {
+    for (;;) {
+      while (inactive.length < active.length) {
+        bits.delete(first(active));
+        inactive.push(active.shift() as number);
+      }
+      const page = inactive.shift() as number;
+      if (!bits.delete(page)) {
+        shadows.set(page, age++);
+        return;
+      }
+      active.push(page);
+      age++;
+    }
+  };
+  return (page) => {
+    if (active.includes(page) || inactive.includes(page)) {
+      bits.add(page);
+      return true;
+    }
+    if (active.length + inactive.length === frames) evict();
+    const shadow = shadows.get(page);
+    if (shadow !== undefined && age - shadow <= active.length) {
+      active.push(page);
+      age++;
+    } else inactive.push(page);
+    return false;
+  };
+});
+
+describeAgainstPlain(tinylfu, (frames) => {
+  const window: number[] = [];
+  const probation: number[] = [];
+  const guarded: number[] = [];
+  const counts = new Map<number, number>();
+  const countOf = (page: number): number => counts.get(page) ?? 0;
+  const windowRoom = Math.max(1, Math.floor(frames / 100));
+  const guardedRoom = Math.floor(0.8 * (frames - windowRoom));
+  let now = 0;
+  return (page) => {
+    if (now > 0 && now % (10 * frames) === 0) for (const [other, count] of counts) counts.set(other, count >> 1);
+    now++;
+    counts.set(page, Math.min(15, countOf(page) + 1));
+    if (take(window, page)) {
+      window.push(page);
+      return true;
+    }
+    if (take(probation, page) || take(guarded, page)) {
+      guarded.push(page);
+      if (guarded.length > guardedRoom) probation.push(guarded.shift() as number);
+      return true;
+    }
+    const isFull = window.length + probation.length + guarded.length === frames;
+    window.push(page);
+    if (window.length > windowRoom) {
+      const candidate = window.shift() as number;
+      const main = probation.length > 0 ? probation : guarded;
+      if (!isFull) probation.push(candidate);
+      else if (main.length > 0 && countOf(candidate) > countOf(first(main))) {
+        main.shift();
+        probation.push(candidate);
+      }
+    }
+    return false;
+  };
+});
+
+const countingOf =
+  (atLoad: number, next: (counter: number, bit: number) => number) =>
+  (frames: number): Refer => {
+    const counters = new Map<number, number>();
+    const bits = new Set<number>();
+    let victims = 0;
+    return (page) => {
+      const isHit = counters.has(page);
+      if (!isHit && counters.size === frames) {
+        if (victims >= Math.max(1, Math.floor(frames / 4))) {
+          for (const [other, counter] of counters) counters.set(other, next(counter, bits.delete(other) ? 1 : 0));
+          victims = 0;
+        }
+        victims++;
+        const [victim] = [...counters].sort(([a, x], [b, y]) => x - y || a - b)[0] as [number, number];
+        counters.delete(victim);
+      }
+      if (!isHit) counters.set(page, atLoad);
+      bits.add(page);
+      return isHit;
+    };
+  };
+
+describeAgainstPlain(
+  aging,
+  countingOf(128, (counter, bit) => (counter >> 1) + 128 * bit),
+);
+describeAgainstPlain(
+  nfu,
+  countingOf(1, (counter, bit) => counter + bit),
+);

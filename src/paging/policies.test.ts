@@ -25,6 +25,10 @@ test('a kernel can run every live policy, and their names differ', () => {
     'fifo',
     'nru',
     'random',
+    'aging',
+    'nfu',
+    'wsclock',
+    'mglru',
   ]);
   expect(livePolicies.every(({ sees }) => sees === 'bits')).toBe(true);
 });

@@ -24,7 +24,7 @@ export class SimulatedMemory implements PageBits {
   readonly modified: Uint8Array;
   /** Where a replay writes the positions of its misses. */
   readonly misses: Uint32Array;
-  /** For each position of the ids being replayed: 1 if it writes. Empty if only reads are known. */
+  /** For each position of the ids being replayed: 1 if it writes, any other number if not. Empty if only reads are known. */
   writes: Uint8Array = NO_WRITES;
 
   constructor({ pages, frames, chunk }: SimulatedMemoryOptions) {
@@ -46,6 +46,6 @@ export class SimulatedMemory implements PageBits {
 
   /** Returns 1 if the reference at position `at` of the replayed ids writes, else 0. */
   writeAt(at: number): number {
-    return this.writes[at] ?? 0;
+    return this.writes[at] === 1 ? 1 : 0;
   }
 }
