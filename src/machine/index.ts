@@ -1,10 +1,12 @@
 // machine/: the hardware. RAM, the boot memory map, the MMU and its formats, the TLB, block devices.
 export * from './block-device.ts';
 export * from './disk.ts';
+export * from './dma-device.ts';
 export * from './faulty-device.ts';
 export * from './memory-device.ts';
 export * from './memory-map.ts';
 export * from './mmu/index.ts';
+export * from './programmed-io.ts';
 export * from './ram.ts';
 export * from './tlb.ts';
 export * from './transfer.ts';

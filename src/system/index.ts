@@ -1,4 +1,5 @@
 // system/: the contract every memory manager fulfils, the machine it runs on, and what managers share.
+export * from './buffer-list.ts';
 export * from './machine.ts';
 export * from './memory-object.ts';
 export * from './memory-system.ts';

@@ -13,7 +13,7 @@ import { choosePlace, type PageRange, type Place, pageRange } from '../system/in
 import { everyArea } from './areas.ts';
 import { growthOf, isWithinLimits } from './commitment.ts';
 import type { UvmCore } from './core.ts';
-import { abandonTwin, insertTwin, prepareTwin, type Twin, twinAttributes } from './fork.ts';
+import { abandonTwin, insertTwin, prepareTwin, type Twin, type TwinRequest, twinAttributes } from './fork.ts';
 import { DOES_NOT_GROW, type VmMapEntry } from './map-entry.ts';
 import { removeRange } from './placement.ts';
 import { attributesOf, type VmMap } from './vm-map.ts';
@@ -118,12 +118,10 @@ function prepareTwins(core: UvmCore, { from, range, to, target, mode }: Route): 
   return twins;
 }
 
-function prepareMove(request: Pick<Twin, 'from' | 'entry' | 'to' | 'start'>): Twin | undefined {
-  const { entry } = request;
-  const block = request.to.reserveEntry();
+function prepareMove({ from, entry, to, start }: TwinRequest): Twin | undefined {
+  const block = to.reserveEntry();
   if (block === 0) return undefined;
-  const attributes = { ...attributesOf(entry), growsDownTo: DOES_NOT_GROW };
-  return { ...request, inheritance: entry.inheritance, attributes, block, amap: undefined };
+  return { from, entry, to, start, inheritance: entry.inheritance, attributes: attributesOf(entry), block, amap: undefined };
 }
 
 /** Puts the entry's layers under its new place: their counts stay. */
@@ -132,6 +130,7 @@ function moveEntry(core: UvmCore, { from, entry, to, start, attributes, block }:
   moved.amap = entry.amap;
   moved.amapOffset = entry.amapOffset;
   moved.needsCopy = entry.needsCopy;
+  moved.growsDownTo = DOES_NOT_GROW;
   core.machine.pmaps.move(from.pmap, entry.start, entry.end, to.pmap, start);
   from.remove(entry);
 }

@@ -72,15 +72,16 @@ export interface Twin extends TwinRequest {
 
 /** Gets what a twin of an entry takes. Returns undefined, with nothing taken, when out of kernel memory or frames. */
 export function prepareTwin(core: UvmCore, request: TwinRequest, inheritance: Inheritance): Twin | undefined {
-  const { entry, to, start } = request;
+  const { from, entry, to, start } = request;
   if (inheritance === 'share' && entry.needsCopy && entry.commitment !== 'reserved' && !clearNeedsCopy(core, entry)) return undefined;
   const block = to.reserveEntry();
   if (block === 0) return undefined;
   const attributes = twinAttributes(entry, inheritance);
-  const moved = start === entry.start && to !== request.from ? attributes : { ...attributes, growsDownTo: DOES_NOT_GROW };
+  const isFork = start === entry.start && to !== from;
+  const moved = isFork || entry.growsDownTo === DOES_NOT_GROW ? attributes : { ...attributes, growsDownTo: DOES_NOT_GROW };
   const copiesAmap = inheritance === 'copy' && copiesNow(entry);
   const amap = copiesAmap ? copyAmap(core, entry, newAmapOffset(start, moved)) : undefined;
-  if (amap !== undefined || !copiesAmap) return { ...request, inheritance, attributes: moved, block, amap };
+  if (amap !== undefined || !copiesAmap) return { from, entry, to, start, inheritance, attributes: moved, block, amap };
   to.releaseEntry(block);
   return undefined;
 }

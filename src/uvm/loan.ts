@@ -16,7 +16,7 @@
 // Cost: O(pages), a few nanoseconds each when they are mapped, by runs of the page table: no look at map entries or amaps, no object per
 // page. Source: uvm_loan.c; Cranor and Parulkar 1999, section 7. Elsewhere: loans to another space (lent-area.ts).
 
-import { type Errno, invariant, PAGE_SIZE, type Pfn, pageAtOrAfter, pageOf } from '../base/index.ts';
+import { type Errno, invariant, KernelPanic, PAGE_SIZE, type Pfn, pageAtOrAfter, pageOf } from '../base/index.ts';
 import { FrameKind, type FrameTable } from '../frames/index.ts';
 import { HeapUse } from '../heap/index.ts';
 import { FaultOutcome, type KernelLoan } from '../system/index.ts';
@@ -40,15 +40,19 @@ const errnoOfFault: Readonly<Record<FaultOutcome, Errno>> = {
   [FaultOutcome.ioError]: 'EIO',
 };
 
-/** A kernel loan, and the kernel memory that lists its frames. */
+/** A kernel loan, and the kernel memory that lists its frames. Loans that are outstanding are linked, so that `check` finds them. */
 export class Loan implements KernelLoan {
   readonly frames: Pfn[];
   readonly offset: number;
   readonly size: number;
   /** Nothing in the frames is outside the range but zeros: another process may have them whole. */
   readonly whole: boolean;
-  /** Blocks of `blockBytes`, by position. */
-  readonly blocks: number[] = [];
+  /** Kernel memory: the first block, and more for the frames that it does not hold. */
+  block = 0;
+  more: number[] | undefined;
+  state: 'outstanding' | 'ended' = 'ended';
+  next: Loan | undefined;
+  previous: Loan | undefined;
 
   constructor(pages: number, offset: number, size: number, lender: 'space' | 'kernel') {
     this.frames = new Array<Pfn>(pages);
@@ -69,7 +73,8 @@ export class KernelLoans {
   readonly #daemon: PageDaemon;
   readonly #faults: FaultHandler;
   readonly #table: FrameTable;
-  readonly #outstanding = new Set<KernelLoan>();
+  /** The outstanding loan that was made last. */
+  #last: Loan | undefined;
 
   constructor(core: UvmCore, daemon: PageDaemon, faults: FaultHandler) {
     this.#core = core;
@@ -123,8 +128,8 @@ export class KernelLoans {
 
   /** Returns the loan as this file made it. Panics (LN3) if it is not outstanding. */
   expect(loan: KernelLoan): Loan {
-    invariant(this.#outstanding.has(loan), 'LN3', () => `a loan of ${loan.frames.length} pages is not outstanding`);
-    return loan as Loan;
+    if (loan instanceof Loan && loan.state === 'outstanding') return loan;
+    throw new KernelPanic('LN3', `a loan of ${loan.frames.length} pages is not outstanding`);
   }
 
   /** Ends a loan. Panics (LN3) if it is not outstanding. */
@@ -177,32 +182,51 @@ export class KernelLoans {
   /** Takes the kernel memory of a loan. Returns undefined, with nothing taken, when there is not enough. */
   #open(loan: Loan): Loan | undefined {
     const { heap } = this.#core.machine;
-    for (let left = loan.listBytes; left > 0; left -= BLOCK_BYTES) {
-      const block = heap.allocate(Math.min(left, BLOCK_BYTES), HeapUse.loan);
-      if (block === 0) {
-        this.#freeBlocks(loan);
-        return undefined;
-      }
-      loan.blocks.push(block);
+    const { listBytes } = loan;
+    loan.block = heap.allocate(Math.min(listBytes, BLOCK_BYTES), HeapUse.loan);
+    if (loan.block === 0 || (listBytes > BLOCK_BYTES && !this.#takeMore(loan))) {
+      this.#freeBlocks(loan);
+      return undefined;
     }
-    this.#outstanding.add(loan);
+    loan.state = 'outstanding';
+    loan.next = this.#last;
+    if (this.#last !== undefined) this.#last.previous = loan;
+    this.#last = loan;
     return loan;
+  }
+
+  #takeMore(loan: Loan): boolean {
+    const { heap } = this.#core.machine;
+    loan.more = [];
+    for (let left = loan.listBytes - BLOCK_BYTES; left > 0; left -= BLOCK_BYTES) {
+      const block = heap.allocate(Math.min(left, BLOCK_BYTES), HeapUse.loan);
+      if (block === 0) return false;
+      loan.more.push(block);
+    }
+    return true;
   }
 
   #close(loan: Loan): void {
     this.#freeBlocks(loan);
-    this.#outstanding.delete(loan);
+    loan.state = 'ended';
+    if (loan.previous === undefined) this.#last = loan.next;
+    else loan.previous.next = loan.next;
+    if (loan.next !== undefined) loan.next.previous = loan.previous;
   }
 
-  #freeBlocks({ blocks, listBytes }: Loan): void {
+  #freeBlocks({ block, more, listBytes }: Loan): void {
     const { heap } = this.#core.machine;
-    for (const [i, block] of blocks.entries()) heap.free(block, Math.min(listBytes - i * BLOCK_BYTES, BLOCK_BYTES), HeapUse.loan);
+    if (block !== 0) heap.free(block, Math.min(listBytes, BLOCK_BYTES), HeapUse.loan);
+    if (more === undefined) return;
+    for (const [i, each] of more.entries()) heap.free(each, Math.min(listBytes - (i + 1) * BLOCK_BYTES, BLOCK_BYTES), HeapUse.loan);
   }
 
   /** Compares every frame's record with the loans there are. Panics at the first broken invariant. */
   check(): void {
     const places = new Map<number, number>();
-    for (const { frames } of this.#outstanding) for (const frame of frames) places.set(frame, (places.get(frame) ?? 0) + 1);
+    for (let loan = this.#last; loan !== undefined; loan = loan.next) {
+      for (const frame of loan.frames) places.set(frame, (places.get(frame) ?? 0) + 1);
+    }
     for (let frame = 0 as Pfn; frame < this.#table.count; frame++) this.#checkFrame(frame, places.get(frame) ?? 0);
   }
 
