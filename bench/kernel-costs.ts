@@ -26,6 +26,7 @@ import { Process } from '../src/process/index.ts';
 import type { Machine, MemorySystem, Pager } from '../src/system/index.ts';
 import { PROT_READ, PROT_WRITE } from '../src/system/index.ts';
 import { buildMachine, frameAllocatorNames, policyNames, systemNames } from '../src/systems/index.ts';
+import { gatheringCosts, movingCosts } from './moving-costs.ts';
 import { leastOf, type Numbers } from './statistics.ts';
 
 /** What to measure: nanoseconds per page, the least of `repeats` rounds over `pages` pages. */
@@ -60,6 +61,8 @@ const costs = {
     }
   },
   fileIo,
+  moving: movingCosts,
+  gathering: gatheringCosts,
 } as const;
 
 /** Where the pages under test begin: above everything else, on a page-table boundary. */

@@ -4,6 +4,7 @@ import process from 'node:process';
 import { Argument, Command } from 'commander';
 import { type KernelResult, kernelSettings, kernelTables, measureKernel, quickKernelSettings } from './kernel.ts';
 import { answerRequest, ownProcesses } from './laboratory.ts';
+import { type MovingResult, measureMoving, movingSettings, movingTables, quickMovingSettings } from './moving.ts';
 import { measurePrograms, type ProgramsResult, programsSettings, quickProgramsSettings } from './programs.ts';
 import { programsTables } from './programs-tables.ts';
 import { hostSentence, onThisHost, readResult, type StoredResult, writeResult } from './results-file.ts';
@@ -22,6 +23,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   kernel: {
     measure: (amount, tell) => measureKernel(amount === 'quick' ? quickKernelSettings : kernelSettings, ownProcesses, tell),
     tables: (result) => kernelTables(result as KernelResult),
+  },
+  moving: {
+    measure: (amount, tell) => measureMoving(amount === 'quick' ? quickMovingSettings : movingSettings, ownProcesses, tell),
+    tables: (result) => movingTables(result as MovingResult),
   },
   programs: {
     measure: (amount, tell) => measurePrograms(amount === 'quick' ? quickProgramsSettings : programsSettings, ownProcesses, tell),
