@@ -122,7 +122,7 @@ export class KernelLoans {
     const { queue, machine } = this.#core;
     for (;;) {
       const frame = queue.allocateZeroed(FrameKind.lent, 0, 0);
-      if (frame !== -1 || this.#daemon.run(Math.max(queue.freeTarget, machine.frames.freeCount + 1)) === 0) return frame;
+      if (frame !== -1 || !this.#daemon.makeRoom(Math.max(queue.freeTarget, machine.frames.freeCount + 1))) return frame;
     }
   }
 

@@ -72,7 +72,7 @@ export class UvmPageMover implements PageMover<VmMap> {
     this.#daemon.wakeIfLow();
     for (let wanted = 1; ; wanted *= 2) {
       const result = attempt();
-      if (result !== 'ENOMEM' || wanted > frames.managed || this.#daemon.run(frames.freeCount + wanted) === 0) return result;
+      if (result !== 'ENOMEM' || wanted > frames.managed || !this.#daemon.makeRoom(frames.freeCount + wanted)) return result;
     }
   }
 }
