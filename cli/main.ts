@@ -14,6 +14,7 @@ import { paperCommand } from './paper-command.ts';
 import { runCommand } from './run-command.ts';
 import type { RunProgram } from './run-program.ts';
 import { runProgram } from './runner.ts';
+import { simCommand } from './sim-command.ts';
 import { FILE_COLUMNS, processTerminal, type Terminal } from './terminal.ts';
 import { traceCommand } from './trace-command.ts';
 
@@ -65,6 +66,7 @@ function quireCommand(terminal: Terminal, run: RunProgram, finish: (exitCode: nu
     .enablePositionalOptions()
     .addCommand(runCommand(terminal, run, finish))
     .addCommand(infoCommand(terminal, finish))
+    .addCommand(simCommand(terminal, finish))
     .addCommand(traceCommand(terminal, finish))
     .addCommand(paperCommand(terminal, finish));
   for (const command of [quire, ...quire.commands, ...quire.commands.flatMap((each) => each.commands)]) {

@@ -7,6 +7,7 @@ import { UsageError } from '../src/base/index.ts';
 /** A file opened for writing, empty from the first write on. */
 export class OutputFile {
   readonly path: string;
+  readonly #option: string;
   readonly #descriptor: number;
   readonly #existed: boolean;
   #state: 'untouched' | 'written' | 'closed' = 'untouched';
@@ -14,6 +15,7 @@ export class OutputFile {
   /** @param option names the option in the `UsageError` that a file gets which cannot be opened */
   constructor(path: string, option: string) {
     this.path = path;
+    this.#option = option;
     this.#existed = existsSync(path);
     try {
       this.#descriptor = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o666);
@@ -25,6 +27,16 @@ export class OutputFile {
   /** Adds text. Throws the host's error, such as ENOSPC. */
   write(text: string): void {
     this.writeBytes(Buffer.from(text));
+  }
+
+  /** Adds text. Throws a UsageError with a sentence if the host does not take it. */
+  writeOrRefuse(text: string | Uint8Array): void {
+    try {
+      if (typeof text === 'string') this.write(text);
+      else this.writeBytes(text);
+    } catch (error) {
+      throw new UsageError(`${this.#option} ${this.path}: cannot be written: ${reasonOf(error)}`);
+    }
   }
 
   /** Adds bytes. Throws the host's error, such as ENOSPC. */

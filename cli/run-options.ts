@@ -68,7 +68,8 @@ export function readProgram(path: string): Uint8Array {
   }
 }
 
-function parseSeed(text: string): number {
+/** Returns a 32-bit seed. Throws `UsageError` for anything else. */
+export function parseSeed(text: string): number {
   const seed = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (seed <= MAX_SEED) return seed;
   throw new UsageError(`--seed ${text}: not a whole number from 0 to ${MAX_SEED}`);

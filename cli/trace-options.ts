@@ -69,8 +69,20 @@ export function pageChoice(flags: TraceFlags): PageChoice {
   };
 }
 
+/** Returns what the options leave out or change, for people. */
+export function changesOf({ kinds, crossing, collapse, skip, limit, sample }: TraceFlags): string[] {
+  return [
+    kinds === 'data' ? 'loads and stores only' : '',
+    crossing === 'whole' ? 'a reference over a page boundary counts for its first page' : '',
+    collapse === 'none' ? '' : `repeats of a page${collapse === 'kinds' ? ' and kind' : ''} dropped, which changes some policies' counts`,
+    skip === undefined ? '' : `the first ${skip} references left out`,
+    limit === undefined ? '' : `at most ${limit} references`,
+    sample === undefined ? '' : `a share of ${sample} of the pages, chosen by hash; frames are theirs alone`,
+  ].filter((change) => change !== '');
+}
+
 /** Returns a whole number of at least `least`. `option` is for the message of the UsageError that anything else gets. */
-function parseCount(text: string, option: string, least: number): number {
+export function parseCount(text: string, option: string, least: number): number {
   const count = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (Number.isSafeInteger(count) && count >= least) return count;
   throw new UsageError(`${option} ${text}: not a whole number of at least ${least}`);

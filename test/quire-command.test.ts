@@ -128,6 +128,20 @@ describe('quire run', () => {
   });
 });
 
+describe('quire sim, on threads', () => {
+  const ended = (...parameters: string[]): Promise<Ended> => start('sim', ...parameters).ended;
+
+  it('gives the same results in the same order, however many threads work', async () => {
+    const trace = join(folder, 'trace');
+    writeFileSync(trace, Array.from({ length: 50_000 }, (_, i) => `${((i % 700) * (i % 31)) % 4093}\n`).join(''));
+    const flags = [trace, '--policy', 'random,lru,arc,belady', '--frames', '16..4096', '--csv'];
+    const [one, three] = [await ended(...flags, '--jobs', '1'), await ended(...flags, '--jobs', '3')];
+    expect([one.code, one.err]).toEqual([0, '']);
+    expect(one.out.split('\n').length).toBe(4 * 9 + 2);
+    expect(three).toEqual(one);
+  });
+});
+
 const until = async (condition: () => boolean): Promise<void> => {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
 };

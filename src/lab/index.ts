@@ -1,7 +1,10 @@
 // lab/: experiments. Replays of traces through policies, and publications made again on machines of their own. Results are data; report/
 // makes text and pictures of them.
+
+export { type Anomaly, findAnomalies, type MissesAtSize } from './anomalies.ts';
 export * from './comparison.ts';
 export { Densifier } from './densifier.ts';
+export { type PagingDevice, pagingDevices, pagingSeconds } from './paging-device.ts';
 export { futureOf, Simulation, type SimulationCounts, type SimulationOptions, simulate, simulateSizes } from './simulate.ts';
 export { type LruCurve, lruMisses, lruMissesBySize, StackDistances } from './stack-distance.ts';
 export { type Experiment, uvm99Experiments } from './uvm99/experiments.ts';

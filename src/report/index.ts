@@ -6,4 +6,5 @@ export { programReport, type RunFacts } from './program-report.ts';
 export * from './quantities.ts';
 export * from './run-report.ts';
 export { formatRunReport, type ReportTextOptions } from './run-report-text.ts';
+export { formatSimulation, type ReplayedTrace, type SimulationResult, type TraceResults } from './simulation-text.ts';
 export { Transcript } from './transcript.ts';

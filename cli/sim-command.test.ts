@@ -1,0 +1,197 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { zipfTrace } from '../src/trace/index.ts';
+import { quireLater, refusal } from '../test/support/quire-command.ts';
+
+/** The string of Belady, Nelson and Shedler: 9 misses of FIFO with 3 frames, 10 with 4. */
+const textbook = '1\n2\n3\n4\n1\n2\n5\n1\n2\n3\n4\n5\n';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'quire-sim-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const file = (name: string, bytes: string | Uint8Array): string => {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+};
+
+const sim = async (...parameters: string[]): Promise<string> => {
+  const { code, out, err } = await quireLater('sim', ...parameters);
+  expect([err, code]).toEqual(['', 0]);
+  return out;
+};
+
+interface Result {
+  policy: string;
+  frames: number;
+  references: number;
+  misses: number;
+  compulsory: number;
+  evictions: { clean: number; dirty: number };
+}
+
+const results = async (...parameters: string[]): Promise<Result[]> => JSON.parse(await sim(...parameters, '--json')).results;
+
+describe('quire sim', () => {
+  it("shows misses, the way to the optimum and Belady's anomaly", async () => {
+    const text = await sim(file('belady.txt', textbook), '--policy', 'fifo,belady', '--frames', '3,4');
+    expect(text).toBe(
+      [
+        'belady.txt: 12 references, none of them named as a write, to 5 pages of 4 KiB',
+        '  compulsory misses: 5, 41.7 % of references; no policy and no memory avoids them',
+        '',
+        'misses, and their share of references',
+        '  frames  memory        fifo     belady',
+        '       3  12 KiB   9  75.0 %  7  58.3 %',
+        '       4  16 KiB  10  83.3 %  6  50.0 %',
+        '',
+        "misses beyond the optimum's, and their share of those",
+        '  frames  memory       fifo',
+        '       3  12 KiB  2  28.6 %',
+        '       4  16 KiB  4  66.7 %',
+        '',
+        'The trace names no writes: all evictions count as clean.',
+        '',
+        'time waiting for the device, modelled (ssd: 80.0 µs for a miss, 20.0 µs for an eviction of a written page)',
+        '  frames  memory    fifo  belady',
+        '       3  12 KiB  720 µs  560 µs',
+        '       4  16 KiB  800 µs  480 µs',
+        '',
+        "fifo: Belady's anomaly: 4 frames miss 1 more than 3",
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('gives the same as JSON and as comma-separated values', async () => {
+    const trace = file('belady.txt', textbook);
+    expect(JSON.parse(await sim(trace, '--policy', 'fifo', '--frames', '3,4', '--json'))).toEqual({
+      results: [
+        {
+          trace: 'belady.txt',
+          policy: 'fifo',
+          frames: 3,
+          references: 12,
+          misses: 9,
+          compulsory: 5,
+          evictions: { clean: 6, dirty: 0 },
+        },
+        {
+          trace: 'belady.txt',
+          policy: 'fifo',
+          frames: 4,
+          references: 12,
+          misses: 10,
+          compulsory: 5,
+          evictions: { clean: 6, dirty: 0 },
+        },
+      ],
+      traces: [{ trace: 'belady.txt', references: 12, writes: 0, pages: 5, pageBytes: 4096, changes: [], warmup: 0 }],
+      anomalies: [{ trace: 'belady.txt', policy: 'fifo', fewer: { frames: 3, misses: 9 }, more: { frames: 4, misses: 10 } }],
+    });
+    expect(await sim(trace, '--policy', 'fifo', '--frames', '3,4', '--csv')).toBe(
+      'trace,policy,frames,references,misses,compulsory,clean_evictions,dirty_evictions\n' +
+        'belady.txt,fifo,3,12,9,5,6,0\nbelady.txt,fifo,4,12,10,5,6,0\n',
+    );
+  });
+
+  it("misses as often as libCacheSim, on the project's own traces", async () => {
+    const expected = readFileSync(join(import.meta.dirname, '../src/lab/fixtures/misses.tsv'), 'utf8')
+      .split('\n')
+      .map((line) => line.split('\t'))
+      .filter(([name, policy]) => name === 'zipf300k' && ['fifo', 'lru', 'arc', 'belady'].includes(policy as string))
+      .map(([, policy, frames, misses]) => `${policy} ${frames} ${misses}`)
+      .sort();
+    expect(expected.length).toBeGreaterThan(8);
+    const sizes = [...new Set(expected.map((line) => line.split(' ')[1]))].join(',');
+    const path = file('zipf.gz', gzipSync(zipfTrace(20_000, 300_000).join('\n')));
+    const found = await results(path, '--policy', 'fifo,lru,arc,belady', '--frames', sizes);
+    expect(found.map(({ policy, frames, misses }) => `${policy} ${frames} ${misses}`).sort()).toEqual(expected);
+  });
+
+  it('tells clean evictions from dirty ones; instruction fetches write nothing', async () => {
+    // One frame: page 1 leaves read, page 2 written, page 3 fetched; page 4 stays.
+    const path = file('a.lackey', ' L 1000,4\n S 2000,4\n L 2008,4\nI  3000,4\n M 4000,4\n');
+    expect((await results(path, '--policy', 'lru', '--frames', '1'))[0]?.evictions).toEqual({ clean: 2, dirty: 1 });
+    expect(await sim(path, '--policy', 'lru', '--frames', '1')).toMatch(/evictions of written pages, .*\n.*lru\n +1 +4 KiB +1 +33.3 %\n/);
+    expect(await sim(path, '--policy', 'lru', '--frames', '1', '--device', 'disk')).toMatch(/lru\n +1 +4 KiB +63.5 ms\n/);
+  });
+
+  it('leaves a warm-up out of every count', async () => {
+    const path = file('a', textbook);
+    const [whole] = await results(path, '--policy', 'lru', '--frames', '3', '--warmup', '0%');
+    const [later] = await results(path, '--policy', 'lru', '--frames', '3', '--warmup', '4');
+    // LRU with 3 frames misses all but positions 8 and 9; of the pages only 5 comes after the fourth reference.
+    expect([whole?.misses, later?.references, later?.misses, later?.compulsory, later?.evictions.clean]).toEqual([10, 8, 6, 1, 6]);
+    expect((await results(path, '--policy', 'lru', '--frames', '3', '--warmup', '25%'))[0]?.references).toBe(9);
+  });
+
+  it('takes sizes as ranges and with units, each once, and chooses some if none are given', async () => {
+    const path = file('a', textbook);
+    const sizes = async (...flags: string[]): Promise<number[]> =>
+      (await results(path, '--policy', 'lru', ...flags)).map(({ frames }) => frames);
+    expect(await sizes('--frames', '4,1..6,16KiB')).toEqual([1, 2, 4, 6]);
+    expect(await sizes('--frames', '10..20/3')).toEqual([10, 15, 20]);
+    expect(await sizes('--frames', '64KiB..0.25MiB', '--page-size', '16KiB')).toEqual([4, 8, 16]);
+    expect(await sizes()).toEqual([1, 2, 4, 5]);
+    expect(await sizes('--frames', '1GiB')).toEqual([262_144]);
+  });
+
+  it('replays with every policy there is', async () => {
+    const all = await results(file('a', textbook), '--policy', 'all', '--frames', '3');
+    expect(all.length).toBeGreaterThanOrEqual(20);
+    const least = all.find(({ policy }) => policy === 'belady')?.misses as number;
+    expect(all.every(({ misses, compulsory }) => compulsory === 5 && misses >= least && misses <= 12)).toBe(true);
+  });
+
+  it('keeps the results of the traces before one that is bad', async () => {
+    const good = file('good', textbook);
+    const bad = file('bad.gz', gzipSync(textbook.repeat(999)).subarray(0, 60));
+    for (const [flag, begins] of [
+      ['--csv', 'trace,'],
+      ['--json', '{'],
+      ['--collapse=none', 'good: '],
+    ] as const) {
+      const { code, out, err } = await quireLater('sim', good, bad, '--frames', '3', flag);
+      expect([code, err]).toEqual([2, 'quire: bad.gz is cut short inside a compressed block\n']);
+      expect(out.startsWith(begins)).toBe(true);
+    }
+    const out = join(folder, 'out.csv');
+    expect((await quireLater('sim', good, bad, '--policy', 'lru', '--frames', '3', '--csv', '-o', out)).code).toBe(2);
+    expect(readFileSync(out, 'utf8').trim().split('\n').at(-1)).toBe('good,lru,3,12,10,5,7,0');
+  });
+
+  it('refuses, in a sentence', async () => {
+    const path = file('a', textbook);
+    const refused = async (...flags: string[]): Promise<string> => refusal(await quireLater('sim', path, ...flags));
+    expect(await refused('--frames', '0')).toBe('--frames 0: a memory has at least one frame');
+    expect(await refused('--frames', '1KiB')).toBe('--frames 1KiB: a memory has at least one frame');
+    expect(await refused('--frames', '9..3')).toBe('--frames 9..3: the range ends below its start');
+    expect(await refused('--frames', '1..9/1')).toMatch(/steps 1: not a whole number of at least 2$/);
+    expect(await refused('--frames', 'many')).toMatch(/^--frames many: not a size/);
+    expect(await refused('--frames', '3,')).toMatch(/^--frames : not a size/);
+    expect(await refused('--frames', '1..999999999/999999999')).toMatch(/more than 100,000 simulations; ask for fewer sizes$/);
+    expect(await refused('--frames', '99999999999999')).toMatch(/more frames than any machine has$/);
+    expect(await refused('--policy', 'fifo,best')).toMatch(/^--policy fifo,best: 'best' is none of random, fifo,/);
+    expect(await refused('--warmup', '12')).toBe('--warmup 12: a has no more than 12 references');
+    expect(await refused('--warmup', 'half')).toBe('--warmup half: not a whole number of at least 0');
+    expect(await refused('--jobs', '0')).toBe('--jobs 0: not a whole number of at least 1');
+    expect(await refused('--device', 'tape')).toMatch(/Allowed choices are ssd, disk/);
+    expect(await refused('--json', '--csv')).toBe('--json and --csv: choose one of them');
+    expect(await refused('-o', '/no/such/file')).toMatch(/^--output \/no\/such\/file: cannot be written: no such file/);
+    expect(refusal(await quireLater('sim', file('empty', '')))).toBe('empty is empty: a trace has at least one reference');
+    expect(refusal(await quireLater('sim', join(folder, 'none'), '-o', join(folder, 'out')))).toMatch(/there is no such file$/);
+    expect(existsSync(join(folder, 'out'))).toBe(false);
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('says that its output is full', async () => {
+    const said = await quireLater('sim', file('a', textbook), '-o', '/dev/full');
+    expect(refusal(said)).toMatch(/^--output \/dev\/full: cannot be written: no space left on device/);
+  });
+});

@@ -1,0 +1,138 @@
+// From what was typed after `quire sim` to a plan: policies, sizes, threads, each value checked with a sentence of its own.
+
+import { UsageError } from '../src/base/index.ts';
+import { type PagingDevice, pagingDevices } from '../src/lab/index.ts';
+import { replayPolicies } from '../src/paging/index.ts';
+import { formatCount } from '../src/report/index.ts';
+import { parseByteSize } from './byte-size.ts';
+import { parseSeed } from './run-options.ts';
+import { type PageChoice, pageChoice, parseCount, type TraceFlags } from './trace-options.ts';
+
+/** The options as commander leaves them. */
+export interface SimFlags extends TraceFlags {
+  readonly policy: string;
+  readonly frames?: string;
+  readonly warmup: string;
+  readonly device: string;
+  readonly seed: string;
+  readonly jobs?: string;
+  readonly json?: true;
+  readonly csv?: true;
+  readonly output?: string;
+}
+
+/** What to do, apart from what depends on the trace. */
+export interface SimPlan {
+  readonly choice: PageChoice;
+  readonly policies: readonly string[];
+  /** Frames, ascending; undefined if the trace decides. */
+  readonly sizes: readonly number[] | undefined;
+  readonly warmup: Warmup;
+  readonly device: PagingDevice;
+  readonly seed: number;
+  readonly threads: number | undefined;
+  readonly form: 'text' | 'json' | 'csv';
+}
+
+/** References that are not counted, or the share of the trace that they are. */
+export type Warmup = { readonly references: number } | { readonly share: number };
+
+/** Simulations of one trace at most: their results are kept until they are shown. */
+const MAX_SIMULATIONS = 100_000;
+/** Sizes chosen for a trace where none are given. */
+const DEFAULT_SIZES = 8;
+/** More frames than any machine has, and few enough for exact arithmetic with bytes. */
+const MAX_FRAMES = 2 ** 40;
+
+/** Checks everything that was typed. Throws a UsageError for the first value that is wrong. */
+export function simPlan(flags: SimFlags): SimPlan {
+  if (flags.json && flags.csv) throw new UsageError('--json and --csv: choose one of them');
+  const choice = pageChoice(flags);
+  const policies = parsePolicies(flags.policy);
+  const sizes = flags.frames === undefined ? undefined : parseSizes(flags.frames, 2 ** choice.pageShift, policies.length);
+  return {
+    choice,
+    policies,
+    sizes,
+    warmup: parseWarmup(flags.warmup),
+    device: parseDevice(flags.device),
+    seed: parseSeed(flags.seed),
+    threads: flags.jobs === undefined ? undefined : parseCount(flags.jobs, '--jobs', 1),
+    form: flags.json ? 'json' : flags.csv ? 'csv' : 'text',
+  };
+}
+
+/** Returns sizes that show a trace of so many pages: the last powers of two below, and all of its pages. */
+export function defaultSizes(pages: number): number[] {
+  const last = Math.ceil(Math.log2(pages)) - 1;
+  const powers = Array.from({ length: last + 1 }, (_, power) => 2 ** power);
+  return [...powers.slice(1 - DEFAULT_SIZES), pages];
+}
+
+/** Returns how many of `references` fill memory only. Throws a UsageError if nothing is left to count. */
+export function warmupOf(warmup: Warmup, references: number, name: string): number {
+  const count = 'references' in warmup ? warmup.references : Math.round(warmup.share * references);
+  if (count < references) return count;
+  throw new UsageError(`--warmup ${count}: ${name} has no more than ${formatCount(references)} references`);
+}
+
+function parsePolicies(text: string): string[] {
+  const names = replayPolicies.map((policy) => policy.name);
+  if (text === 'all') return names;
+  const chosen = text.split(',').map((name) => name.trim());
+  for (const name of chosen) {
+    if (!names.includes(name)) throw new UsageError(`--policy ${text}: '${name}' is none of ${names.join(', ')}`);
+  }
+  return [...new Set(chosen)];
+}
+
+function parseSizes(text: string, pageBytes: number, policies: number): number[] {
+  const sizes = new Set<number>();
+  for (const part of text.split(',')) {
+    for (const size of rangeOf(part.trim(), pageBytes)) {
+      sizes.add(size);
+      if (sizes.size * policies > MAX_SIMULATIONS) {
+        throw new UsageError(`--frames ${text}: more than ${formatCount(MAX_SIMULATIONS)} simulations; ask for fewer sizes`);
+      }
+    }
+  }
+  return [...sizes].sort((a, b) => a - b);
+}
+
+/** Yields `64`, `64..4096` (doubling) or `64..4096/10` (evenly, both ends included). */
+function* rangeOf(text: string, pageBytes: number): Generator<number> {
+  const [, first = '', last, count] = /^([^./]+(?:\.\d[^./]*)?)(?:\.\.([^/]+)(?:\/(.+))?)?$/.exec(text) ?? [];
+  const from = parseFrames(first || text, pageBytes);
+  if (last === undefined) {
+    yield from;
+    return;
+  }
+  const to = parseFrames(last, pageBytes);
+  if (to < from) throw new UsageError(`--frames ${text}: the range ends below its start`);
+  if (count === undefined) {
+    for (let size = from; size < to; size *= 2) yield size;
+    yield to;
+  } else {
+    const steps = parseCount(count, `--frames ${text}: steps`, 2);
+    for (let step = 0; step < steps; step++) yield Math.round(from + (step * (to - from)) / (steps - 1));
+  }
+}
+
+/** Returns frames: a plain number counts them, one with a unit their bytes. */
+function parseFrames(text: string, pageBytes: number): number {
+  const frames = /^\d+$/.test(text) ? Number(text) : Math.floor(parseByteSize(text, '--frames') / pageBytes);
+  if (frames < 1) throw new UsageError(`--frames ${text}: a memory has at least one frame`);
+  if (frames > MAX_FRAMES) throw new UsageError(`--frames ${text}: more frames than any machine has`);
+  return frames;
+}
+
+function parseWarmup(text: string): Warmup {
+  const share = /^(\d+(?:\.\d+)?)\s*%$/.exec(text)?.[1];
+  return share === undefined ? { references: parseCount(text, '--warmup', 0) } : { share: Number(share) / 100 };
+}
+
+function parseDevice(name: string): PagingDevice {
+  const device = pagingDevices.find((each) => each.name === name);
+  if (device === undefined) throw new UsageError(`--device ${name}: choose one of ${pagingDevices.map((each) => each.name).join(', ')}`);
+  return device;
+}

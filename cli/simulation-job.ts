@@ -1,0 +1,52 @@
+// One piece of the work of `quire sim`: a policy with some sizes over one trace. Done by a thread of the pool, or in this one.
+
+import { futureOf, Simulation, type SimulationCounts } from '../src/lab/index.ts';
+import { type Future, replayPolicies } from '../src/paging/index.ts';
+import { piecesOf, type TraceContent } from './dense-trace.ts';
+
+/** A policy and sizes to replay a trace with, one after the other. */
+export interface SimulationJob {
+  /** The name of one of `replayPolicies`. */
+  readonly policy: string;
+  readonly sizes: readonly number[];
+  readonly warmup: number;
+  readonly seed: number;
+}
+
+/** Bytes for a page that the largest of the policies keep, at most, and what is counted beside them. */
+const BYTES_PER_PAGE = 80;
+/** Bytes for a reference that the optimum needs: its page and its next use. */
+const FUTURE_BYTES = 8;
+
+/** Returns the bytes that a job needs at most. */
+export function bytesFor({ policy }: SimulationJob, { pages, references }: TraceContent): number {
+  return BYTES_PER_PAGE * pages + (policyOf(policy).sees === 'future' ? FUTURE_BYTES * references : 0);
+}
+
+/** Does a job. @param done is called for each of its sizes, in order */
+export function performJob(job: SimulationJob, content: TraceContent, done: (counts: SimulationCounts) => void): void {
+  const policy = policyOf(job.policy);
+  const { pages, writes } = content;
+  const future = policy.sees === 'future' ? { future: futureOfContent(content) } : {};
+  for (const frames of job.sizes) {
+    const simulation = new Simulation({ policy, frames, pages, warmup: job.warmup, seed: job.seed, ...future });
+    for (const { ids, kinds } of piecesOf(content)) simulation.feed(ids, writes === 0 ? undefined : kinds);
+    done(simulation.counts());
+  }
+}
+
+function policyOf(name: string): (typeof replayPolicies)[number] {
+  const policy = replayPolicies.find((each) => each.name === name);
+  if (policy === undefined) throw new Error(`no policy ${name}`);
+  return policy;
+}
+
+function futureOfContent(content: TraceContent): Future {
+  const ids = new Uint32Array(content.references);
+  let at = 0;
+  for (const piece of piecesOf(content)) {
+    ids.set(piece.ids, at);
+    at += piece.ids.length;
+  }
+  return futureOf(ids, content.pages);
+}
