@@ -5,6 +5,7 @@ import { Argument, Command } from 'commander';
 import { type KernelResult, kernelSettings, kernelTables, measureKernel, quickKernelSettings } from './kernel.ts';
 import { answerRequest, ownProcesses } from './laboratory.ts';
 import { type MovingResult, measureMoving, movingSettings, movingTables, quickMovingSettings } from './moving.ts';
+import { measurePolicies, type PoliciesResult, policiesSettings, policiesTables, quickPoliciesSettings } from './policies.ts';
 import { measurePrograms, type ProgramsResult, programsSettings, quickProgramsSettings } from './programs.ts';
 import { programsTables } from './programs-tables.ts';
 import { hostSentence, onThisHost, readResult, type StoredResult, writeResult } from './results-file.ts';
@@ -27,6 +28,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   moving: {
     measure: (amount, tell) => measureMoving(amount === 'quick' ? quickMovingSettings : movingSettings, ownProcesses, tell),
     tables: (result) => movingTables(result as MovingResult),
+  },
+  policies: {
+    measure: (amount, tell) => measurePolicies(amount === 'quick' ? quickPoliciesSettings : policiesSettings, tell),
+    tables: (result) => policiesTables(result as PoliciesResult),
   },
   programs: {
     measure: (amount, tell) => measurePrograms(amount === 'quick' ? quickProgramsSettings : programsSettings, ownProcesses, tell),
