@@ -7,7 +7,7 @@
 // agree with the lock file. Built is judged by time: no source may be newer than the moment the last good build began.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
@@ -36,6 +36,10 @@ export function requireNode() {
 /** Installs the locked dependencies if any is missing or differs from the lock file. */
 export function ensureInstalled() {
   if (isInstalled()) return;
+  // npm ci would empty the folder that the link leads to, which others use.
+  if (lstatSync(join(root, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink()) {
+    giveUp('node_modules is a symbolic link, and what it leads to is not what package-lock.json asks for: remove the link, or install there');
+  }
   say('installing the dependencies (npm ci)');
   const npm = process.env.npm_execpath;
   const status = npm?.endsWith('.js') ? run(process.execPath, [npm, 'ci']) : run('npm', ['ci'], { shell: onWindows });

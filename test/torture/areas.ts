@@ -2,7 +2,7 @@
 
 import { PAGE_SIZE } from '../../src/base/index.ts';
 import { type MapRequest, PROT_READ, PROT_WRITE, type Space } from '../../src/system/index.ts';
-import { type ModelArea, type ModelObject, type ModelPage, type ModelSpace, mostRights, Slot } from './model.ts';
+import { type ModelArea, type ModelPage, type ModelSpace, mostRights, Slot } from './model.ts';
 import {
   BREAK_FIRST,
   BREAK_LIMIT,
@@ -50,7 +50,6 @@ function success(errors: readonly string[]): Expected {
 export function map(trial: Trial, { space, model }: Actor, step: StepOf<'map'>): void {
   const object = step.object < 0 ? undefined : (trial.stage.objects[step.object % OBJECT_COUNT] as StageObject);
   if (object !== undefined && object.handle === undefined) return;
-  if (object !== undefined && step.sharing === 'private' && isUnsettled(trial, object.model)) return;
   // Reserving is for private anonymous memory.
   const reserved = step.commitment === 'reserved' && object === undefined && step.sharing === 'private';
   const protection = reserved ? 0 : step.protection;
@@ -70,13 +69,6 @@ export function map(trial: Trial, { space, model }: Actor, step: StepOf<'map'>):
   if (!trial.settle(success(errors), answer, 'map')) return;
   trial.samePlace(answer, place, 'map');
   model.map(place, step.pages, { protection, sharing: step.sharing, object: object?.model, offset: step.offset, reserved });
-}
-
-/** Tells whether what a private copy of a shared area over `object` shows, and what it is, is left open. */
-function isUnsettled(trial: Trial, object: ModelObject | undefined): boolean {
-  if (trial.ways.copyOfSharedMemory !== 'unsettled') return false;
-  const number = trial.stage.objects.findIndex(({ model }) => model === object);
-  return number < 0 || number >= FIRST_SHARED_MEMORY;
 }
 
 export function unmap(trial: Trial, { space, model }: Actor, { page, pages }: StepOf<'unmap'>): void {
@@ -209,10 +201,9 @@ export function advise(trial: Trial, actor: Actor, { page, pages, advice }: Step
   const { space, model } = actor;
   const range = model.range(page, pages);
   if (advice === 'free' && range.some((each) => each !== undefined && (each.protection & PROT_READ) === 0)) return;
-  const refuses = advice === 'free' && trial.ways.freeElsewhere === 'refused';
   const errors = boundsErrors(page, pages) ?? [
     ...(range.includes(undefined) ? ['ENOMEM'] : []),
-    ...(refuses && !range.every((each) => each === undefined || mayBeFreed(each)) ? ['EINVAL'] : []),
+    ...(advice === 'free' && !range.every((each) => each === undefined || mayBeFreed(each)) ? ['EINVAL'] : []),
   ];
   const answer = trial.stage.system.advise(space, page * PAGE_SIZE, pages * PAGE_SIZE, advice);
   const done = trial.settle(success(errors), answer, 'advise');
@@ -234,7 +225,6 @@ function freed(trial: Trial, actor: Actor, number: number, page: ModelPage): voi
 
 export function inherit(trial: Trial, { space, model }: Actor, { page, pages, inheritance }: StepOf<'inherit'>): void {
   const range = model.wholeRange(page, pages);
-  if (inheritance === 'copy' && range?.some(({ object, sharing }) => sharing === 'shared' && isUnsettled(trial, object))) return;
   const answer = trial.stage.system.inherit(space, page * PAGE_SIZE, pages * PAGE_SIZE, inheritance);
   if (!trial.settle(wholeRangeExpected(page, pages, range), answer, 'inherit')) return;
   for (const each of range ?? []) each.inheritance = inheritance;

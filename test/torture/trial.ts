@@ -9,7 +9,6 @@ import { FaultOutcome, type KernelLoan, PROT_READ, type Space } from '../../src/
 import { ModelSpace, type Slot } from './model.ts';
 import { BREAK_FIRST, type Script } from './script.ts';
 import { Disagreement, layout, type MakeSystem, newTlb, Stage } from './stage.ts';
-import { type Ways, waysOf } from './ways.ts';
 
 /** What a request may answer: success, or one of these errors. */
 export type Expected = 'success' | readonly string[];
@@ -36,14 +35,12 @@ export class Trial {
   readonly stage: Stage;
   readonly actors: Actor[] = [];
   readonly loans: Loan[] = [];
-  readonly ways: Ways;
   /** Failures injected before the present step. */
   #injectedBefore = 0;
 
   constructor(script: Script, makeSystem: MakeSystem) {
     this.script = script;
     this.stage = new Stage(script, makeSystem);
-    this.ways = waysOf(script.system);
   }
 
   /** Begins a step. Returns whether there is a space to work on. */

@@ -124,7 +124,11 @@ export class FaultHandler {
       if (frame === GET_NO_MEMORY) return RESTART;
       if (frame === GET_IO_ERROR) return FaultOutcome.ioError;
       if (frame !== GET_ABSENT) return this.#found(object, frame as Pfn);
-      if (object.shadow === undefined) return this.#zeroFill(top, topIndex);
+      if (object.shadow === undefined) {
+        // What shared memory has not got yet, a private mapping of it must not have either: it shows what others write there.
+        const isShown = object.kind === 'shared' && this.#access !== 1;
+        return isShown ? this.#zeroFill(object, index) : this.#zeroFill(top, topIndex);
+      }
       index += object.shadowOffset;
       object = object.shadow;
     }
@@ -163,18 +167,18 @@ export class FaultHandler {
     return this.#enter(copy, true);
   }
 
-  /** Nobody has the page: zeros, in the top object. */
-  #zeroFill(top: VmObject, index: number): Step {
+  /** Nobody has the page: zeros, in `object`. */
+  #zeroFill(object: VmObject, index: number): Step {
     const { machine, queue, statistics } = this.#core;
-    if (!top.pages.reserve(index)) return RESTART;
-    const frame = queue.allocateZeroed(FrameKind.anon, top.id, index);
+    if (!object.pages.reserve(index)) return RESTART;
+    const frame = queue.allocateZeroed(FrameKind.anon, object.id, index);
     if (frame === -1) return RESTART;
-    top.pages.set(index, frame);
+    object.pages.set(index, frame);
     queue.insert(frame);
     statistics.case2B++;
     this.#kind = 'zeroFill';
     machine.events.emit(EventType.zeroFill, this.#map.pmap.id, this.#page, frame);
-    return this.#enter(frame, true);
+    return this.#enter(frame, object === this.#top);
   }
 
   /** Maps the page. Lacking memory for that is a restart: the page is resident by now and will be found. */

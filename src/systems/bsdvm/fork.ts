@@ -4,8 +4,8 @@
 //   share   the same top object, made now if there is none; both sides write into it
 //   copy    private memory: the same object, and both sides need a copy: whoever writes first gets a shadow. Every page of the
 //           object is marked copy-on-write, at every fork: the cost is by pages, not by entries
-//           wired memory, and memory that others write too: the pages of the top object are copied now
-//           a shared file: a private mapping of it
+//           wired memory, and anonymous memory that others write too: the pages of the top object are copied now
+//           a shared file, or shared memory: a private mapping of it
 //   zero    private memory without content
 //
 // Source: 4.4BSD's vmspace_fork, vm_map_copy_entry, vm_object_copy, vm_fault_copy_entry. Inheritance `zero` came later (OpenBSD).
@@ -41,14 +41,13 @@ function inherited(core: BsdCore, parent: BsdMap, entry: BsdMapEntry): EntryAttr
   if (entry.inheritance === 'share') return shared(core, entry);
   if (entry.inheritance === 'zero') return fresh(entry);
   const { object } = entry;
-  if (object === undefined) return attributesOf(entry);
+  if (object === undefined) return { ...attributesOf(entry), sharing: 'private' };
   const isOwn = object.kind === 'anonymous' && !entry.sharesObject;
   if (entry.wiredCount > 0 && object.kind !== 'device') return copiedNow(core, entry, object);
   if (entry.sharing === 'private' && (isOwn || entry.needsCopy)) return copiedOnWrite(core, parent, entry, object);
-  if (object.kind === 'anonymous' || object.kind === 'shared') return copiedNow(core, entry, object);
+  if (object.kind !== 'device') return copiedNow(core, entry, object);
   object.references++;
-  if (object.kind === 'device') return attributesOf(entry);
-  return { ...attributesOf(entry), sharing: 'private', needsCopy: true };
+  return attributesOf(entry);
 }
 
 function fresh(entry: BsdMapEntry): EntryAttributes {
@@ -86,15 +85,17 @@ function copiedOnWrite(core: BsdCore, parent: BsdMap, entry: BsdMapEntry, object
   return attributesOf(entry);
 }
 
-/** Copies the pages of the top object that the entry sees; what lies below it cannot change, and is shadowed by the copy too. */
+/**
+ * Copies the pages of the top object that the entry sees; what lies below it is shadowed by the copy too. Of a file or of shared memory
+ * that was mapped as such, nothing: the child shows it until it writes.
+ */
 function copiedNow(core: BsdCore, entry: BsdMapEntry, object: VmObject): EntryAttributes | Errno {
   const { objects } = core;
-  if (object.kind === 'vnode') {
+  if (object.kind === 'vnode' || (object.kind === 'shared' && entry.backing === 'object')) {
     object.references++;
     return { ...attributesOf(entry), sharing: 'private', needsCopy: true };
   }
-  const kind = entry.sharing === 'private' ? 'anonymous' : 'shared';
-  const copy = objects.createAnonymous(kind, entry.pages, object.name);
+  const copy = objects.createAnonymous('anonymous', entry.pages, object.name);
   if (copy === undefined) return 'ENOMEM';
   const result = copyPages(core, entry, object, copy);
   if (result !== 0) {
@@ -104,7 +105,7 @@ function copiedNow(core: BsdCore, entry: BsdMapEntry, object: VmObject): EntryAt
   copy.shadow = object.shadow;
   copy.shadowOffset = object.shadowOffset + entry.objectOffset;
   if (copy.shadow !== undefined) copy.shadow.references++;
-  return { ...attributesOf(entry), object: copy, objectOffset: 0, needsCopy: false };
+  return { ...attributesOf(entry), object: copy, objectOffset: 0, sharing: 'private', needsCopy: false };
 }
 
 function copyPages(core: BsdCore, entry: BsdMapEntry, from: VmObject, to: VmObject): 0 | Errno {

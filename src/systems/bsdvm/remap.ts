@@ -39,13 +39,34 @@ export function remap(core: BsdCore, space: BsdMap, request: RemapRequest): Page
 /** Tells whether a range is one area to its owner, in however many entries. */
 function isOneArea(space: BsdMap, { first, end }: PageRange): boolean {
   if (!space.isMapped(first, end)) return false;
-  const kind = ({ protection, sharing, backing, commitment, name }: BsdMapEntry) => [protection, sharing, backing, commitment, name].join();
+  const kind = (entry: BsdMapEntry) => {
+    const { protection, sharing, backing, commitment, name } = entry;
+    return [protection, sharing, backing, commitment, name, mappedAt(entry, first)].join();
+  };
   let expected: string | undefined;
   for (const entry of space.within(first, end)) {
     expected ??= kind(entry);
     if (kind(entry) !== expected) return false;
   }
   return true;
+}
+
+/** Names what was mapped, and the page of it that would be at `page`, if it reached there. Anonymous memory continues any other. */
+function mappedAt(entry: BsdMapEntry, page: number): string {
+  if (entry.backing === 'anonymous') return '';
+  const { object, index } = bottomOf(entry, page);
+  return `${object.id} at ${index}`;
+}
+
+/** Returns what was mapped below the shadows of an entry with backing, and the index in it of `page`. */
+function bottomOf(entry: BsdMapEntry, page: number): { readonly object: VmObject; readonly index: number } {
+  let index = entry.indexOf(page);
+  let object = entry.object as VmObject;
+  while (object.shadow !== undefined) {
+    index += object.shadowOffset;
+    object = object.shadow;
+  }
+  return { object, index };
 }
 
 /** Returns the attributes of the part that is added at the end; undefined if none is. EINVAL if the object ends before. */
@@ -55,12 +76,7 @@ function grownBy(space: BsdMap, { first, end }: PageRange, pages: number): Entry
   const last = space.find(end - 1) as BsdMapEntry;
   const attributes = { ...attributesOf(last), object: undefined, objectOffset: 0, needsCopy: false, growsDownTo: DOES_NOT_GROW };
   if (last.backing === 'anonymous') return attributes;
-  let index = last.indexOf(end);
-  let object = last.object as VmObject;
-  while (object.shadow !== undefined) {
-    index += object.shadowOffset;
-    object = object.shadow;
-  }
+  const { object, index } = bottomOf(last, end);
   if (index + more > object.pageCount) return 'EINVAL';
   return { ...attributes, object, objectOffset: index, needsCopy: last.sharing === 'private' };
 }
