@@ -38,7 +38,9 @@ export function ensureInstalled() {
   if (isInstalled()) return;
   // npm ci would empty the folder that the link leads to, which others use.
   if (lstatSync(join(root, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink()) {
-    giveUp('node_modules is a symbolic link, and what it leads to is not what package-lock.json asks for: remove the link, or install there');
+    giveUp(
+      'node_modules is a symbolic link, and what it leads to is not what package-lock.json asks for: remove the link, or install there',
+    );
   }
   say('installing the dependencies (npm ci)');
   const npm = process.env.npm_execpath;
