@@ -16,6 +16,7 @@ export interface MachineSettings {
   /** Default: the first that the catalog names. */
   readonly policy?: string;
   readonly frames?: string;
+  readonly system?: string;
   readonly seed?: number;
   readonly frameFailures?: FailurePlan;
   readonly events?: EventReader;
@@ -46,7 +47,7 @@ export function runMapped({ module, name, wasi, prepare }: Job, settings: Machin
     ramBytes,
     frames: settings.frames ?? (frameAllocatorNames[0] as string),
     policy: settings.policy ?? (policyNames[0] as string),
-    system: 'uvm',
+    system: settings.system ?? 'uvm',
     liveSpaces: 1,
     seed: settings.seed ?? 1,
     ...(swap !== undefined && { swap }),

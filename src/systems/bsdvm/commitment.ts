@@ -7,7 +7,7 @@ import type { BsdMapEntry } from './map-entry.ts';
 import type { BsdMap } from './vm-map.ts';
 
 /** Returns a bound in whole pages; none without a bound. */
-export function pageLimit(bytes: number | undefined): number {
+function pageLimit(bytes: number | undefined): number {
   return bytes === undefined ? Number.POSITIVE_INFINITY : Math.floor(bytes / PAGE_SIZE);
 }
 
@@ -41,8 +41,12 @@ export function exceeds(space: BsdMap, addresses: number, committed: number): 0 
   return tooMany || tooMuch ? 'ENOMEM' : 0;
 }
 
-/** Pages of locked entries. */
-export function lockedPages(space: BsdMap): number {
+/** Tells whether so many more locked pages would pass the space's limit. */
+export function exceedsLocked(space: BsdMap, pages: number): boolean {
+  return pages > 0 && lockedPages(space) + pages > pageLimit(space.limits.lockedBytes);
+}
+
+function lockedPages(space: BsdMap): number {
   return sumPages(space, (entry) => entry.isLocked);
 }
 

@@ -9,7 +9,7 @@
 
 import { EventType } from '../../base/index.ts';
 import { forEachVisible } from './chain.ts';
-import { exceeds } from './commitment.ts';
+import { exceeds, exceedsLocked } from './commitment.ts';
 import type { BsdCore } from './core.ts';
 import { attributesOf, type BsdMapEntry, DOES_NOT_GROW } from './map-entry.ts';
 import type { BsdMap } from './vm-map.ts';
@@ -27,7 +27,8 @@ export function growDown(core: BsdCore, space: BsdMap, page: number): 'grown' | 
   const below = space.previous(stack);
   const pages = stack.start - page;
   if (below !== undefined && below.end + GUARD_PAGES > page) return 'refused';
-  if (stack.commitment === 'reserved' || exceeds(space, pages, pages) !== 0) return 'refused';
+  const locked = stack.isLocked ? pages : 0;
+  if (stack.commitment === 'reserved' || exceeds(space, pages, pages) !== 0 || exceedsLocked(space, locked)) return 'refused';
   if (canMoveStart(stack, pages)) {
     space.resize(stack, page, stack.end);
     if (stack.object !== undefined) stack.objectOffset -= pages;

@@ -6,7 +6,7 @@
 import type { Errno, Pfn } from '../../base/index.ts';
 import { FaultOutcome, type PageRange, PROT_EXECUTE, PROT_NONE, PROT_READ, PROT_WRITE } from '../../system/index.ts';
 import { visibleFrame } from './chain.ts';
-import { lockedPages, pageLimit } from './commitment.ts';
+import { exceedsLocked } from './commitment.ts';
 import type { BsdCore } from './core.ts';
 import type { FaultHandler } from './fault.ts';
 import type { BsdMapEntry } from './map-entry.ts';
@@ -32,7 +32,7 @@ export class Wiring {
     if (refused !== 0) return refused;
     let added = 0;
     for (const entry of space.within(first, end)) if (!entry.isLocked) added += Math.min(entry.end, end) - Math.max(entry.start, first);
-    if (lockedPages(space) + added > pageLimit(space.limits.lockedBytes)) return 'ENOMEM';
+    if (exceedsLocked(space, added)) return 'ENOMEM';
     if (!space.clipRange(first, end)) return 'ENOMEM';
     const entries = [...space.within(first, end)].filter((entry) => !entry.isLocked);
     const result = this.#wireAll(space, entries);
