@@ -9,7 +9,7 @@ import { fine, pythonPath, TestProgram } from './support/run-program.ts';
 /** What a machine needs before any program. */
 const KERNEL_PAGES = 32;
 
-const script = String.raw`
+const script = `
 import json
 blob = bytearray(2 * 1024 * 1024)
 for i in range(0, len(blob), 4096): blob[i] = i >> 12 & 255

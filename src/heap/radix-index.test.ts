@@ -41,6 +41,19 @@ const commands = fc.array(
 );
 
 describe('RadixIndex', () => {
+  it('finds the next word from any place on, within bounds, over nodes and gaps', () => {
+    const { index } = make({ frames: 256 });
+    expect(index.next(0, 2 ** 32)).toBe(-1);
+    const used = [3, 63, 64, 4095, 4200, 262_144];
+    for (const at of used) index.set(at, 1);
+    index.set(70, 1);
+    index.set(70, 0);
+    for (const from of [0, 3, 4, 63, 64, 65, 70, 71, 4095, 4096, 4200, 4201, 262_143, 262_144]) {
+      expect(index.next(from, 2 ** 32)).toBe(used.find((at) => at >= from));
+    }
+    expect([index.next(262_145, 2 ** 32), index.next(4, 63), index.next(4, 64), index.next(65, 4095)]).toEqual([-1, -1, 63, -1]);
+  });
+
   it('holds what a Map holds', () => {
     fc.assert(
       fc.property(commands, (script) => {

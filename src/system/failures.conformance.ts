@@ -1,5 +1,5 @@
 // Failure injection over a whole scenario (design, section 8): the k-th frame, kernel-heap block, swap read or swap write fails,
-// for every k that the scenario reaches (beyond 200: every seventh). Each request then either works or says why not, and in that case
+// for every k that the scenario reaches (beyond some: one in several). Each request then either works or says why not, and in that case
 // changed nothing: the flat model decides. Only the step that the failure hits may fail. At the end everything is given back.
 import { describe, expect, it } from 'vitest';
 import { ModelSpace } from '../../test/support/memory-model.ts';
@@ -25,9 +25,11 @@ const layout: SpaceLayout = {
   breakStart: BREAK_PAGE * PAGE_SIZE,
   breakLimit: 64 * PAGE_SIZE,
 };
-/** Every k below this is tried, then one in `STRIDE`. */
-const DENSE = 200;
-const STRIDE = 7;
+/** Which failures are tried: every k below `dense`, then one in `stride`. */
+interface Steps {
+  readonly dense: number;
+  readonly stride: number;
+}
 
 interface Plans {
   readonly frames: FailurePlan;
@@ -282,7 +284,7 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** Declares failure injection over a scenario of the basic calls. */
-export function describeFailures(make: MakeSystem): void {
+export function describeFailures(make: MakeSystem, { dense, stride }: Steps): void {
   describe('a scenario of 300 steps in a RAM too small for it', () => {
     const policy = livePolicies[0] as PolicyKind;
 
@@ -298,7 +300,7 @@ export function describeFailures(make: MakeSystem): void {
     it.each(['frames', 'heap', 'reads', 'writes'] as const)('survives the k-th failure of %s, for every k', (kind) => {
       let failures = 0;
       let failedSteps = 0;
-      for (let k = 0; ; k += k < DENSE ? 1 : STRIDE) {
+      for (let k = 0; ; k += k < dense ? 1 : stride) {
         const plans = { ...noFailures(), [kind]: new FailurePlan(k) };
         const scenario = new Scenario(make, plans, policy);
         try {

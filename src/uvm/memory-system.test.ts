@@ -1,4 +1,4 @@
 import { describeMemorySystem } from '../system/memory-system.conformance.ts';
 import { Uvm } from './uvm.ts';
 
-describeMemorySystem((machine, policy) => new Uvm(machine, policy) as never);
+describeMemorySystem((machine, policy) => new Uvm(machine, policy), 'full');

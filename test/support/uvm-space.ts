@@ -1,11 +1,9 @@
 // One process on a small machine, with areas at chosen pages: for tests of what a process may ask of its areas.
 import { PAGE_SIZE } from '../../src/base/index.ts';
 import { type MapRequest, PROT_READ, PROT_WRITE } from '../../src/system/index.ts';
-import type { Uvm } from '../../src/uvm/index.ts';
-import { type SmallMachineOptions, smallMachine } from './uvm-machine.ts';
+import { Uvm } from '../../src/uvm/index.ts';
+import { type MakeSystem, type SmallMachineOptions, smallMachineOf, type TestedSystem } from './uvm-machine.ts';
 import { countsOf, load, store, type TestFile } from './uvm-probe.ts';
-
-type Space = Parameters<Uvm['map']>[0];
 
 const RW = PROT_READ | PROT_WRITE;
 /** Page 0 of the tests. */
@@ -14,12 +12,17 @@ const BASE = 0x5_0000;
 /** The address of a page, counted from `BASE`. */
 export const at = (page: number) => (BASE + page) * PAGE_SIZE;
 
-/** Makes a machine with one process, and calls that count in pages from `BASE`. */
+/** Makes a machine with UVM and one process, and calls that count in pages from `BASE`. */
 export function oneSpace(options: SmallMachineOptions = {}) {
-  const small = smallMachine({ frames: 128, ...options });
+  return oneSpaceOf((machine, policy) => new Uvm(machine, policy, options.tuning), options);
+}
+
+/** The same with the manager that `make` makes. */
+export function oneSpaceOf<M extends TestedSystem>(make: MakeSystem<M>, options: SmallMachineOptions = {}) {
+  const small = smallMachineOf(make, { frames: 128, ...options });
   const { system, machine } = small;
   const process = small.newProcess();
-  const space = process.space as Space;
+  const space = process.space as Parameters<M['map']>[0];
   /** Maps private anonymous memory, if `more` says nothing else. */
   const map = (page: number, pages: number, more: Partial<MapRequest> = {}) =>
     system.map(space, {

@@ -9,7 +9,7 @@ import type { VmObject } from './vm-object.ts';
 
 /** Counts the pages of one entry by where they are. */
 export function reportArea({ machine }: BsdCore, entry: BsdMapEntry): AreaReport {
-  let residentPages = 0;
+  let residentPages = entry.object?.kind === 'device' ? entry.pages : 0;
   let dirtyPages = 0;
   let swappedPages = 0;
   forEachVisible(entry, entry.start, entry.end, (_page, frame, object, index) => {

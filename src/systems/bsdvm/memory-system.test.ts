@@ -1,4 +1,4 @@
 import { describeMemorySystem } from '../../system/memory-system.conformance.ts';
 import { BsdVm } from './bsdvm.ts';
 
-describeMemorySystem((machine, policy) => new BsdVm(machine, policy) as never);
+describeMemorySystem((machine, policy) => new BsdVm(machine, policy), 'share');

@@ -67,8 +67,9 @@ export class ObjectTable {
     this.#collapser = new Collapser(machine, queue, counters, (object) => this.#end(object));
   }
 
-  /** Returns the object of a pager with one more handle on it: the one that is there, perhaps in the cache, or a new one. ENOMEM. */
+  /** Returns the object of a pager with one more handle on it: the one that is there, perhaps in the cache, or a new one. ENOMEM; EINVAL for a device that does not say where its frames are, or something else that does. */
   open(pager: Pager): VmObject | Errno {
+    if ((pager.kind === 'device') !== (pager.frameOf !== undefined)) return 'EINVAL';
     const object = this.#byPager.get(pager) ?? this.#createVnode(pager);
     if (object === undefined) return 'ENOMEM';
     if (this.#cache.delete(object)) this.#counters.cacheHits++;
@@ -241,7 +242,7 @@ export class ObjectTable {
   }
 
   #pageInFile(object: VmObject, pager: Pager, index: number): number {
-    if (pager.frameOf !== undefined) return pager.frameOf(index);
+    if (pager.frameOf !== undefined) return this.#deviceFrame(object, pager.frameOf(index));
     if (!object.pages.reserve(index)) return GET_NO_MEMORY;
     const frame = this.#queue.allocate(FrameKind.object, object.id, index);
     if (frame === -1) return GET_NO_MEMORY;
@@ -254,6 +255,14 @@ export class ObjectTable {
     object.pages.set(index, frame);
     this.#queue.insert(frame);
     this.#machine.events.emit(EventType.objectIn, 0, object.id, index, frame);
+    return frame;
+  }
+
+  /** Panics (BO5) unless the frame that a device names is a permanent one. */
+  #deviceFrame(object: VmObject, frame: Pfn): Pfn {
+    const { table } = this.#machine.frames;
+    const isPermanent = frame > 0 && frame < table.count && table.kind(frame) === FrameKind.permanent;
+    if (!isPermanent) throw new KernelPanic('BO5', `device ${object.name} names frame ${frame}, which is not permanent`);
     return frame;
   }
 

@@ -13,6 +13,7 @@
 //   BO2  references = map entries + objects that shadow it + handles; without any it is cached or does not exist
 //   BO3  only anonymous objects shadow others, and their window lies inside the shadowed object
 //   BO4  a page marked copy-on-write (FRAME_READ_ONLY) has no writable mapping
+//   BO5  the pages of a device are permanent frames: never brought in, evicted or written back
 // Source: 4.4BSD's vm_object.c; Cranor and Parulkar 1999, section 5.1.
 
 import type { RadixIndex } from '../../heap/index.ts';
