@@ -1,11 +1,12 @@
 // Dense ids: raw page numbers become 0, 1, 2, ... in the order in which they first appear. Done once for each trace, it lets every
 // policy keep its pages in arrays.
 //
-//   slots  [ id+1 | 0 | id+1 | ... ]      open addressing, a power of two, at most half full; linear probing
+//   slots  [ low 32 bits, id+1 | -, 0 | low 32 bits, id+1 | ... ]      open addressing, a power of two, at most half full; linear probing
 //   raw    [ raw number of id 0 | of id 1 | ... ]
 //
-// Raw numbers are integers below 2^53: both their halves go into the hash. The table doubles when it is half full.
-// Cost: O(1) amortized for each reference; 16 to 32 bytes for each distinct page.
+// Raw numbers are integers below 2^53: both their halves go into the hash. The low half in the slot tells at once that another page has
+// it, so that `raw` is read only for the page itself, and not even then while all numbers are below 2^32.
+// The table doubles when it is half full. Cost: O(1) amortized for each reference; 24 to 48 bytes for each distinct page.
 // The `as number` on array reads: slots are masked, ids are below the count.
 
 /** Slots at the start. */
@@ -14,9 +15,11 @@ const TWO_32 = 2 ** 32;
 
 /** A growing map from raw page numbers to dense ids. */
 export class Densifier {
-  #slots = new Int32Array(FIRST_SLOTS);
+  #slots = new Int32Array(2 * FIRST_SLOTS);
   #raw = new Float64Array(FIRST_SLOTS / 2);
   #count = 0;
+  /** Whether numbers of 2^32 and more have come. */
+  #isWide = false;
 
   /** Distinct pages so far: ids are below it. */
   get pages(): number {
@@ -32,33 +35,39 @@ export class Densifier {
   densify(raw: Float64Array | Uint32Array, ids: Uint32Array, count = raw.length): void {
     for (let at = 0; at < count; ) {
       // Half of the slots stay free during a stretch that cannot fill them, so that the loop need not look at the count.
-      const room = this.#slots.length / 2 - this.#count;
+      const room = this.#slots.length / 4 - this.#count;
       const to = Math.min(count, at + room);
       this.#densifyStretch(raw, ids, at, to);
       at = to;
-      if (2 * this.#count >= this.#slots.length) this.#grow();
+      if (4 * this.#count >= this.#slots.length) this.#grow();
     }
   }
 
   #densifyStretch(raw: Float64Array | Uint32Array, ids: Uint32Array, from: number, to: number): void {
     const slots = this.#slots;
     const known = this.#raw;
-    const mask = slots.length - 1;
+    const mask = slots.length - 2;
+    let count = this.#count;
     for (let at = from; at < to; at++) {
       const page = raw[at] as number;
-      let slot = hashOf(page) & mask;
-      let id = (slots[slot] as number) - 1;
-      while (id >= 0 && known[id] !== page) {
-        slot = (slot + 1) & mask;
-        id = (slots[slot] as number) - 1;
+      const low = page | 0;
+      const isWide = page >= TWO_32;
+      if (isWide) this.#isWide = true;
+      let slot = (2 * hashOf(page)) & mask;
+      let id = (slots[slot + 1] as number) - 1;
+      while (id >= 0 && (slots[slot] !== low || (this.#isWide && known[id] !== page))) {
+        slot = (slot + 2) & mask;
+        id = (slots[slot + 1] as number) - 1;
       }
       if (id < 0) {
-        id = this.#count++;
+        id = count++;
         known[id] = page;
-        slots[slot] = id + 1;
+        slots[slot] = low;
+        slots[slot + 1] = id + 1;
       }
       ids[at] = id;
     }
+    this.#count = count;
   }
 
   #grow(): void {
@@ -66,11 +75,13 @@ export class Densifier {
     const raw = new Float64Array(2 * this.#raw.length);
     raw.set(this.#raw);
     this.#raw = raw;
-    const mask = this.#slots.length - 1;
+    const mask = this.#slots.length - 2;
     for (let id = 0; id < this.#count; id++) {
-      let slot = hashOf(raw[id] as number) & mask;
-      while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
-      this.#slots[slot] = id + 1;
+      const page = raw[id] as number;
+      let slot = (2 * hashOf(page)) & mask;
+      while (this.#slots[slot + 1] !== 0) slot = (slot + 2) & mask;
+      this.#slots[slot] = page | 0;
+      this.#slots[slot + 1] = id + 1;
     }
   }
 }

@@ -34,10 +34,10 @@ class ClockPolicy extends RingPolicy {
 
   victim(): number {
     for (let rounds = this.size; ; rounds--) {
-      const page = this.ring.shift();
-      if (page === -1 || rounds === 0 || !this.bits.testAndClearReferenced(page)) return page;
+      const page = this.ring.head();
+      if (page === -1 || rounds === 0 || !this.bits.testAndClearReferenced(page)) return this.ring.shift();
       this.reactivations++;
-      this.ring.push(page);
+      this.ring.rotate();
     }
   }
 

@@ -61,12 +61,13 @@ class TwoBitClockPolicy implements Replayed {
   /** Evicts a page; its count is 0 then, as a page's is when it is loaded. */
   #evict(): void {
     for (;;) {
-      const page = this.#ring.shift();
+      const page = this.#ring.head();
       const count = this.#counts[page] as number;
-      if (count === 0) return;
+      if (count === 0) break;
       this.#counts[page] = count - 1;
-      this.#ring.push(page);
+      this.#ring.rotate();
     }
+    this.#ring.shift();
   }
 }
 

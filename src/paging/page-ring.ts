@@ -59,16 +59,32 @@ export class PageRing {
     this.#length++;
   }
 
-  /** Takes the page at the head. Returns it, or -1 if there is none. */
-  shift(): number {
-    while (this.#head < this.#tail) {
-      const page = this.#order[this.#head++ & this.#mask] as number;
-      if (page === HOLE) continue;
-      this.resident[page] = 0;
-      this.#length--;
-      return page;
+  /** Returns the page at the head, or -1 if there is none. */
+  head(): number {
+    for (; this.#head < this.#tail; this.#head++) {
+      const page = this.#order[this.#head & this.#mask] as number;
+      if (page !== HOLE) return page;
     }
     return -1;
+  }
+
+  /** Takes the page at the head. Returns it, or -1 if there is none. */
+  shift(): number {
+    const page = this.head();
+    if (page === -1) return -1;
+    this.#head++;
+    this.resident[page] = 0;
+    this.#length--;
+    return page;
+  }
+
+  /** Moves the page at the head, of which there is one, to the tail. */
+  rotate(): void {
+    const page = this.head();
+    this.#head++;
+    const slot = this.#tail++ & this.#mask;
+    this.#order[slot] = page;
+    this.#slot[page] = slot;
   }
 
   /** Takes `page` out, wherever it is. */
