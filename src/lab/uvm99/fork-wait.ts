@@ -131,7 +131,7 @@ function verdictOf(rows: readonly ComparisonRow[]): Verdict {
     shape: flat && written < 1 ? 'holds' : flat || written < 1 ? 'holds in part' : 'does not hold',
     text:
       `from 0 to 16 MB UVM's fork grows by a factor of ${growth('uvm').toFixed(1)}, BSD VM's by ${growth('bsd').toFixed(1)}; in the paper by 1.0 and ` +
-      `1.9. Where the child writes 16 MB the ratio is ${written.toFixed(2)}, in the paper 0.48: UVM maps ` +
-      `${at('writes', 16)?.counters?.['mapped ahead']?.uvm?.toFixed(0)} shared neighbours ahead there, only to copy each of them at its own write.`,
+      `1.9. Where the child writes 16 MB the ratio is ${written.toFixed(2)}, in the paper 0.48: both copy ` +
+      `${at('writes', 16)?.counters?.['copies']?.uvm?.toFixed(0)} pages, one for each fault; UVM also copies the amap once and makes an anon for each page.`,
   };
 }
