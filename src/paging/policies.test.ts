@@ -6,12 +6,14 @@ import { clock } from './clock.ts';
 import { clockPro, clockProAdaptive } from './clock-pro.ts';
 import { fifo } from './fifo.ts';
 import { livePolicies } from './index.ts';
+import { mglru } from './mglru.ts';
 import { nru } from './nru.ts';
 import { random } from './random.ts';
 import { describePolicy, drain, policyWith, SettableBits } from './replacement-policy.conformance.ts';
 import type { PolicyKind } from './replacement-policy.ts';
 import { secondChance } from './second-chance.ts';
 import { type UvmPolicy, uvm } from './uvm.ts';
+import { wsclock } from './wsclock.ts';
 
 for (const kind of livePolicies) describePolicy(kind);
 
@@ -138,6 +140,28 @@ describe('victims worked out by hand', () => {
     bits.referenced.add(1);
     expect([policy.victim(), policy.victim(), policy.victim()]).toEqual([0, 2, 3]);
     policy.check();
+  });
+
+  test('wsclock: old clean pages first, then old dirty ones, then the one used longest ago', () => {
+    const { policy, bits } = policyWith(wsclock, [1, 2, 3, 4, 5, 6, 7, 8]); // page p was loaded at time p - 1; it is 8 now
+    bits.referenced.add(1);
+    bits.modified.add(2);
+    // Old is more than half of the known pages: 2 is, but dirty. At the fifth 7 and 8 are young, 1 was just used, and 2 is all there is.
+    expect(drain(policy)).toEqual([3, 4, 5, 6, 2, 7, 8, 1]);
+    expect(policy.reactivations).toBe(1);
+  });
+
+  test('mglru: a walk moves what was used to a new generation; the oldest goes in order of arrival', () => {
+    const { policy, bits } = policyWith(mglru, [1, 2, 3, 4]);
+    for (const page of [1, 3]) bits.referenced.add(page);
+    expect(policy.victim()).toBe(2); // generations: 4 | 1 3
+    policy.loaded(5);
+    bits.referenced.add(4);
+    expect(policy.victim()).toBe(1); // 4 joined the youngest: 1 3 5 4
+    expect(policy.reactivations).toBe(3);
+    policy.demoted?.(4);
+    policy.check();
+    expect(drain(policy)).toEqual([3, 5, 4]); // it was in the oldest generation already, and is at its tail
   });
 
   test('uvm: a third waits inactive; a reference there brings a page back', () => {
