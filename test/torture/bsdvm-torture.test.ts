@@ -1,3 +1,3 @@
 import { tortureTests } from './torture-tests.ts';
 
-tortureTests('bsdvm', 20);
+tortureTests('bsdvm', 200);
