@@ -9,6 +9,10 @@ import { quireLater, refusal } from '../test/support/quire-command.ts';
 /** The string of Belady, Nelson and Shedler: 9 misses of FIFO with 3 frames, 10 with 4. */
 const textbook = '1\n2\n3\n4\n1\n2\n5\n1\n2\n3\n4\n5\n';
 
+/** libCacheSim's answers, which are not in the repository. */
+const oracle = join(import.meta.dirname, '../../shared/oracle/policy');
+if (!existsSync(oracle)) console.warn(`SKIPPED: libCacheSim's curves are not at ${oracle}.`);
+
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'quire-sim-'));
@@ -193,5 +197,84 @@ describe('quire sim', () => {
   it.skipIf(!existsSync('/dev/full'))('says that its output is full', async () => {
     const said = await quireLater('sim', file('a', textbook), '-o', '/dev/full');
     expect(refusal(said)).toMatch(/^--output \/dev\/full: cannot be written: no space left on device/);
+  });
+});
+
+describe('quire sim --mrc', () => {
+  // The seven references that are not first ones have stack distances 4, 4, 3, 3, 5, 5, 5: hits from so many frames on.
+  const steps = [
+    [1, 12],
+    [3, 10],
+    [4, 8],
+    [5, 5],
+  ];
+
+  it("tells LRU's misses for every size, and draws them", async () => {
+    const text = await sim(file('belady.txt', textbook), '--mrc', '--policy', 'lru,fifo');
+    expect(text).toContain(
+      [
+        "misses, and their share of references; lru's are exact for every size",
+        '  frames  memory         lru        fifo',
+        '       1   4 KiB  12 100.0 %  12 100.0 %',
+        '       2   8 KiB  12 100.0 %  12 100.0 %',
+        '       4  16 KiB   8  66.7 %  10  83.3 %',
+        '       5  20 KiB   5  41.7 %   5  41.7 %',
+        '',
+        'misses as a share of references, by frames',
+      ].join('\n'),
+    );
+    const chart = text.split('\n').slice(-15, -1);
+    expect(chart[0]).toMatch(/^ {3}100.0 % \|a⠉+a⠉+⡆$/);
+    expect(chart.join('')).toMatch(/[\u2801-\u28ff]/);
+    expect(chart.at(-2)).toMatch(/^ {12}1 +5 frames$/);
+    expect(chart.at(-1)).toBe('  ⠉ lru   a fifo');
+  });
+
+  it('tells them as comma-separated values, as JSON and as a picture', async () => {
+    const trace = file('t.txt', textbook);
+    const svg = join(folder, 'curve.svg');
+    const lines = steps.map(([frames, misses]) => `t.txt,lru,${frames},12,${misses},5\n`).join('');
+    expect(await sim(trace, '--mrc', '--policy', 'fifo', '--frames', '3,4', '--csv', '--svg', svg)).toBe(
+      `trace,policy,frames,references,misses,compulsory\n${lines}t.txt,fifo,3,12,9,5\nt.txt,fifo,4,12,10,5\n`,
+    );
+    expect(readFileSync(svg, 'utf8')).toMatch(/^<svg [\s\S]*>t\.txt: misses by size of memory<[\s\S]*>lru<[\s\S]*>fifo</);
+    const json = JSON.parse(await sim(trace, '--mrc', '--policy', 'lru', '--json'));
+    expect(json.lru).toEqual([
+      { trace: 't.txt', references: 12, compulsory: 5, steps: steps.map(([frames, misses]) => ({ frames, misses })) },
+    ]);
+    expect(json.results).toEqual([]);
+  });
+
+  it('is what simulations of each size find, with a warm-up too', async () => {
+    const trace = file('t', zipfTrace(60, 900).join('\n'));
+    for (const warmup of ['0', '1', '450', '899']) {
+      const curve = (await sim(trace, '--mrc', '--csv', '--warmup', warmup)).split('\n').slice(1, -1);
+      const missesAt = new Map(curve.map((line) => line.split(',').slice(2, 5)).map(([frames, , misses]) => [frames, misses]));
+      let misses: string | undefined;
+      for (const result of await results(trace, '--policy', 'lru', '--frames', '1..60/60', '--warmup', warmup)) {
+        misses = missesAt.get(String(result.frames)) ?? misses;
+        expect([result.frames, String(result.misses)]).toEqual([result.frames, misses]);
+      }
+    }
+  });
+
+  it.skipIf(!existsSync(oracle))("is libCacheSim's exact curve", async () => {
+    for (const name of ['phase300k', 'cloudphysics']) {
+      const known = readFileSync(join(oracle, `${name}.lru-mrc.tsv`), 'utf8')
+        .trim()
+        .split('\n');
+      const curve = (await sim(join(oracle, `traces/${name}.txt.gz`), '--mrc', '--csv')).trim().split('\n').slice(1);
+      const rows = curve.map((line) => line.split(',')).map(([, , frames, , misses]) => `${frames}\t${misses}`);
+      // Its last row says how many pages there are; nothing changes there.
+      expect(rows).toEqual(known.slice(0, -1));
+    }
+  });
+
+  it('refuses, in a sentence', async () => {
+    const path = file('a', textbook);
+    expect(refusal(await quireLater('sim', path, '--svg', 'x'))).toBe('--svg: a picture is made of curves; add --mrc');
+    expect(refusal(await quireLater('sim', path, path, '--mrc', '--svg', 'x'))).toBe('--svg: a picture shows one trace; give one');
+    expect(refusal(await quireLater('sim', join(folder, 'none'), '--mrc', '--svg', join(folder, 'x')))).toMatch(/no such file$/);
+    expect(existsSync(join(folder, 'x'))).toBe(false);
   });
 });

@@ -10,12 +10,14 @@ import { type PageChoice, pageChoice, parseCount, type TraceFlags } from './trac
 
 /** The options as commander leaves them. */
 export interface SimFlags extends TraceFlags {
-  readonly policy: string;
+  readonly policy?: string;
   readonly frames?: string;
   readonly warmup: string;
   readonly device: string;
   readonly seed: string;
   readonly jobs?: string;
+  readonly mrc?: true;
+  readonly svg?: string;
   readonly json?: true;
   readonly csv?: true;
   readonly output?: string;
@@ -31,6 +33,8 @@ export interface SimPlan {
   readonly device: PagingDevice;
   readonly seed: number;
   readonly threads: number | undefined;
+  /** Counts of everything at some sizes, or misses at every size. */
+  readonly question: 'counts' | 'curves';
   readonly form: 'text' | 'json' | 'csv';
 }
 
@@ -39,6 +43,8 @@ export type Warmup = { readonly references: number } | { readonly share: number 
 
 /** Simulations of one trace at most: their results are kept until they are shown. */
 const MAX_SIMULATIONS = 100_000;
+/** Policies where none are given: the plainest, what kernels come close to, and the yardstick. */
+const DEFAULT_POLICIES = 'fifo,clock,lru';
 /** Sizes chosen for a trace where none are given. */
 const DEFAULT_SIZES = 8;
 /** More frames than any machine has, and few enough for exact arithmetic with bytes. */
@@ -47,8 +53,9 @@ const MAX_FRAMES = 2 ** 40;
 /** Checks everything that was typed. Throws a UsageError for the first value that is wrong. */
 export function simPlan(flags: SimFlags): SimPlan {
   if (flags.json && flags.csv) throw new UsageError('--json and --csv: choose one of them');
+  if (flags.svg !== undefined && !flags.mrc) throw new UsageError('--svg: a picture is made of curves; add --mrc');
   const choice = pageChoice(flags);
-  const policies = parsePolicies(flags.policy);
+  const policies = parsePolicies(flags.policy ?? (flags.mrc ? 'lru' : DEFAULT_POLICIES));
   const sizes = flags.frames === undefined ? undefined : parseSizes(flags.frames, 2 ** choice.pageShift, policies.length);
   return {
     choice,
@@ -58,15 +65,16 @@ export function simPlan(flags: SimFlags): SimPlan {
     device: parseDevice(flags.device),
     seed: parseSeed(flags.seed),
     threads: flags.jobs === undefined ? undefined : parseCount(flags.jobs, '--jobs', 1),
+    question: flags.mrc ? 'curves' : 'counts',
     form: flags.json ? 'json' : flags.csv ? 'csv' : 'text',
   };
 }
 
-/** Returns sizes that show a trace of so many pages: the last powers of two below, and all of its pages. */
-export function defaultSizes(pages: number): number[] {
+/** Returns sizes that show a trace of so many pages: the powers of two below, the last ones or for curves all, and all of its pages. */
+export function defaultSizes(pages: number, question: SimPlan['question']): number[] {
   const last = Math.ceil(Math.log2(pages)) - 1;
   const powers = Array.from({ length: last + 1 }, (_, power) => 2 ** power);
-  return [...powers.slice(1 - DEFAULT_SIZES), pages];
+  return [...(question === 'curves' ? powers : powers.slice(1 - DEFAULT_SIZES)), pages];
 }
 
 /** Returns how many of `references` fill memory only. Throws a UsageError if nothing is left to count. */

@@ -1,6 +1,6 @@
 // One piece of the work of `quire sim`: a policy with some sizes over one trace. Done by a thread of the pool, or in this one.
 
-import { futureOf, Simulation, type SimulationCounts } from '../src/lab/index.ts';
+import { futureOf, type LruCurve, Simulation, type SimulationCounts, StackDistances } from '../src/lab/index.ts';
 import { type Future, replayPolicies } from '../src/paging/index.ts';
 import { piecesOf, type TraceContent } from './dense-trace.ts';
 
@@ -49,4 +49,26 @@ function futureOfContent(content: TraceContent): Future {
     at += piece.ids.length;
   }
   return futureOf(ids, content.pages);
+}
+
+/** Returns LRU's whole curve of what follows the warm-up. The event loop has its turn now and then. */
+export async function lruCurveOf(content: TraceContent, warmup: number): Promise<LruCurve> {
+  const distances = new StackDistances(content.pages);
+  let at = 0;
+  let before: LruCurve | undefined;
+  for (const { ids } of piecesOf(content)) {
+    const split = Math.max(0, Math.min(ids.length, warmup - at));
+    distances.feed(ids.subarray(0, split));
+    if (at + split === warmup) before ??= distances.curve();
+    distances.feed(ids.subarray(split));
+    at += ids.length;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const { references, compulsory, hits } = distances.curve();
+  const uncounted = before ?? { references: 0, compulsory: 0, hits: new Float64Array(0) };
+  return {
+    references: references - uncounted.references,
+    compulsory: compulsory - uncounted.compulsory,
+    hits: hits.map((count, distance) => count - (uncounted.hits[distance] ?? 0)),
+  };
 }

@@ -2,6 +2,7 @@
 export { comparisonSvg } from './comparison-chart.ts';
 export { formatComparison } from './comparison-text.ts';
 export { frameMap, type LetteredSpace, piecesOf } from './frame-map.ts';
+export { formatMissCurves, lruSteps, type MissCurves, missCurvesSvg } from './miss-curves.ts';
 export { programReport, type RunFacts } from './program-report.ts';
 export * from './quantities.ts';
 export * from './run-report.ts';

@@ -21,6 +21,8 @@ export interface ChartCurve {
   readonly tone: number;
   /** Dashed for what is quoted, solid for what was measured. */
   readonly line: 'solid' | 'dashed';
+  /** Whether each point has its marker, as measured ones should, or only the name has. Default `shown`. */
+  readonly markers?: 'shown' | 'hidden';
 }
 
 /** A chart. */
@@ -136,7 +138,7 @@ function curveParts(curve: ChartCurve, x: Placing, y: Placing): string[] {
   const dash = curve.line === 'dashed' ? ' stroke-dasharray="6 4"' : '';
   return [
     `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"${dash}/>`,
-    ...places.map(([px, py]) => marker(curve, px, py)),
+    ...(curve.markers === 'hidden' ? [] : places.map(([px, py]) => marker(curve, px, py))),
   ];
 }
 

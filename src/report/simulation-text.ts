@@ -31,6 +31,15 @@ export interface TraceResults {
   readonly device: PagingDevice;
 }
 
+/** What the head of a text says. */
+export interface HeadFacts {
+  readonly trace: ReplayedTrace;
+  readonly warmup: number;
+  /** References that were counted, and the first ones to a page among them. */
+  readonly references: number;
+  readonly compulsory: number;
+}
+
 /** The policy that others are measured by, where it was asked for. */
 const OPTIMUM = 'belady';
 /** `100.0 %`. */
@@ -43,7 +52,12 @@ const ANOMALIES_SHOWN = 3;
 /** Returns the text, with a line break at its end. @param width characters in a line, where a table can be broken to fit */
 export function formatSimulation(all: TraceResults, width: number): string {
   const grid = new ResultGrid(all.results);
-  const blocks = [headLines(all), missBlock(grid, all, width), optimumBlock(grid, all, width), evictionBlock(grid, all, width)];
+  const blocks = [
+    headLines({ ...all, ...countsOf(all) }),
+    missBlock(grid, all, width),
+    optimumBlock(grid, all, width),
+    evictionBlock(grid, all, width),
+  ];
   const lines = [...blocks, deviceBlock(grid, all, width), anomalyLines(grid)].filter((block) => block.length > 0);
   return `${lines.map((block) => block.join('\n')).join('\n\n')}\n`;
 }
@@ -79,20 +93,23 @@ class ResultGrid {
   }
 }
 
-function headLines({ trace, results, warmup }: TraceResults): string[] {
+/** Returns what was replayed, and the misses that nothing avoids. */
+export function headLines({ trace, warmup, references: counted, compulsory }: HeadFacts): string[] {
   const { name, references, writes, pages, pageBytes, changes } = trace;
   const written = writes === 0 ? 'none of them named as a write' : `${formatCountOf(writes, 'write')} among them`;
-  const first = results[0];
   const lines = [
     `${name}: ${formatCountOf(references, 'reference')}, ${written}, to ${formatCountOf(pages, 'page')} of ${formatBytes(pageBytes)}`,
   ];
   if (changes.length > 0) lines.push(`  of it: ${changes.join('; ')}`);
   if (warmup > 0) lines.push(`  the first ${formatCountOf(warmup, 'reference')} fill memory and are counted in nothing below`);
-  if (first !== undefined) {
-    const share = formatShare(first.compulsory, first.references);
-    lines.push(`  compulsory misses: ${formatCount(first.compulsory)}, ${share} of references; no policy and no memory avoids them`);
-  }
+  const share = formatShare(compulsory, counted);
+  lines.push(`  compulsory misses: ${formatCount(compulsory)}, ${share} of references; no policy and no memory avoids them`);
   return lines;
+}
+
+/** They are the same for all policies and sizes. */
+function countsOf({ results }: TraceResults): Pick<HeadFacts, 'references' | 'compulsory'> {
+  return { references: results[0]?.references ?? 0, compulsory: results[0]?.compulsory ?? 0 };
 }
 
 function missBlock(grid: ResultGrid, { trace }: TraceResults, width: number): string[] {
