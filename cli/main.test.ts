@@ -100,6 +100,17 @@ describe('quire', () => {
     [['run', '--ram', 'much', 'x'], /^--ram much: not a size/],
     [['run', '--swap', '-1', 'x'], /^--swap -1: not a size/],
     [['run', '--swap', 'none', '--swap-file', 'y', 'x'], '--swap-file: there is no swap to keep in it'],
+    [['run', '--swap-file', ',size=1M', 'x'], /^--swap-file ,size=1M: there is no path; write PATH, PATH,size=64MiB or /],
+    [['run', '--swap-file', 'y,size=much', 'x'], /^--swap-file y: size much: not a size/],
+    [['run', '--swap-file', 'y,size=1M,big', 'x'], /^--swap-file y: size 1M,big: not a size/],
+    [['run', '--swap-file', 'y,size=4095', 'x'], /^--swap-file y,size=4095: its size is less than a page of 4096 bytes;/],
+    [['run', '--swap', '4095', '--swap-file', 'y', 'x'], /^--swap-file y: its size is less than a page/],
+    [['run', '--swap-file', 'y,size=1M,size=2M', 'x'], /^--swap-file y,size=1M,size=2M: size is given twice;/],
+    [['run', '--swap-file', 'y,prio=1', 'x'], /^--swap-file y,prio=1: it has no setting 'prio';/],
+    [['run', '--swap-file', 'y,priority=', 'x'], /: its priority is not a whole number from 0 to 32767;/],
+    [['run', '--swap-file', 'y,priority=-1', 'x'], /: its priority is not a whole number from 0 to 32767;/],
+    [['run', '--swap-file', 'y,priority=32768', 'x'], /: its priority is not a whole number from 0 to 32767;/],
+    [['run', '--class-limits', 'some', 'x'], /Allowed choices are none, netbsd/],
     [['run', '--report', 'none', '--report-file', 'y', 'x'], '--report-file: with --report none there is none'],
     [['run', '--seed', '1.5', 'x'], '--seed 1.5: not a whole number from 0 to 4294967295'],
     [['run', '--seed', '4294967296', 'x'], '--seed 4294967296: not a whole number from 0 to 4294967295'],
@@ -133,22 +144,24 @@ describe('quire run', () => {
       frames: 'bitmap',
       ramBytes: 16 * MIB,
       swapBytes: 256 * MIB,
+      swapFiles: [],
+      classLimits: 'none',
       clocksAndRandom: 'real',
       seed: 1,
     });
     expect(Buffer.from(asked(program).bytes).toString()).toBe('module');
-    expect(asked(program)).not.toHaveProperty('swapFile');
   });
 
   it('passes every setting on', () => {
     mkdirSync(join(folder, 'a=b'));
     const settings = ['--ram', '1.5G', '--swap', '64k', '--swap-file', 's', '--policy', 'fifo', '--frames', 'stack', '--mmu', 'off'];
     const world = ['--dir', `/x=${folder}/a=b`, '--dir', `y=${folder}`, '--env', 'A=1=2', '--env', 'B=', '--env', 'HOME'];
-    const rest = ['--argv0', 'me', '--deterministic', '--seed', '4294967295'];
+    const rest = ['--class-limits', 'netbsd', '--argv0', 'me', '--deterministic', '--seed', '4294967295'];
     expect(asked(...settings, ...world, ...rest, program)).toMatchObject({
       ramBytes: 1536 * MIB,
       swapBytes: 65_536,
-      swapFile: 's',
+      swapFiles: [{ path: 's', sizeBytes: 65_536, priority: 0 }],
+      classLimits: 'netbsd',
       policy: 'fifo',
       frames: 'stack',
       mmu: 'off',
@@ -162,6 +175,17 @@ describe('quire run', () => {
       seed: 4_294_967_295,
     });
     expect(asked('--swap', 'none', program).swapBytes).toBe(0);
+  });
+
+  it('takes several swap files, with commas in their names', () => {
+    const files = ['a,size=1MiB,priority=32767', 'b', '/x,y/c=d,priority=3,size=4096', 'e,f'];
+    const { swapFiles } = asked('--swap', '2MiB', ...files.flatMap((file) => ['--swap-file', file]), program);
+    expect(swapFiles).toEqual([
+      { path: 'a', sizeBytes: MIB, priority: 32_767 },
+      { path: 'b', sizeBytes: 2 * MIB, priority: 0 },
+      { path: '/x,y/c=d', sizeBytes: 4096, priority: 3 },
+      { path: 'e,f', sizeBytes: 2 * MIB, priority: 0 },
+    ]);
   });
 
   it('leaves what follows the program to the program', () => {

@@ -2,7 +2,7 @@
 
 import { Argument, Command, Option } from 'commander';
 import { formatRunReport, type RunReport } from '../src/report/index.ts';
-import { frameAllocatorNames, policyNames, systemNames } from '../src/systems/index.ts';
+import { classLimitNames, frameAllocatorNames, policyNames, systemNames } from '../src/systems/index.ts';
 import { EventsFile } from './events-file.ts';
 import { ExitCode } from './exit-code.ts';
 import { interruptible } from './interruptible.ts';
@@ -34,10 +34,11 @@ export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (
     .addArgument(new Argument('[args...]', "the program's own arguments"))
     .option('--ram <size>', 'RAM, with the kernel in it', '16MiB')
     .option('--swap <size>', 'swap space, or none', '256MiB')
-    .option('--swap-file <path>', 'make the swap file here (default: a temporary file)')
+    .option('--swap-file <path>', 'a swap file: PATH, or PATH,size=64MiB,priority=1 (repeatable; default: a temporary file)', collect)
     .addOption(new Option('--policy <name>', 'which page goes when RAM is full').choices(policyNames).default(policyNames[0]))
     .addOption(new Option('--frames <name>', 'how free frames are kept').choices(frameAllocatorNames).default(frameAllocatorNames[0]))
     .addOption(new Option('--system <name>', 'the memory manager').choices(systemNames).default(systemNames[0]))
+    .addOption(new Option('--class-limits <name>', 'limits by class of page').choices(classLimitNames).default(classLimitNames[0]))
     .addOption(new Option('--mmu <state>', 'off: plain WebAssembly memory, to compare with').choices(['on', 'off']).default('on'))
     .option('--dir <guest=host>', 'let the program use a directory (repeatable)', collect)
     .option('--env <name=value>', 'set a variable, or pass one on by its name (repeatable)', collect)

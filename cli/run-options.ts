@@ -2,19 +2,20 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { UsageError } from '../src/base/index.ts';
+import { PAGE_SIZE, UsageError } from '../src/base/index.ts';
 import { parseByteSize } from './byte-size.ts';
 import { reasonOf } from './output-file.ts';
-import type { GrantedDirectory, RunOptions } from './run-program.ts';
+import type { GrantedDirectory, RunOptions, SwapFileRequest } from './run-program.ts';
 
 /** The options as commander leaves them: its choices are checked, the rest is text. */
 export interface RunFlags {
   readonly ram: string;
   readonly swap: string;
-  readonly swapFile?: string;
+  readonly swapFile?: readonly string[];
   readonly policy: string;
   readonly frames: string;
   readonly system: string;
+  readonly classLimits: string;
   readonly mmu: 'on' | 'off';
   readonly dir?: readonly string[];
   readonly env?: readonly string[];
@@ -29,6 +30,8 @@ export interface RunFlags {
 
 /** Seeds are 32-bit, as the generator's. */
 const MAX_SEED = 0xffff_ffff;
+/** The largest priority of a swap device, as Linux's `swapon` has it. */
+const MAX_PRIORITY = 32_767;
 
 /** Checks all settings and reads the module's file. Throws `UsageError` for the first that is wrong. */
 export function runOptions(
@@ -43,7 +46,8 @@ export function runOptions(
   return {
     ramBytes: parseByteSize(flags.ram, '--ram'),
     swapBytes,
-    ...(flags.swapFile !== undefined && { swapFile: flags.swapFile }),
+    swapFiles: (flags.swapFile ?? []).map((text) => parseSwapFile(text, swapBytes)),
+    classLimits: flags.classLimits,
     policy: flags.policy,
     frames: flags.frames,
     system: flags.system,
@@ -73,6 +77,28 @@ export function parseSeed(text: string): number {
   const seed = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (seed <= MAX_SEED) return seed;
   throw new UsageError(`--seed ${text}: not a whole number from 0 to ${MAX_SEED}`);
+}
+
+// The settings stand at the end, so that a path may have commas of its own.
+function parseSwapFile(text: string, defaultBytes: number): SwapFileRequest {
+  const wrong = (why: string): never => {
+    throw new UsageError(`--swap-file ${text}: ${why}; write PATH, PATH,size=64MiB or PATH,size=64MiB,priority=1`);
+  };
+  const [path = '', ...settings] = text.split(/,(?=[A-Za-z]+=)/);
+  if (path === '') wrong('there is no path');
+  const values = new Map<string, string>();
+  for (const setting of settings) {
+    const [name = '', value = ''] = setting.split(/=(.*)/s);
+    if (name !== 'size' && name !== 'priority') wrong(`it has no setting '${name}'`);
+    if (values.has(name)) wrong(`${name} is given twice`);
+    values.set(name, value);
+  }
+  const size = values.get('size');
+  const sizeBytes = size === undefined ? defaultBytes : parseByteSize(size, `--swap-file ${path}: size`);
+  if (sizeBytes < PAGE_SIZE) wrong(`its size is less than a page of ${PAGE_SIZE} bytes`);
+  const priority = values.get('priority') ?? '0';
+  if (!/^\d{1,5}$/.test(priority) || Number(priority) > MAX_PRIORITY) wrong(`its priority is not a whole number from 0 to ${MAX_PRIORITY}`);
+  return { path, sizeBytes, priority: Number(priority) };
 }
 
 function parseDirectory(text: string): GrantedDirectory {

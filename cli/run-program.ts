@@ -21,13 +21,23 @@ export interface RunOptions {
   readonly policy: string;
   readonly frames: string;
   readonly ramBytes: number;
-  /** 0 for no swap. */
+  /** Size of the temporary swap file, for a run without `swapFiles`; 0 for no swap. */
   readonly swapBytes: number;
-  /** Where the swap file is made; default: a temporary file. */
-  readonly swapFile?: string;
+  /** Swap in files with names, in the order given. */
+  readonly swapFiles: readonly SwapFileRequest[];
+  readonly classLimits: string;
   /** `seeded`: clocks and random numbers repeat with the seed. */
   readonly clocksAndRandom: 'real' | 'seeded';
   readonly seed: number;
+}
+
+/** A swap device that is to be a file. */
+export interface SwapFileRequest {
+  readonly path: string;
+  /** At least a page. */
+  readonly sizeBytes: number;
+  /** The highest is filled first. */
+  readonly priority: number;
 }
 
 /** A host directory that the guest may use, and the name it has there. */

@@ -1,9 +1,9 @@
 // Input that is not what it should be, through the command line: exit code 2, one sentence that says what is wrong and where, and nothing
 // written. What is a valid module at all is the engine's word, not ours. (Wrong options by themselves: cli/main.test.ts.)
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KIB, UsageError } from '../src/base/index.ts';
@@ -209,6 +209,41 @@ describe('a machine that cannot be built', () => {
     const named = where === 'a named file' ? ['--swap-file', path] : [];
     expect(refusal(quire('run', '--swap', '1000TiB', ...named, kernel))).toMatch(/it needs [\d.]+ MiB and the disk has [\d.]+ MiB free/);
     expect(existsSync(path)).toBe(false);
+  });
+
+  it.each([
+    ['the same name', (path: string) => path, /given twice/],
+    ['another name of its folder', (path: string) => `${folder}/./${basename(path)}`, /the same file as .*twice/],
+    ['a relative path', (path: string) => relative(process.cwd(), path), /the same file as .*twice/],
+  ])('with one swap file under %s', (_what, other, words) => {
+    const path = join(folder, 'twice');
+    expect(refusal(run('--swap-file', path, '--swap-file', other(path)))).toMatch(words);
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('with a second swap file that is a link to the first', () => {
+    const [path, link] = [join(folder, 'linked'), join(folder, 'link')];
+    writeFileSync(path, '');
+    symlinkSync(path, link);
+    expect(refusal(run('--swap-file', path, '--swap-file', link))).toBe(
+      `--swap-file ${link}: it is the same file as ${path}; each needs a file of its own`,
+    );
+  });
+
+  it('leaves no swap file behind when the second cannot be made, or the machine not be built', () => {
+    const path = join(folder, 'first');
+    refusal(run('--swap-file', path, '--swap-file', join(folder, 'no', 'second')));
+    refusal(run('--swap-file', path, '--ram', '4KiB'));
+    expect(existsSync(path)).toBe(false);
+    writeFileSync(path, '');
+    refusal(run('--swap-file', path, '--ram', '4KiB'));
+    expect(existsSync(path)).toBe(true);
+  });
+
+  it('with class limits that the memory manager has not', () => {
+    expect(refusal(run('--class-limits', 'netbsd', '--system', 'bsdvm'))).toMatch(/^memory system 'bsdvm' has no limits by class of page/);
+    expect(run('--class-limits', 'none', '--system', 'bsdvm').code).toBe(42);
+    expect(run('--class-limits', 'netbsd').code).toBe(42);
   });
 
   it('with a folder for the guest that does not exist', () => {

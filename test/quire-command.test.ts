@@ -83,6 +83,37 @@ describe('quire run', () => {
     expect(report.faults.swapIn).toBeGreaterThan(0);
   });
 
+  it.each(['uvm', 'bsdvm'])('prints the same on two swap files under %s, and reports both', async (system) => {
+    const plain = await quire('run', '--quiet', '--mmu', 'off', ...job);
+    const [slow, fast, file] = [join(folder, 'slow'), join(folder, 'fast'), join(folder, 'report.json')];
+    const swap = ['--swap-file', `${slow},size=4MiB`, '--swap-file', `${fast},size=128KiB,priority=1`];
+    const settings = ['--ram', '512KiB', '--system', system, '--report', 'json', '--report-file', file];
+    const paged = await quire('run', ...settings, ...swap, ...job);
+    expect([paged.code, paged.out]).toEqual([0, plain.out]);
+    const { swap: counts, swapBytes, system: name } = JSON.parse(readFileSync(file, 'utf8'));
+    expect([name, swapBytes, counts.totalPages]).toEqual([system, (4096 + 128) * 1024, 1024 + 32]);
+    const [first, second] = counts.devices;
+    expect(first).toMatchObject({ name: fast, priority: 1, totalPages: 32, badPages: 0 });
+    expect(second).toMatchObject({ name: slow, priority: 0, totalPages: 1024, badPages: 0 });
+    // More is written than the fast device has room for.
+    expect(first.bytesWritten).toBeGreaterThan(0);
+    expect(second.bytesWritten).toBeGreaterThan(0);
+    for (const key of ['readOperations', 'writeOperations', 'bytesRead', 'bytesWritten']) {
+      expect([key, first[key] + second[key]]).toEqual([key, counts[key]]);
+    }
+    // UVM takes a slot for a page that it writes, BSD VM a block of them for the pages around it.
+    const taken = first.usedPages + second.usedPages;
+    if (system === 'uvm') expect(taken).toBe(counts.usedPages);
+    else expect(taken).toBeGreaterThanOrEqual(counts.usedPages);
+    expect(counts.onlyPages).toBeGreaterThan(0);
+    expect(counts.onlyPages).toBeLessThanOrEqual(counts.usedPages);
+  });
+
+  it('runs with the class limits of NetBSD, and says so', async () => {
+    const { code, err } = await quire('run', ...settings, '--class-limits', 'netbsd', ...job);
+    expect([code, err]).toEqual([0, expect.stringContaining('policy uvm · class limits netbsd · frames bitmap')]);
+  });
+
   it('repeats its events exactly, given the same seed and settings', async () => {
     const events = async (name: string): Promise<string> => {
       const file = join(folder, name);

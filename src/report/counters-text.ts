@@ -8,7 +8,7 @@
 
 import { PAGE_SIZE } from '../base/index.ts';
 import { formatBytes, formatCount, formatCountOf, formatSeconds, formatShare } from './quantities.ts';
-import type { RunReport } from './run-report.ts';
+import type { RunReport, SwapCounts } from './run-report.ts';
 import type { TextStyle } from './text-style.ts';
 
 interface Row {
@@ -78,22 +78,24 @@ function residentSection({ resident, ramBytes, map }: RunReport): Section {
 }
 
 function evictionSection({ swap, evictions }: RunReport): Section {
-  const { usedPages, totalPages } = swap;
-  const use = usedPages === undefined || totalPages === undefined ? [] : [swapUse(usedPages, totalPages)];
+  const { lookedAt = 0 } = evictions;
   return [
     pages('Evictions', evictions.clean + evictions.dirty, 'frames the page daemon took back'),
     pages('clean', evictions.clean, 'unchanged: free at once'),
     pages('dirty', evictions.dirty, 'had to be written out first'),
     pages('spared', evictions.reactivated, 'referenced again in time'),
+    ...(lookedAt === 0 ? [] : [pages('looked at', lookedAt, 'by the page daemon, to find these')]),
     pages('swap written', swap.pagesOut, operations(swap.writeOperations, swap.pagesOut)),
     pages('swap read', swap.pagesIn, operations(swap.readOperations, swap.pagesIn)),
-    ...use,
+    ...swapUse(swap),
   ];
 }
 
-function swapUse(used: number, total: number): Row {
-  const share = `${formatShare(used, total)} of ${formatBytes(total * PAGE_SIZE)} at the end`;
-  return pages('swap used', used, total === 0 ? 'there is no swap' : share);
+function swapUse({ usedPages, totalPages, onlyPages = 0 }: SwapCounts): Row[] {
+  if (usedPages === undefined || totalPages === undefined) return [];
+  const share = `${formatShare(usedPages, totalPages)} of ${formatBytes(totalPages * PAGE_SIZE)} at the end`;
+  const used = pages('swap used', usedPages, totalPages === 0 ? 'there is no swap' : share);
+  return onlyPages === 0 ? [used] : [used, pages('only there', onlyPages, 'the others are in RAM too')];
 }
 
 function operations(operationCount: number, pageCount: number): string {

@@ -1,7 +1,7 @@
 // The first lines of a report: what ran, how it ended, where it faulted, what it holds, under which settings.
 
 import { PAGE_SIZE } from '../base/index.ts';
-import { formatAddress, formatBytes, formatSeconds } from './quantities.ts';
+import { formatAddress, formatBytes, formatCountOf, formatSeconds } from './quantities.ts';
 import type { FaultReport, RunReport } from './run-report.ts';
 import { type TextStyle, type Tone, wrap } from './text-style.ts';
 
@@ -16,6 +16,7 @@ export function headLines(report: RunReport, width: number, style: TextStyle): s
     ...paragraph(end, tone, width, style),
     ...faultSentences(report.ended?.fault).flatMap((sentence) => paragraph(sentence, 'plain', width, style)),
     ...paragraph(holdingSentence(report), 'plain', width, style),
+    ...paragraph(lossSentence(report), 'bad', width, style),
     ...paragraph(joined(settingsOf(report)), 'quiet', width, style),
   ];
 }
@@ -71,12 +72,23 @@ function holdingSentence({ map }: RunReport): string {
   return `At the end it held ${held}.`;
 }
 
-function settingsOf({ mmu, system, policy, frames, pageTableFormat, seed, swapBytes }: RunReport): string[] {
+function lossSentence({ lostPages = 0 }: RunReport): string {
+  if (lostPages === 0) return '';
+  return `Warning: ${formatCountOf(lostPages, 'changed page')} of files could not be written back, and ${lostPages === 1 ? 'is' : 'are'} lost.`;
+}
+
+function settingsOf({ mmu, system, policy, classLimits, frames, pageTableFormat, seed, swapBytes, swap }: RunReport): string[] {
   if (mmu === 'off') return ['plain WebAssembly memory: no paging, so nothing to count'];
   const settings = [`memory manager ${system}`, `policy ${policy}`];
+  if (classLimits !== undefined) settings.push(`class limits ${classLimits}`);
   if (frames !== undefined) settings.push(`frames ${frames}`);
   if (pageTableFormat !== undefined) settings.push(`page tables ${pageTableFormat}`);
-  if (swapBytes !== undefined) settings.push(swapBytes === 0 ? 'no swap' : `${formatBytes(swapBytes)} of swap`);
+  if (swapBytes !== undefined) settings.push(swapText(swapBytes, swap.devices?.length ?? 1));
   if (seed !== undefined) settings.push(`seed ${seed}`);
   return [...settings, 'pages of 4 KiB'];
+}
+
+function swapText(sizeBytes: number, devices: number): string {
+  if (sizeBytes === 0) return 'no swap';
+  return devices === 1 ? `${formatBytes(sizeBytes)} of swap` : `${formatBytes(sizeBytes)} of swap on ${devices} devices`;
 }

@@ -11,6 +11,16 @@ export function protectionText({ protection, sharing }: Pick<AreaReport, 'protec
 
 /** Returns an area as a line of the map. */
 export function mapArea(area: AreaReport): MapArea {
-  const { start, end, name, offset, residentPages, dirtyPages, swappedPages } = area;
-  return { start, end, protection: protectionText(area), name, offset, residentPages, dirtyPages, swappedPages };
+  const { start, end, name, offset, residentPages, dirtyPages, swappedPages, lockedPages } = area;
+  return {
+    start,
+    end,
+    protection: protectionText(area),
+    name,
+    offset,
+    residentPages,
+    dirtyPages,
+    swappedPages,
+    ...(lockedPages > 0 && { lockedPages }),
+  };
 }

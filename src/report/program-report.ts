@@ -2,12 +2,12 @@
 
 import { PAGE_SIZE } from '../base/index.ts';
 import { FRAME_RECORD_BYTES, FrameKind } from '../frames/index.ts';
-import { HEAT_CELL_BYTES, outcomeText } from '../process/index.ts';
-import { type AreaReport, FaultOutcome, type Machine, type MemorySystem } from '../system/index.ts';
-import { pageTableFormat } from '../systems/index.ts';
+import { type GuestFault, HEAT_CELL_BYTES, outcomeText } from '../process/index.ts';
+import { type AreaReport, FaultOutcome, type Machine, type MemoryStatistics, type MemorySystem } from '../system/index.ts';
+import { classLimitNames, pageTableFormat } from '../systems/index.ts';
 import type { CodeLocation, Program, ProgramExit } from '../wasm/index.ts';
 import { mapArea } from './map-area.ts';
-import type { Ending, FaultPlace, HeatStrip, RunReport, RunSeconds } from './run-report.ts';
+import type { Ending, FaultPlace, HeatStrip, RunReport, RunSeconds, SwapCounts, SwapDeviceCounts } from './run-report.ts';
 
 /** Exit code of a guest that was stopped: by a trap, a fault, a signal or the kernel. */
 const GUEST_FAILED = 1;
@@ -21,6 +21,8 @@ export interface RunFacts {
   readonly program: string;
   readonly command: readonly string[];
   readonly frames: string;
+  /** See `classLimitNames`; the report leaves the default out. */
+  readonly classLimits: string;
   readonly seed: number;
   readonly seconds: RunSeconds;
   /** How the program ended; `interrupt` when it was stopped from outside. */
@@ -34,18 +36,19 @@ export function programReport(facts: RunFacts, machine: Machine, system: MemoryS
   const { process } = program;
   const statistics = system.statistics();
   const areas = system.areas(process.space);
-  const swap = machine.swap;
+  const swap = swapCounts(system, statistics);
   return {
     program: facts.program,
     command: facts.command,
     system: system.name,
     policy: system.policy,
+    ...(facts.classLimits !== classLimitNames[0] && { classLimits: facts.classLimits }),
     frames: facts.frames,
     mmu: 'on',
     pageTableFormat: pageTableFormat.name,
     seed: facts.seed,
     ramBytes: machine.ram.frameCount * PAGE_SIZE,
-    swapBytes: (swap?.pages ?? 0) * PAGE_SIZE,
+    swapBytes: swap.totalPages * PAGE_SIZE,
     exitCode: exitCode(facts),
     ended: ending(facts, program, areas),
     seconds: facts.seconds,
@@ -61,17 +64,14 @@ export function programReport(facts: RunFacts, machine: Machine, system: MemoryS
       failed: statistics.failed,
       mappedAhead: statistics.mappedAheadAnon + statistics.mappedAheadObject,
     },
-    swap: {
-      pagesIn: statistics.swapPagesIn,
-      pagesOut: statistics.swapPagesOut,
-      readOperations: swap?.counters.readOperations ?? 0,
-      writeOperations: swap?.counters.writeOperations ?? 0,
-      bytesWritten: swap?.counters.bytesWritten ?? 0,
-      bytesRead: swap?.counters.bytesRead ?? 0,
-      usedPages: areas.reduce((sum, area) => sum + area.swappedPages, 0),
-      totalPages: swap?.pages ?? 0,
+    swap,
+    evictions: {
+      clean: statistics.evictedClean,
+      dirty: statistics.evictedDirty,
+      reactivated: statistics.reactivated,
+      lookedAt: statistics.daemonScans,
     },
-    evictions: { clean: statistics.evictedClean, dirty: statistics.evictedDirty, reactivated: statistics.reactivated },
+    ...(statistics.lostPages > 0 && { lostPages: statistics.lostPages }),
     resident: { peakPages: process.peakResident, finalPages: areas.reduce((sum, area) => sum + area.residentPages, 0) },
     kernelBytes: {
       pageTables: machine.frames.countOf(FrameKind.pageTable) * PAGE_SIZE,
@@ -81,6 +81,30 @@ export function programReport(facts: RunFacts, machine: Machine, system: MemoryS
     map: areas.map(mapArea),
     heat: heatStrips(areas, program),
     notes: notes(program),
+  };
+}
+
+function swapCounts(system: MemorySystem, statistics: MemoryStatistics): SwapCounts & { readonly totalPages: number } {
+  const devices: SwapDeviceCounts[] = system.swapDevices().map(({ device, priority, slots, used, bad }) => ({
+    name: device.name,
+    priority,
+    totalPages: slots,
+    usedPages: used,
+    badPages: bad,
+    ...device.counters,
+  }));
+  const sum = (of: (device: SwapDeviceCounts) => number): number => devices.reduce((total, device) => total + of(device), 0);
+  return {
+    pagesIn: statistics.swapPagesIn,
+    pagesOut: statistics.swapPagesOut,
+    readOperations: sum((device) => device.readOperations),
+    writeOperations: sum((device) => device.writeOperations),
+    bytesWritten: sum((device) => device.bytesWritten),
+    bytesRead: sum((device) => device.bytesRead),
+    usedPages: statistics.swapInUse,
+    onlyPages: statistics.swapOnly,
+    totalPages: sum((device) => device.totalPages),
+    ...(devices.length > 1 && { devices }),
   };
 }
 
@@ -115,7 +139,7 @@ function trapReason(reason: string, place: FaultPlace | undefined): string {
   return `${reason} in ${name}${place.offset === undefined ? '' : ` at byte 0x${place.offset.toString(16)} of the module`}`;
 }
 
-function faultEnding(fault: Extract<ProgramExit, { kind: 'fault' }>['fault'], program: Program, areas: readonly AreaReport[]): Ending {
+function faultEnding(fault: GuestFault, program: Program, areas: readonly AreaReport[]): Ending {
   const killed = fault.outcome === FaultOutcome.outOfMemory || fault.outcome === FaultOutcome.ioError;
   const area = areas.find((candidate) => candidate.start <= fault.address && fault.address < candidate.end);
   const place = faultPlace(program.locate(fault.stack ?? ''));
@@ -132,8 +156,9 @@ function faultEnding(fault: Extract<ProgramExit, { kind: 'fault' }>['fault'], pr
   };
 }
 
-/** Says what an access to nowhere most likely is. */
-function faultReason({ address, size }: { readonly address: number; readonly size: number }, program: Program): string {
+/** Says what an access that is not allowed most likely is. */
+function faultReason({ outcome, address, size, access }: GuestFault, program: Program): string {
+  if (outcome === FaultOutcome.protection) return `the rights of the memory there do not let it ${access}`;
   const { layout } = program;
   const stackPointer = program.stackPointer();
   if (layout.order === 'stack-first') {

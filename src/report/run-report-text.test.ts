@@ -187,6 +187,54 @@ describe('formatRunReport', () => {
     expect(text({ heat: [{ ...strip, faults: [1, 0] }] })).toContain('faults  █·\n');
   });
 
+  it('lists the swap devices where there are several', () => {
+    const device = { usedPages: 10, badPages: 0, readOperations: 3, writeOperations: 4, bytesRead: 12_288, bytesWritten: 262_144 };
+    const devices = [
+      { ...device, name: '/fast/swap', priority: 10, totalPages: 1024, badPages: 2 },
+      { ...device, name: '/slow/swap', priority: 0, totalPages: 3072 },
+    ];
+    const lines = text({ swap: { ...report.swap, devices } });
+    expect(lines).toContain(`
+  Swap devices
+    priority    size  used  bad  operations  written    read  name
+          10   4 MiB    10    2           7  256 KiB  12 KiB  /fast/swap
+           0  12 MiB    10    0           7  256 KiB  12 KiB  /slow/swap
+      in all  16 MiB    20    2          14  512 KiB  24 KiB
+
+  Address map
+`);
+    expect(lines).toContain('16 MiB of swap on 2 devices ·');
+  });
+
+  it('shows what the page daemon looked at, and what is only in swap', () => {
+    const lines = text({ swap: { ...report.swap, onlyPages: 253 }, evictions: { ...report.evictions, lookedAt: 5000 } });
+    expect(lines).toContain('    looked at            5,000   19.5 MiB   by the page daemon, to find these\n');
+    expect(lines).toContain('    only there             253   1012 KiB   the others are in RAM too\n');
+    const none = text({ swap: { ...report.swap, onlyPages: 0 }, evictions: { ...report.evictions, lookedAt: 0 } });
+    expect(none).toBe(golden);
+  });
+
+  it('warns of lost pages', () => {
+    expect(text({ lostPages: 1 })).toContain('  Warning: 1 changed page of files could not be written back, and is lost.\n');
+    expect(text({ lostPages: 1234 })).toContain('Warning: 1,234 changed pages of files could not be written back, and are lost.\n');
+    expect(text({ lostPages: 0 })).toBe(golden);
+  });
+
+  it('shows locked pages in the map where there are any', () => {
+    const locked = { ...area(0x1000, 0x4000, 'rw-p', '[heap]', [3, 1, 0]), lockedPages: 3 };
+    const map = [area(0, 0x1000, 'rw-p', '[image]', [1, 0, 0]), locked];
+    expect(text({ map })).toContain(`
+    range                            size  resident  dirty  swapped  locked  name
+    0x0000_0000-0x0000_1000  rw-p   4 KiB         1      0        0       0  [image]
+    0x0000_1000-0x0000_4000  rw-p  12 KiB         3      1        0       3  [heap]
+    in all                         16 KiB         4      1        0       3
+`);
+  });
+
+  it('names the class limits of a run that had them', () => {
+    expect(text({ classLimits: 'netbsd' })).toContain('policy clock · class limits netbsd · frames bitmap');
+  });
+
   it('says how the run ended', () => {
     expect(head({ how: 'exit' }, 3)).toContain('It exited with code 3 after 2.00 s.');
     expect(head({ how: 'trap', reason: 'integer divide by zero' })).toContain('It trapped after 2.00 s: integer divide by zero.');

@@ -24,6 +24,8 @@ export interface RunReport {
   readonly system: string;
   /** The replacement policy: `clock`. */
   readonly policy: string;
+  /** UVM's limits by class of page, unless there are none: `netbsd`. */
+  readonly classLimits?: string;
   /** The frame allocator: `bitmap`. */
   readonly frames?: string;
   /** `off`: the same module ran unrewritten on plain memory, as the baseline. */
@@ -44,6 +46,8 @@ export interface RunReport {
   readonly faults: FaultCounts;
   readonly swap: SwapCounts;
   readonly evictions: EvictionCounts;
+  /** Changed pages of files that could not be written back when their file was let go. */
+  readonly lostPages?: number;
   readonly resident: ResidentPages;
   readonly kernelBytes: KernelBytes;
   /** The areas of the address space at the end, in order of address. */
@@ -86,7 +90,7 @@ export interface FaultCounts {
   readonly mappedAhead: number;
 }
 
-/** Traffic with the swap device. One operation moves a run of pages. */
+/** Traffic with the swap devices. One operation moves a run of pages. */
 export interface SwapCounts {
   readonly pagesIn: number;
   readonly pagesOut: number;
@@ -96,7 +100,28 @@ export interface SwapCounts {
   readonly bytesRead?: number;
   /** Slots that hold a page at the end. */
   readonly usedPages?: number;
+  /** Those of them whose page is nowhere else: not in RAM too. */
+  readonly onlyPages?: number;
   readonly totalPages?: number;
+  /** Each device, in the order in which they are filled, where there is more than one. */
+  readonly devices?: readonly SwapDeviceCounts[];
+}
+
+/** One of several swap devices. */
+export interface SwapDeviceCounts {
+  /** Its path, as it was given. */
+  readonly name: string;
+  /** The highest is filled first. */
+  readonly priority: number;
+  readonly totalPages: number;
+  /** Slots taken; BSD VM takes them in blocks, for pages that may come, so they can be more than hold a page. */
+  readonly usedPages: number;
+  /** Slots that could not be written; they are not used again. */
+  readonly badPages: number;
+  readonly readOperations: number;
+  readonly writeOperations: number;
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
 }
 
 /** Frames that the page daemon took, or did not. */
@@ -107,6 +132,8 @@ export interface EvictionCounts {
   readonly dirty: number;
   /** The page had been referenced and stayed. */
   readonly reactivated: number;
+  /** Pages that the daemon looked at to find those. */
+  readonly lookedAt?: number;
 }
 
 /** Pages of the program in RAM. */
@@ -136,6 +163,8 @@ export interface MapArea {
   readonly dirtyPages: number;
   /** Pages that are in swap and not in RAM. */
   readonly swappedPages: number;
+  /** Pages that may not leave RAM; left out where there are none. */
+  readonly lockedPages?: number;
 }
 
 /** A part of the address space cut into cells of equal size; each list has one number per cell. */

@@ -1,23 +1,38 @@
-// The one place that names concrete designs by string: what `--policy`, `--frames`, `--system` can say.
+// The one place that names concrete designs by string: what `--policy`, `--frames`, `--system`, `--class-limits` can say.
 
 import { type FailurePlan, UsageError } from '../base/index.ts';
 import { bitmapAllocator, type FrameAllocatorKind, stackAllocator } from '../frames/index.ts';
 import { type BlockDevice, i386, type PageTableFormat } from '../machine/index.ts';
 import { livePolicies, type PolicyKind, replayPolicies } from '../paging/index.ts';
 import { Machine, type MemorySystem } from '../system/index.ts';
-import { Uvm } from '../uvm/index.ts';
+import { defaultTuning, netbsdTuning, Uvm, type UvmTuning } from '../uvm/index.ts';
 import { BsdVm } from './bsdvm/index.ts';
 
 /** A memory manager by name. */
 export interface SystemKind {
   readonly name: string;
-  make(machine: Machine, policy: PolicyKind): MemorySystem;
+  /** The sets of limits for classes of pages that it knows, the default first. */
+  readonly classLimits: readonly string[];
+  /** @param classLimits one of its own; the default if not given. */
+  make(machine: Machine, policy: PolicyKind, classLimits?: string): MemorySystem;
 }
+
+/** UVM's limits by class of page (anonymous, file, image), by name. */
+const tunings = new Map<string, UvmTuning>([
+  ['none', defaultTuning],
+  ['netbsd', netbsdTuning],
+]);
+/** Names that `--class-limits` can say, the default first. */
+export const classLimitNames: readonly string[] = [...tunings.keys()];
 
 const frameAllocatorKinds: readonly FrameAllocatorKind[] = [bitmapAllocator, stackAllocator];
 const systemKinds: readonly SystemKind[] = [
-  { name: 'uvm', make: (machine, policy) => new Uvm(machine, policy) },
-  { name: 'bsdvm', make: (machine, policy) => new BsdVm(machine, policy) },
+  {
+    name: 'uvm',
+    classLimits: classLimitNames,
+    make: (machine, policy, classLimits = 'none') => new Uvm(machine, policy, tunings.get(classLimits)),
+  },
+  { name: 'bsdvm', classLimits: ['none'], make: (machine, policy) => new BsdVm(machine, policy) },
 ];
 
 /** The page-table format of live runs. */
@@ -57,17 +72,52 @@ export interface MachineDescription {
   readonly system: string;
   /** Programs that will run on it at the same time. */
   readonly liveSpaces: number;
+  /** A swap device of priority 0. */
   readonly swap?: BlockDevice;
+  /** Swap devices that are put into use after it, each with its priority: the highest is filled first. */
+  readonly swapDevices?: readonly SwapDeviceRequest[];
+  /** See `classLimitNames`; default: none. */
+  readonly classLimits?: string;
   readonly seed: number;
   /** Injected failures of frame allocation. */
   readonly frameFailures?: FailurePlan;
+  /** Injected failures of kernel-heap allocation. */
+  readonly heapFailures?: FailurePlan;
 }
 
-/** Builds a machine and its memory manager. Throws a `UsageError` for an unknown name or too little RAM. */
+/** A device that is to hold swap. */
+export interface SwapDeviceRequest {
+  readonly device: BlockDevice;
+  readonly priority: number;
+}
+
+/** Builds a machine and its memory manager. Throws a `UsageError` for an unknown name, too little RAM, or swap that the manager cannot take. */
 export function buildMachine(description: MachineDescription): { readonly machine: Machine; readonly system: MemorySystem } {
-  const { frames, policy, system, ...options } = description;
-  const systemKind = findSystem(system);
+  const { frames, policy, system: systemName, swapDevices = [], classLimits = 'none', ...options } = description;
+  const systemKind = findSystem(systemName);
+  requireClassLimits(systemKind, classLimits);
   const policyKind = findPolicy(policy);
   const machine = new Machine({ ...options, frameAllocator: findFrameAllocator(frames), pageTableFormat });
-  return { machine, system: systemKind.make(machine, policyKind) };
+  const system = systemKind.make(machine, policyKind, classLimits);
+  for (const { device, priority } of swapDevices) addSwap(system, device, priority);
+  return { machine, system };
+}
+
+function requireClassLimits({ name, classLimits }: SystemKind, wanted: string): void {
+  if (classLimits.includes(wanted)) return;
+  if (!classLimitNames.includes(wanted)) {
+    throw new UsageError(`there are no class limits '${wanted}': choose one of ${classLimitNames.join(', ')}`);
+  }
+  throw new UsageError(`memory system '${name}' has no limits by class of page: leave '${wanted}' out, or choose the memory system uvm`);
+}
+
+function addSwap(system: MemorySystem, device: BlockDevice, priority: number): void {
+  const error = system.swapOn(device, priority);
+  if (error === 0) return;
+  const why = {
+    EEXIST: 'it is in use already',
+    ENOMEM: 'it has more pages than are left to be numbered',
+    ENOSYS: `memory system '${system.name}' takes no more devices`,
+  };
+  throw new UsageError(`${device.name} cannot be used for swap: ${error in why ? why[error as keyof typeof why] : error}`);
 }
