@@ -78,13 +78,14 @@ function residentSection({ resident, ramBytes, map }: RunReport): Section {
 }
 
 function evictionSection({ swap, evictions }: RunReport): Section {
-  const { lookedAt = 0 } = evictions;
+  const evicted = evictions.clean + evictions.dirty;
+  const { lookedAt = evicted } = evictions;
   return [
-    pages('Evictions', evictions.clean + evictions.dirty, 'frames the page daemon took back'),
+    pages('Evictions', evicted, 'frames the page daemon took back'),
     pages('clean', evictions.clean, 'unchanged: free at once'),
     pages('dirty', evictions.dirty, 'had to be written out first'),
     pages('spared', evictions.reactivated, 'referenced again in time'),
-    ...(lookedAt === 0 ? [] : [pages('looked at', lookedAt, 'by the page daemon, to find these')]),
+    ...(lookedAt > evicted ? [pages('looked at', lookedAt, 'named by the policy, not all taken')] : []),
     pages('swap written', swap.pagesOut, operations(swap.writeOperations, swap.pagesOut)),
     pages('swap read', swap.pagesIn, operations(swap.readOperations, swap.pagesIn)),
     ...swapUse(swap),

@@ -132,7 +132,7 @@ export interface EvictionCounts {
   readonly dirty: number;
   /** The page had been referenced and stayed. */
   readonly reactivated: number;
-  /** Pages that the daemon looked at to find those. */
+  /** Victims that the policy named; those not evicted were held, spared for their class, or could not be written. */
   readonly lookedAt?: number;
 }
 
