@@ -1,28 +1,35 @@
+// `quire trace`, and of its commands the small ones; trace-info-command.ts and trace-generate-command.ts have the others.
+//
 // `quire trace convert`: one trace format into another, whole or in part. `quire trace formats`: what can be read.
 
 import { Argument, Command, Option } from 'commander';
 import { UsageError } from '../src/base/index.ts';
 import { formatCount } from '../src/report/index.ts';
-import { PageStream, QuireTraceWriter, type ReferenceBatch, type ReferenceSink, traceFormats } from '../src/trace/index.ts';
+import { PageStream, traceFormats } from '../src/trace/index.ts';
 import { ExitCode } from './exit-code.ts';
 import { OutputFile } from './output-file.ts';
 import type { Terminal } from './terminal.ts';
+import { traceGenerateCommand } from './trace-generate-command.ts';
+import { traceInfoCommand } from './trace-info-command.ts';
 import { addTraceOptions, pageChoice, type TraceFlags, traceSource } from './trace-options.ts';
 import { readTrace } from './trace-source.ts';
+import { traceWriter, type WrittenFormat, writtenFormats } from './trace-writer.ts';
 
 interface ConvertFlags extends TraceFlags {
   readonly output: string;
-  readonly to: 'quire' | 'numbers';
+  readonly to: WrittenFormat;
 }
 
 /** Makes the command. @param run takes the work of a subcommand, which ends with an exit code. */
-export function traceCommand(terminal: Terminal, run: (work: Promise<number>) => void): Command {
+export function traceCommand(terminal: Terminal, run: (work: number | Promise<number>) => void): Command {
   return new Command('trace')
-    .summary('look into traces of page references and convert them')
+    .summary('look into traces of page references, convert and make them')
     .description(
       'Reads recorded references, in any of the formats that `quire trace formats` lists, compressed (gzip, zstd, brotli) or not.',
     )
+    .addCommand(traceInfoCommand(terminal, run))
     .addCommand(convertCommand(terminal, run))
+    .addCommand(traceGenerateCommand(terminal, run))
     .addCommand(
       new Command('formats').description('Lists the formats that traces can be in.').action(() => terminal.out.write(formatsText())),
     );
@@ -41,7 +48,7 @@ function convertCommand(terminal: Terminal, run: (work: Promise<number>) => void
       .description("Writes a trace's page references as Quire's own compact format, or as plain numbers.")
       .addArgument(new Argument('<trace>', 'the file, or - for the standard input'))
       .requiredOption('-o, --output <path>', 'the file to write')
-      .addOption(new Option('--to <format>', 'what to write').choices(['quire', 'numbers']).default('quire')),
+      .addOption(new Option('--to <format>', 'what to write').choices(writtenFormats).default('quire')),
   ).action((trace: string, flags: ConvertFlags) => run(convert(trace, flags, terminal)));
 }
 
@@ -53,7 +60,7 @@ async function convert(path: string, flags: ConvertFlags, terminal: Terminal): P
     let written = 0;
     let ended = (): void => undefined;
     await readTrace(source, ({ unit }) => {
-      const writer = flags.to === 'quire' ? quireWriter(choice.pageShift, output) : numbersWriter(output);
+      const writer = traceWriter(flags.to, choice.pageShift, output);
       const stream = new PageStream({ ...choice, unit }, (batch) => {
         written += batch.count;
         writer.sink(batch);
@@ -72,22 +79,4 @@ async function convert(path: string, flags: ConvertFlags, terminal: Terminal): P
   } finally {
     output.abandon();
   }
-}
-
-interface Writer {
-  readonly sink: ReferenceSink;
-  readonly end: () => void;
-}
-
-function quireWriter(pageShift: number, output: OutputFile): Writer {
-  const writer = new QuireTraceWriter({ unit: 'pages', pageShift }, (bytes) => output.writeBytes(bytes));
-  return { sink: (batch) => writer.add(batch), end: () => writer.end() };
-}
-
-function numbersWriter(output: OutputFile): Writer {
-  return { sink: (batch) => output.write(numbersText(batch)), end: () => undefined };
-}
-
-function numbersText({ addresses, count }: ReferenceBatch): string {
-  return `${addresses.subarray(0, count).join('\n')}\n`;
 }

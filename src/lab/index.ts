@@ -7,5 +7,14 @@ export { Densifier } from './densifier.ts';
 export { type PagingDevice, pagingDevices, pagingSeconds } from './paging-device.ts';
 export { futureOf, Simulation, type SimulationCounts, type SimulationOptions, simulate, simulateSizes } from './simulate.ts';
 export { type LruCurve, lruMisses, lruMissesBySize, StackDistances } from './stack-distance.ts';
+export {
+  type DistanceClass,
+  type HotPage,
+  type Phase,
+  type ProfileOptions,
+  type TraceProfile,
+  TraceProfiler,
+  type WorkingSetPoint,
+} from './trace-profile.ts';
 export { type Experiment, uvm99Experiments } from './uvm99/experiments.ts';
 export type { Laboratory, LabProgram } from './uvm99/laboratory.ts';

@@ -8,4 +8,5 @@ export * from './quantities.ts';
 export * from './run-report.ts';
 export { formatRunReport, type ReportTextOptions } from './run-report-text.ts';
 export { formatSimulation, type ReplayedTrace, type SimulationResult, type TraceResults } from './simulation-text.ts';
+export { formatTraceProfile, type ProfiledTrace } from './trace-profile-text.ts';
 export { Transcript } from './transcript.ts';

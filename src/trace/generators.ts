@@ -62,3 +62,18 @@ export function phaseTrace(width: number, period: number, length: number): Uint3
     return 1 + base + (random() % (isHot ? width / 10 : width));
   });
 }
+
+/** Returns `length` references that go round the pages 1 to `pages`: LRU and FIFO miss all of them with a frame less than pages, the optimum few. */
+export function loopTrace(pages: number, length: number): Uint32Array {
+  return new Uint32Array(length).map((_, i) => 1 + (i % pages));
+}
+
+/** Returns references to the pages 1 to `length`, each once: every policy misses all of them. */
+export function scanTrace(length: number): Uint32Array {
+  return loopTrace(length, length);
+}
+
+/** Returns the twelve references with which FIFO misses 9 times in 3 frames and 10 times in 4 (Belady, Nelson, Shedler 1969). */
+export function textbookTrace(): Uint32Array {
+  return Uint32Array.of(1, 2, 3, 4, 1, 2, 5, 1, 2, 3, 4, 5);
+}

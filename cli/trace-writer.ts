@@ -1,0 +1,26 @@
+// Traces as the command line writes them.
+
+import { QuireTraceWriter, type ReferenceBatch, type ReferenceSink } from '../src/trace/index.ts';
+import type { OutputFile } from './output-file.ts';
+
+/** Formats that can be written. */
+export const writtenFormats = ['quire', 'numbers'] as const;
+
+export type WrittenFormat = (typeof writtenFormats)[number];
+
+/** Takes pages, and the end of them. */
+export interface TraceWriter {
+  readonly sink: ReferenceSink;
+  readonly end: () => void;
+}
+
+/** Returns a writer of pages of 2^`pageShift` bytes. Throws a UsageError when the file takes no more. */
+export function traceWriter(format: WrittenFormat, pageShift: number, output: OutputFile): TraceWriter {
+  if (format === 'numbers') return { sink: (batch) => output.writeOrRefuse(numbersText(batch)), end: () => undefined };
+  const writer = new QuireTraceWriter({ unit: 'pages', pageShift }, (bytes) => output.writeOrRefuse(bytes));
+  return { sink: (batch) => writer.add(batch), end: () => writer.end() };
+}
+
+function numbersText({ addresses, count }: ReferenceBatch): string {
+  return `${addresses.subarray(0, count).join('\n')}\n`;
+}
