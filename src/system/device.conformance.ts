@@ -89,6 +89,18 @@ export function describeDevices(make: MakeSystem): void {
       expect(system.unlock(space, at(0), bytes(4))).toBe(0);
     });
 
+    it('is never copied: a child that inherits a copy reaches the same frames', () => {
+      const { machine, system, space, process, map, newTlb } = withDevice();
+      map('shared');
+      expect(system.inherit(space, at(0), bytes(4), 'copy')).toBe(0);
+      const childSpace = system.fork(space, newTlb()) as Space;
+      const child = new Process(machine, system, childSpace, () => 0);
+      store(child, at(1), 9);
+      expect(load(process, at(1))).toBe(9);
+      expect(machine.ram.bytes[bytes(FIRST_FRAME + 1)]).toBe(9);
+      expect(system.usage(childSpace)).toMatchObject({ committedBytes: 0 });
+    });
+
     it('is not mapped privately', () => {
       const { map } = withDevice();
       expect(map('private')).toBe('EINVAL');

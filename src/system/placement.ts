@@ -45,3 +45,13 @@ export function choosePlace(space: Placing, pages: number, place: Place | undefi
   const hole = space.findHole(pages, place === undefined ? undefined : pageOf(place.address));
   return hole < 0 ? 'ENOMEM' : hole;
 }
+
+/** Returns a page where `pages` pages fit without touching [first, first + pages), or -1: for what is to replace that range once it is whole. */
+export function findHoleApart(space: Pick<Placing, 'findHole'>, pages: number, first: number): number {
+  const isApart = (at: number) => at + pages <= first || first + pages <= at;
+  const hole = space.findHole(pages, undefined);
+  if (hole < 0 || isApart(hole)) return hole;
+  // Of three places in a row, the range touches two at most.
+  const row = space.findHole(3 * pages, undefined);
+  return row < 0 ? -1 : ([row, row + pages, row + 2 * pages].findLast(isApart) ?? -1);
+}

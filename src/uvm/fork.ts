@@ -127,6 +127,8 @@ export function twinAttributes(entry: VmMapEntry, inheritance: Inheritance): Ent
         commitment: isReserved ? 'reserved' : 'charged',
       };
     case 'copy':
+      // A device's pages are never copied.
+      if (entry.object?.pager.kind === 'device') return attributes;
       return { ...attributes, inheritance: 'copy', copyOnWrite: true, commitment: isReserved ? 'reserved' : committedCopy(entry) };
     default:
       return attributes;

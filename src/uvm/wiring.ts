@@ -12,12 +12,12 @@
 
 import { addressOf, type Errno, type VirtAddr } from '../base/index.ts';
 import type { Access } from '../pmap/index.ts';
-import { FaultOutcome, type LockScope, PROT_NONE, PROT_READ, PROT_WRITE } from '../system/index.ts';
+import { FaultOutcome, findHoleApart, type LockScope, PROT_NONE, PROT_READ, PROT_WRITE } from '../system/index.ts';
 import { everyArea, insertEntry, moveRange } from './areas.ts';
 import { isWithinLimits } from './commitment.ts';
 import type { UvmCore } from './core.ts';
 import type { FaultHandler } from './fault.ts';
-import type { EntryAttributes, VmMapEntry } from './map-entry.ts';
+import { DOES_NOT_GROW, type EntryAttributes, type VmMapEntry } from './map-entry.ts';
 import { clearNeedsCopy } from './needs-copy.ts';
 import { removeEntry, removeRange } from './placement.ts';
 import type { VmMap } from './vm-map.ts';
@@ -93,14 +93,17 @@ export class Wiring {
   mapEntry(space: VmMap, start: number, end: number, attributes: EntryAttributes): 0 | Errno {
     const isLocked = attributes.wired && attributes.protection !== PROT_NONE;
     const replaces = isLocked && !space.isFree(start, end);
-    const at = replaces ? space.findHole(end - start, undefined) : start;
-    const entry = at < 0 ? undefined : insertEntry(this.#core, space, at, at + end - start, { ...attributes, wired: false });
+    const at = replaces ? findHoleApart(space, end - start, start) : start;
+    // Where it stands in for a while it has no room to grow into.
+    const growsDownTo = replaces ? DOES_NOT_GROW : attributes.growsDownTo;
+    const entry = at < 0 ? undefined : insertEntry(this.#core, space, at, at + end - start, { ...attributes, growsDownTo, wired: false });
     if (entry === undefined) return 'ENOMEM';
     let error: 0 | Errno = isLocked ? this.#wireEntry(space, entry) : 0;
     if (error === 0 && replaces && !space.clipRange(start, end)) error = 'ENOMEM';
     if (error === 0 && replaces) {
       removeRange(this.#core, space, start, end);
       moveRange(this.#core, space, at, at + end - start, start - at);
+      entry.growsDownTo = attributes.growsDownTo;
     }
     if (error !== 0) removeEntry(this.#core, space, entry);
     return error;

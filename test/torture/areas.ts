@@ -54,7 +54,13 @@ export function map(trial: Trial, { space, model }: Actor, step: StepOf<'map'>):
   const reserved = step.commitment === 'reserved' && object === undefined && step.sharing === 'private';
   const protection = reserved ? 0 : step.protection;
   const place = placeIn(model, step.how, step.page, step.pages);
+  const locks = model.locksNew && protection !== 0;
+  if (locks && !trial.mayPin(step.pages)) return;
+  const isStack =
+    step.grows !== undefined && step.grows > 0 && object === undefined && step.sharing === 'private' && !reserved && place >= 0;
+  const growsTo = isStack ? Math.max(0, place - (step.grows ?? 0)) : -1;
   const errors: string[] = [];
+  if (object?.model.isDevice && step.sharing === 'private') errors.push('EINVAL');
   if (step.pages < 1 || (object !== undefined && step.offset + step.pages > OBJECT_PAGES)) errors.push('EINVAL');
   else if (place < 0) errors.push('ENOMEM');
   if (object !== undefined && (protection & ~mostRights(object.model, step.sharing)) !== 0) errors.push('EACCES');
@@ -65,10 +71,20 @@ export function map(trial: Trial, { space, model }: Actor, step: StepOf<'map'>):
     ...placeOf(step.how, step.page),
     ...(object?.handle !== undefined && { object: object.handle, offset: step.offset * PAGE_SIZE }),
     ...(reserved && { commitment: 'reserved' }),
+    ...(isStack && { growsDown: { limit: growsTo * PAGE_SIZE } }),
   });
   if (!trial.settle(success(errors), answer, 'map')) return;
   trial.samePlace(answer, place, 'map');
-  model.map(place, step.pages, { protection, sharing: step.sharing, object: object?.model, offset: step.offset, reserved });
+  model.map(place, step.pages, { protection, sharing: step.sharing, object: object?.model, offset: step.offset, reserved, growsTo });
+  if (locks) lockNew(model, place, step.pages);
+}
+
+/** Locks pages that were mapped just now. */
+function lockNew(model: ModelSpace, first: number, pages: number): void {
+  for (const each of model.wholeRange(first, pages) ?? []) {
+    each.locked = true;
+    settleLocked(each);
+  }
 }
 
 export function unmap(trial: Trial, { space, model }: Actor, { page, pages }: StepOf<'unmap'>): void {
@@ -91,6 +107,7 @@ export function protect(trial: Trial, { space, model }: Actor, { page, pages, pr
   if (!trial.settle(success(errors), answer, 'protect')) return;
   for (const each of range as ModelPage[]) {
     each.protection = protection;
+    if (each.sharing === 'private' && (protection & PROT_WRITE) !== 0) each.charged = true;
     if (each.locked) settleLocked(each);
   }
 }
@@ -101,6 +118,8 @@ export function settleLocked(page: ModelPage): void {
 }
 
 export function brk(trial: Trial, { space, model }: Actor, { end }: StepOf<'brk'>): void {
+  const locks = model.locksNew && end > model.breakEnd;
+  if (locks && !trial.mayPin(end - model.breakEnd)) return;
   const errors: string[] = [];
   if (end < BREAK_FIRST) errors.push('EINVAL');
   else if (end > BREAK_LIMIT || (end > model.breakEnd && !model.isFree(model.breakEnd, end - model.breakEnd))) errors.push('ENOMEM');
@@ -109,6 +128,7 @@ export function brk(trial: Trial, { space, model }: Actor, { end }: StepOf<'brk'
   trial.samePlace(answer, end, 'brk');
   if (end > model.breakEnd) model.map(model.breakEnd, end - model.breakEnd, heapArea);
   else model.unmap(end, model.breakEnd - end);
+  if (locks) lockNew(model, model.breakEnd, end - model.breakEnd);
   model.breakEnd = end;
 }
 
@@ -143,7 +163,8 @@ export function remap(trial: Trial, { space, model }: Actor, step: StepOf<'remap
   const { page, pages, newPages, how, target } = step;
   const range = model.wholeRange(page, pages);
   // Whether what is added to a locked area is locked, the contract leaves open.
-  if (range?.some((each) => each.locked)) return;
+  if (range?.some((each) => each.locked) || model.locksNew) return;
+  if (range?.some((each) => each.lent !== undefined)) return;
   // And whether areas that differ only in what a child gets of them are one.
   if (range?.some((each) => each.inheritance !== range[0]?.inheritance)) return;
   const errors = remapErrors(model, step, range);
@@ -189,18 +210,24 @@ function continues(first: ModelPage, page: ModelPage, i: number): boolean {
 }
 
 function moveAndResize(model: ModelSpace, { page, pages, newPages, how, target }: StepOf<'remap'>, range: ModelPage[], to: number): void {
-  const { protection, sharing, object, index, inheritance, reserved } = range[0] as ModelPage;
+  const { protection, sharing, object, index, inheritance, reserved, charged, growsTo } = range[0] as ModelPage;
   model.unmap(page, pages);
   if (how === 'fixed') model.unmap(target, newPages);
   if (newPages > pages) model.map(to + pages, newPages - pages, { protection, sharing, object, offset: index + pages, reserved });
   for (const [i, each] of range.slice(0, newPages).entries()) model.pages.set(to + i, each);
-  for (const each of model.wholeRange(to, newPages) ?? []) each.inheritance = inheritance;
+  for (const each of model.wholeRange(to, newPages) ?? []) {
+    Object.assign(each, { inheritance, charged });
+    // An area that has moved stays as large as it is.
+    if (to !== page) Object.assign(each, { growsTo: -1, isStackStart: false });
+    else each.growsTo = growsTo;
+  }
 }
 
 export function advise(trial: Trial, actor: Actor, { page, pages, advice }: StepOf<'advise'>): void {
   const { space, model } = actor;
   const range = model.range(page, pages);
-  if (advice === 'free' && range.some((each) => each !== undefined && (each.protection & PROT_READ) === 0)) return;
+  if (advice === 'free' && range.some((each) => each !== undefined && ((each.protection & PROT_READ) === 0 || each.lent !== undefined)))
+    return;
   const errors = boundsErrors(page, pages) ?? [
     ...(range.includes(undefined) ? ['ENOMEM'] : []),
     ...(advice === 'free' && !range.every((each) => each === undefined || mayBeFreed(each)) ? ['EINVAL'] : []),
@@ -242,8 +269,8 @@ export function commit(trial: Trial, { space, model }: Actor, step: StepOf<'comm
       : system.decommit(space, page * PAGE_SIZE, pages * PAGE_SIZE);
   if (!trial.settle(expected, answer, step.do)) return;
   for (const each of range as ModelPage[]) {
-    if (step.do === 'commit') Object.assign(each, { reserved: false, protection: step.protection });
+    if (step.do === 'commit') Object.assign(each, { reserved: false, protection: step.protection, charged: true });
     // Others who share the page keep it.
-    else Object.assign(each, { reserved: true, protection: 0, locked: false, slot: new Slot() });
+    else Object.assign(each, { reserved: true, protection: 0, locked: false, charged: false, slot: new Slot() });
   }
 }

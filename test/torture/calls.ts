@@ -18,6 +18,7 @@ const always: readonly StepName[] = [
   'reclaim',
   'renew',
   'tick',
+  'limit',
   'verify',
   'check',
 ];
@@ -44,11 +45,15 @@ export function callsOf(system: string, policy: string, allocator: string): Read
     swapOff: extraDevices[0] === undefined ? 'ENOSYS' : manager.swapOff(extraDevices[0]),
     kernelLoan: mover?.lendToKernel(space, start, PAGE_SIZE) ?? 'ENOSYS',
     kernelPages: mover?.kernelPages(PAGE_SIZE) ?? 'ENOSYS',
+    lockAll: manager.lockAll(space, 'current'),
+    lendWritable: mover?.lendWritable(space, start, PAGE_SIZE, space) ?? 'ENOSYS',
     lend: mover?.lendToSpace(space, start, PAGE_SIZE, space) ?? 'ENOSYS',
     pass: mover?.pass(space, start, PAGE_SIZE, space, 'copy') ?? 'ENOSYS',
   };
   const calls = new Set<StepName>(always);
   for (const [name, answer] of Object.entries(answers)) if (answer !== 'ENOSYS') calls.add(name as StepName);
+  if (calls.has('lockAll')) calls.add('unlockAll');
+  if (calls.has('lendWritable')) calls.add('endWritableLoan');
   if (calls.has('kernelLoan')) calls.add('endLoan').add('transfer');
   return calls;
 }

@@ -2,7 +2,7 @@
 // script. A call that a manager does not have is left out.
 
 import { PAGE_SIZE, Random } from '../../src/base/index.ts';
-import type { Advice, Inheritance } from '../../src/system/index.ts';
+import type { Advice, Inheritance, LockScope, SpaceLimits } from '../../src/system/index.ts';
 import { frameAllocatorNames, policyNames } from '../../src/systems/index.ts';
 import {
   AREA_FIRST,
@@ -50,6 +50,9 @@ const weights: Readonly<Record<Exclude<StepName, 'verify' | 'check'>, number>> =
   inherit: 14,
   lock: 12,
   unlock: 14,
+  lockAll: 3,
+  unlockAll: 4,
+  limit: 4,
   residency: 6,
   commit: 10,
   decommit: 6,
@@ -59,6 +62,8 @@ const weights: Readonly<Record<Exclude<StepName, 'verify' | 'check'>, number>> =
   transfer: 5,
   lend: 8,
   pass: 10,
+  lendWritable: 14,
+  endWritableLoan: 5,
   swapOn: 2,
   swapOff: 2,
   reclaim: 8,
@@ -143,8 +148,13 @@ class Draw {
         return { do: name, space, ...this.#range(16), inheritance: this.#pick(inheritances) };
       case 'remap':
         return { do: name, space, ...this.#range(8), newPages: this.#small(12), how: this.#pick(remapKinds), target: this.#page() };
+      case 'lockAll':
+        return { do: name, space, scope: this.#pick(scopes) };
+      case 'limit':
+        return { do: name, space, ...this.#range(4), of: this.#pick(limits), room: 1 + this.#below(4) };
       case 'fork':
       case 'exit':
+      case 'unlockAll':
         return { do: name, space };
       case 'brk':
         return { do: name, space, end: BREAK_FIRST + (this.#below(12) === 0 ? this.#below(60) - 4 : this.#below(12)) };
@@ -153,10 +163,12 @@ class Draw {
       case 'kernelPages':
         return { do: name, size: 1 + this.#below(3 * PAGE_SIZE) };
       case 'endLoan':
+      case 'endWritableLoan':
         return { do: name, loan: this.#below(3) };
       case 'transfer':
         return { do: name, loan: this.#below(3), space, ...this.#place() };
       case 'lend':
+      case 'lendWritable':
         return { do: name, space, ...this.#range(6), to: this.#below(4), ...this.#place() };
       case 'pass':
         return { do: name, space, ...this.#range(8), to: this.#below(4), mode: this.#pick(passModes), ...this.#place() };
@@ -184,6 +196,7 @@ class Draw {
       sharing: this.#below(5) < 2 ? 'shared' : 'private',
       offset: object < 0 ? 0 : this.#below(40) === 0 ? OBJECT_PAGES - 1 : this.#below(room + 1),
       commitment: this.#below(12) === 0 ? 'reserved' : 'committed',
+      grows: this.#below(4) === 0 ? this.#small(16) : 0,
     } as const;
   }
 
@@ -244,4 +257,6 @@ class Draw {
 const advices: readonly Advice[] = ['normal', 'random', 'sequential', 'willNeed', 'dontNeed', 'free'];
 const inheritances: readonly Inheritance[] = ['copy', 'copy', 'share', 'none', 'zero'];
 const remapKinds = ['here', 'anywhere', 'fixed'] as const;
+const scopes: readonly LockScope[] = ['current', 'future', 'both'];
+const limits: readonly (keyof SpaceLimits)[] = ['addressBytes', 'committedBytes', 'lockedBytes'];
 const passModes = ['share', 'copy', 'move'] as const;

@@ -10,6 +10,9 @@
 import { PAGE_SIZE } from '../../src/base/index.ts';
 import { type Inheritance, PROT_ALL, PROT_EXECUTE, PROT_READ, PROT_WRITE } from '../../src/system/index.ts';
 
+/** More pages than any stack of a script grows at once. */
+const MOST_GROWTH = 64;
+
 const ZEROS = Buffer.alloc(PAGE_SIZE);
 
 /** The content of a page, for all who share it. */
@@ -82,11 +85,20 @@ export class Slot {
 export class ModelObject {
   readonly slots: Slot[];
   readonly writable: boolean;
+  /** A device's own frames: never copied, never lent. */
+  readonly isDevice: boolean;
 
-  constructor(slots: Slot[], writable: boolean) {
+  constructor(slots: Slot[], { writable, isDevice }: Pick<ModelObject, 'writable' | 'isDevice'>) {
     this.slots = slots;
     this.writable = writable;
+    this.isDevice = isDevice;
   }
+}
+
+/** A writable loan, and what the lender has to get back. */
+export interface ModelLoan {
+  readonly lender: ModelSpace;
+  readonly borrower: ModelSpace;
 }
 
 /** One page of a space. */
@@ -94,7 +106,7 @@ export interface ModelPage {
   slot: Slot;
   protection: number;
   /** Rights that it may be given. */
-  readonly mostRights: number;
+  mostRights: number;
   readonly sharing: 'private' | 'shared';
   /** What is behind it, and which page of that. */
   readonly object: ModelObject | undefined;
@@ -102,6 +114,14 @@ export interface ModelPage {
   inheritance: Inheritance;
   locked: boolean;
   reserved: boolean;
+  /** Counts as committed memory. */
+  charged: boolean;
+  /** Lowest page to which faults below make its area larger, or -1. */
+  growsTo: number;
+  /** First page of a stack that nobody changed: it must grow. Others with `growsTo` may: which part of a split stack grows is left open. */
+  isStackStart: boolean;
+  /** The writable loan that it is in, on either side, and the lender's rights. */
+  lent: { readonly loan: ModelLoan; readonly protection: number; readonly mostRights: number } | undefined;
 }
 
 /** What a new area is. */
@@ -111,6 +131,8 @@ export interface ModelArea {
   readonly object: ModelObject | undefined;
   readonly offset: number;
   readonly reserved: boolean;
+  /** Lowest page to which it grows, if it is a stack. */
+  readonly growsTo?: number;
 }
 
 /** Rights that pages of an object may be given. */
@@ -122,21 +144,50 @@ export function mostRights(object: ModelObject | undefined, sharing: 'private' |
 export class ModelSpace {
   readonly pages = new Map<number, ModelPage>();
   breakEnd: number;
+  /** New areas with rights are locked. */
+  locksNew = false;
 
   constructor(breakEnd: number) {
     this.breakEnd = breakEnd;
   }
 
   /** Maps fresh pages over whatever was there. */
-  map(first: number, count: number, { object, offset, protection, sharing, reserved }: ModelArea): void {
-    const fixed = { protection, sharing, object, reserved, mostRights: mostRights(object, sharing), locked: false };
+  map(first: number, count: number, { object, offset, protection, sharing, reserved, growsTo = -1 }: ModelArea): void {
+    const charged = !reserved && (object === undefined || (sharing === 'private' && (protection & PROT_WRITE) !== 0));
+    const fixed = { protection, sharing, object, reserved, mostRights: mostRights(object, sharing), locked: false, charged, growsTo };
     // A child gets a copy of what is private; what is shared, it shares.
     const inheritance = sharing === 'shared' ? 'share' : 'copy';
     for (let i = 0; i < count; i++) {
       const index = offset + i;
       const slot = object === undefined ? new Slot() : sharing === 'shared' ? (object.slots[index] as Slot) : new Slot(object.slots[index]);
-      this.pages.set(first + i, { ...fixed, slot, index, inheritance });
+      this.pages.set(first + i, { ...fixed, slot, index, inheritance, isStackStart: growsTo >= 0 && i === 0, lent: undefined });
     }
+  }
+
+  /** What an access to `page`, which is not mapped, does to the stack above it, if there is one. */
+  growthTo(page: number): { readonly stack: number; readonly outcome: 'grows' | 'may' | 'refused' } {
+    let stack = page + 1;
+    while (stack < page + MOST_GROWTH && !this.pages.has(stack)) stack++;
+    const above = this.pages.get(stack);
+    const allowed = above !== undefined && above.growsTo >= 0 && page >= above.growsTo && !above.reserved && !this.pages.has(page - 1);
+    if (!allowed) return { stack, outcome: 'refused' };
+    return { stack, outcome: above.isStackStart && above.lent === undefined ? 'grows' : 'may' };
+  }
+
+  /** Makes the stack that begins at `stack` begin at `page`. */
+  growDown(page: number, stack: number): void {
+    const above = this.pages.get(stack) as ModelPage;
+    for (let at = page; at < stack; at++) {
+      this.pages.set(at, { ...above, slot: new Slot(), index: 0, isStackStart: at === page, charged: true });
+    }
+    above.isStackStart = false;
+  }
+
+  /** Pages that count in one way or another. */
+  count(counts: (page: ModelPage) => boolean): number {
+    let pages = 0;
+    for (const page of this.pages.values()) if (counts(page)) pages++;
+    return pages;
   }
 
   /** Maps private anonymous pages with the content of `slots`. */
@@ -162,7 +213,7 @@ export class ModelSpace {
 
   /** Tells whether the range is private anonymous memory. */
   isPrivateAnonymous(first: number, count: number): boolean {
-    return this.range(first, count).every((page) => page?.sharing === 'private' && page.object === undefined);
+    return this.range(first, count).every((page) => page?.sharing === 'private' && page.object === undefined && page.lent === undefined);
   }
 
   isFree(first: number, count: number): boolean {
@@ -183,6 +234,7 @@ export class ModelSpace {
   fork(): ModelSpace {
     const child = new ModelSpace(this.breakEnd);
     for (const [number, page] of this.pages) {
+      if (page.lent !== undefined) continue;
       const copy = inherited(page, page.inheritance);
       if (copy !== undefined) child.pages.set(number, copy);
     }
@@ -204,15 +256,20 @@ export function inherited(page: ModelPage, inheritance: Inheritance): ModelPage 
     case 'none':
       return undefined;
     case 'zero':
-      return { ...child, sharing: 'private', object: undefined, index: 0, mostRights: PROT_ALL, slot: new Slot() };
+      return {
+        ...child,
+        ...{ sharing: 'private', object: undefined, index: 0, mostRights: PROT_ALL, slot: new Slot(), charged: !page.reserved },
+      };
     case 'share':
       // Reserved addresses have nothing to share.
       return page.reserved ? { ...child, slot: new Slot() } : child;
     case 'copy':
+      if (page.object?.isDevice) return { ...child, inheritance };
       return {
         ...child,
         inheritance,
         sharing: 'private',
+        charged: page.charged || (page.protection & PROT_WRITE) !== 0,
         slot: page.sharing === 'shared' && page.object !== undefined ? new Slot(slot) : slot.copy(),
       };
   }

@@ -1,14 +1,16 @@
 // The requests about memory that stays where it is: locks, residency, swap devices; and moving pages without copying them.
 
 import { PAGE_SIZE } from '../../src/base/index.ts';
-import { type KernelLoan, type PageMover, PROT_READ, PROT_WRITE } from '../../src/system/index.ts';
+import { type KernelLoan, type PageMover, PROT_READ, PROT_WRITE, type WritableLoan } from '../../src/system/index.ts';
 import { boundsErrors, placeIn, placeOf, settleLocked, wholeRangeExpected } from './areas.ts';
-import { inherited, type ModelPage, Slot } from './model.ts';
+import { inherited, type ModelLoan, type ModelPage, type ModelSpace, Slot } from './model.ts';
 import { EXTRA_DEVICES, SPACE_PAGES, type StepOf } from './script.ts';
 import { Disagreement } from './stage.ts';
 import type { Actor, Expected, Loan, Trial } from './trial.ts';
 
-/** Kernel loans at once. */
+const RW = PROT_READ | PROT_WRITE;
+
+/** Kernel loans at once, and writable loans at once. */
 const MAX_LOANS = 3;
 
 export function lock(trial: Trial, { space, model }: Actor, { page, pages }: StepOf<'lock'>): void {
@@ -33,6 +35,51 @@ export function unlock(trial: Trial, { space, model }: Actor, { page, pages }: S
   const answer = trial.stage.system.unlock(space, page * PAGE_SIZE, pages * PAGE_SIZE);
   if (!trial.settle(wholeRangeExpected(page, pages, range), answer, 'unlock')) return;
   for (const each of range ?? []) each.locked = false;
+}
+
+export function lockAll(trial: Trial, { space, model }: Actor, { scope }: StepOf<'lockAll'>): void {
+  const lockable = [...model.pages.values()].filter((each) => !each.locked && each.protection !== 0);
+  if (scope !== 'future' && !trial.mayPin(lockable.length)) return;
+  if (!trial.settle('success', trial.stage.system.lockAll(space, scope), 'lockAll')) return;
+  if (scope !== 'current') model.locksNew = true;
+  if (scope === 'future') return;
+  for (const each of lockable) {
+    each.locked = true;
+    settleLocked(each);
+  }
+}
+
+export function unlockAll(trial: Trial, { space, model }: Actor): void {
+  trial.stage.system.unlockAll(space);
+  model.locksNew = false;
+  for (const each of model.pages.values()) each.locked = false;
+}
+
+/** Sets a limit, goes up to it and tries to go beyond. */
+export function limit(trial: Trial, { space, model }: Actor, { page, pages, of, room }: StepOf<'limit'>): void {
+  if (model.locksNew) return;
+  trial.compareUsage({ space, model });
+  const { system } = trial.stage;
+  if (of === 'lockedBytes') {
+    const range = model.wholeRange(page, pages) ?? [];
+    const more = range.filter((each) => !each.locked).length;
+    if (more === 0 || range.some((each) => each.protection === 0)) return;
+    system.limit(space, { lockedBytes: (model.count((each) => each.locked) + more - 1) * PAGE_SIZE });
+    trial.settle(['ENOMEM'], system.lock(space, page * PAGE_SIZE, pages * PAGE_SIZE), 'lock beyond the limit');
+  } else {
+    const taken = model.count(of === 'addressBytes' ? () => true : (each) => each.charged);
+    system.limit(space, { [of]: (taken + room) * PAGE_SIZE });
+    const map = (size: number) => system.map(space, { size: size * PAGE_SIZE, protection: PROT_READ | PROT_WRITE, sharing: 'private' });
+    trial.settle(['ENOMEM'], map(room + 1), `map beyond the limit`);
+    const place = placeIn(model, 'anywhere', 0, room);
+    if (trial.settle(place < 0 ? ['ENOMEM'] : 'success', map(room), 'map up to the limit')) model.mapSlots(place, newSlots(room), RW);
+  }
+  system.limit(space, {});
+  trial.compareUsage({ space, model });
+}
+
+function newSlots(count: number): Slot[] {
+  return Array.from({ length: count }, () => new Slot());
 }
 
 export function residency(trial: Trial, { space, model }: Actor, { page, pages }: StepOf<'residency'>): void {
@@ -86,9 +133,11 @@ export function lendToKernel(trial: Trial, { space, model }: Actor, { page, offs
   const mover = moverOf(trial);
   if (mover === undefined || trial.loans.length === MAX_LOANS || !trial.mayPin(pages)) return;
   const slots = Array.from({ length: pages }, (_, i) => model.access(page + i, 'read'));
+  // What is lent is brought in by faults, which stacks grow by.
+  if (slots.some((slot, i) => slot === undefined && model.growthTo(page + i).outcome !== 'refused')) return;
+  const isDevice = hasDevice(model, page, pages);
   const answer = mover.lendToKernel(space, page * PAGE_SIZE + offset, size);
-  const expected: Expected =
-    size < 1 || page + pages > SPACE_PAGES ? ['EINVAL', 'EFAULT'] : slots.includes(undefined) ? ['EFAULT'] : 'success';
+  const expected: Expected = size < 1 || page + pages > SPACE_PAGES ? ['EINVAL', 'EFAULT'] : lendErrors(slots, isDevice);
   if (!trial.settle(expected, answer, 'lendToKernel', mayBeWired(trial))) return;
   begun(
     trial,
@@ -96,6 +145,16 @@ export function lendToKernel(trial: Trial, { space, model }: Actor, { page, offs
     'space',
     (slots as Slot[]).map((slot) => slot.snapshot()),
   );
+}
+
+/** Devices are not lent, nor what may not be read. */
+function lendErrors(slots: readonly (Slot | undefined)[], isDevice: boolean): Expected {
+  const errors = [...(slots.includes(undefined) ? ['EFAULT'] : []), ...(isDevice ? ['EINVAL'] : [])];
+  return errors.length > 0 ? errors : 'success';
+}
+
+function hasDevice(model: ModelSpace, page: number, pages: number): boolean {
+  return model.range(page, pages).some((each) => each?.object?.isDevice);
 }
 
 export function kernelPages(trial: Trial, { size }: StepOf<'kernelPages'>): void {
@@ -114,7 +173,8 @@ export function kernelPages(trial: Trial, { size }: StepOf<'kernelPages'>): void
 
 export function transfer(trial: Trial, { space, model }: Actor, { loan, how, target }: StepOf<'transfer'>): void {
   const chosen = trial.loans[loan % Math.max(1, trial.loans.length)];
-  if (chosen === undefined) return;
+  // Whether what is passed to a space that locks its new areas is locked, the contract leaves open.
+  if (chosen === undefined || model.locksNew) return;
   const { content } = chosen;
   trial.verifyLoan(chosen);
   const place = placeIn(model, how, target, content.length);
@@ -132,8 +192,12 @@ export function lend(trial: Trial, from: Actor, to: Actor, step: StepOf<'lend'>)
   const { page, pages, how, target } = step;
   const slots = Array.from({ length: pages }, (_, i) => from.model.access(page + i, 'read'));
   const place = placeIn(to.model, how, target, pages);
-  const errors = boundsErrors(page, pages) ?? [...(slots.includes(undefined) ? ['EFAULT'] : []), ...(place < 0 ? ['ENOMEM'] : [])];
-  if (overlapsItself(from, to, page, pages, place)) return;
+  const errors = boundsErrors(page, pages) ?? [
+    ...(slots.includes(undefined) ? ['EFAULT'] : []),
+    ...(hasDevice(from.model, page, pages) ? ['EINVAL'] : []),
+    ...(place < 0 ? ['ENOMEM'] : []),
+  ];
+  if (to.model.locksNew || overlapsItself(from, to, page, pages, place)) return;
   const answer = moverOf(trial)?.lendToSpace(from.space, page * PAGE_SIZE, pages * PAGE_SIZE, to.space, placeOf(how, target).place);
   if (answer === undefined || !trial.settle(errors.length > 0 ? errors : 'success', answer, 'lendToSpace', mayBeWired(trial))) return;
   trial.samePlace(answer, place, 'lendToSpace');
@@ -153,13 +217,48 @@ export function pass(trial: Trial, from: Actor, to: Actor, step: StepOf<'pass'>)
   const { page, pages, mode, how, target } = step;
   const range = from.model.wholeRange(page, pages);
   const place = placeIn(to.model, how, target, pages);
-  const errors = boundsErrors(page, pages) ?? [...(range === undefined ? ['EFAULT'] : []), ...(place < 0 ? ['ENOMEM'] : [])];
-  if (overlapsItself(from, to, page, pages, place)) return;
+  const errors = boundsErrors(page, pages) ?? [
+    ...(range === undefined ? ['EFAULT'] : []),
+    ...(isLent(from.model, page, pages) ? ['EINVAL'] : []),
+    ...(place < 0 ? ['ENOMEM'] : []),
+  ];
+  if (to.model.locksNew || overlapsItself(from, to, page, pages, place)) return;
   const answer = moverOf(trial)?.pass(from.space, page * PAGE_SIZE, pages * PAGE_SIZE, to.space, mode, placeOf(how, target).place);
   if (answer === undefined || !trial.settle(errors.length > 0 ? errors : 'success', answer, 'pass')) return;
   trial.samePlace(answer, place, 'pass');
   if (mode === 'move') from.model.unmap(page, pages);
   for (const [i, each] of (range as ModelPage[]).entries()) {
-    to.model.pages.set(place + i, mode === 'move' ? each : (inherited(each, mode) as ModelPage));
+    const passed = mode === 'move' ? each : (inherited(each, mode) as ModelPage);
+    to.model.pages.set(place + i, Object.assign(passed, { growsTo: -1, isStackStart: false }));
+  }
+}
+
+function isLent(model: ModelSpace, page: number, pages: number): boolean {
+  return model.range(page, pages).some((each) => each?.lent !== undefined);
+}
+
+export function lendWritable(trial: Trial, from: Actor, to: Actor, step: StepOf<'lendWritable'>): void {
+  const { page, pages, how, target } = step;
+  if (trial.writableLoans.length === MAX_LOANS || to.model.locksNew) return;
+  const range = from.model.range(page, pages);
+  const place = placeIn(to.model, how, target, pages);
+  const unlendable = (each: ModelPage | undefined) =>
+    each !== undefined && (each.sharing === 'shared' || each.locked || each.lent !== undefined);
+  const errors = boundsErrors(page, pages) ?? [
+    ...(from === to || range.some(unlendable) ? ['EINVAL'] : []),
+    ...(range.some((each) => each === undefined || (each.protection & RW) !== RW) ? ['EFAULT'] : []),
+    ...(place < 0 ? ['ENOMEM'] : []),
+  ];
+  const answer = moverOf(trial)?.lendWritable(from.space, page * PAGE_SIZE, pages * PAGE_SIZE, to.space, placeOf(how, target).place);
+  if (answer === undefined || !trial.settle(errors.length > 0 ? errors : 'success', answer, 'lendWritable')) return;
+  const loan = answer as WritableLoan;
+  trial.samePlace(loan.borrowerStart, place, 'lendWritable');
+  const model: ModelLoan = { lender: from.model, borrower: to.model };
+  trial.writableLoans.push({ loan, model });
+  for (const [i, each] of (range as ModelPage[]).entries()) {
+    const { protection, mostRights } = each;
+    const lent = { loan: model, protection, mostRights };
+    to.model.pages.set(place + i, { ...each, lent, growsTo: -1, isStackStart: false });
+    Object.assign(each, { lent, protection: 0, mostRights: 0 });
   }
 }

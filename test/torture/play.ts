@@ -60,6 +60,9 @@ const doers: { readonly [Name in StepName]: (trial: Trial, step: StepOf<Name>) =
   },
   lock: onSpace(pinning.lock),
   unlock: onSpace(pinning.unlock),
+  lockAll: onSpace(pinning.lockAll),
+  unlockAll: onSpace(pinning.unlockAll),
+  limit: onSpace(pinning.limit),
   residency: onSpace(pinning.residency),
   kernelLoan: onSpace(pinning.lendToKernel),
   kernelPages: pinning.kernelPages,
@@ -69,6 +72,10 @@ const doers: { readonly [Name in StepName]: (trial: Trial, step: StepOf<Name>) =
   transfer: onSpace(pinning.transfer),
   lend: (trial, step) => pinning.lend(trial, trial.actor(step.space), trial.actor(step.to), step),
   pass: (trial, step) => pinning.pass(trial, trial.actor(step.space), trial.actor(step.to), step),
+  lendWritable: (trial, step) => pinning.lendWritable(trial, trial.actor(step.space), trial.actor(step.to), step),
+  endWritableLoan: (trial, { loan }) => {
+    if (trial.writableLoans.length > 0) trial.endWritableLoan(loan % trial.writableLoans.length);
+  },
   swapOn: pinning.swapOn,
   swapOff: pinning.swapOff,
   reclaim: (trial, { frames }) => void trial.stage.system.reclaim(frames),

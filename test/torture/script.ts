@@ -4,7 +4,7 @@
 // A step never refers to the outcome of another: spaces are named by a number taken modulo the spaces that live, pages by their
 // absolute number. So any step can be left out and the others still mean something, which is what shrinking needs.
 
-import type { Advice, Inheritance } from '../../src/system/index.ts';
+import type { Advice, Inheritance, LockScope, SpaceLimits } from '../../src/system/index.ts';
 
 /** Pages of a space: two page tables' worth, so that areas lie across the border of two tables and machines are cheap. */
 export const SPACE_PAGES = 2048;
@@ -23,12 +23,17 @@ export const MAX_SPACES = 4;
 /** Pages of each file and of each shared memory object. */
 export const OBJECT_PAGES = 24;
 
-/** Number 0 and 1: files; 2: an image, which cannot be written; 3 and 4: shared memory. */
-export const OBJECT_COUNT = 5;
+/** Number 0 and 1: files; 2: an image, which cannot be written; 3 and 4: shared memory; 5: a device. */
+export const OBJECT_COUNT = 6;
 /** The first objects that are shared memory. */
 export const FIRST_SHARED_MEMORY = 3;
 /** The image. */
 export const IMAGE = 2;
+
+/** The device. */
+export const DEVICE = 5;
+/** Frames of the device: its pages are these, over and over again. */
+export const DEVICE_FRAMES = 4;
 
 /** Swap devices beside the first, for `swapOn`. */
 export const EXTRA_DEVICES = 2;
@@ -70,19 +75,25 @@ export type Step =
       readonly object: number;
       readonly offset: number;
       readonly commitment: 'committed' | 'reserved';
+      /** Pages that private anonymous memory may grow down by; 0: it is no stack. */
+      readonly grows?: number;
     })
   | (OfRange & { readonly do: 'unmap' | 'sync' | 'lock' | 'unlock' | 'residency' | 'decommit' })
   | (OfRange & { readonly do: 'protect' | 'commit'; readonly protection: number })
   | (OfRange & { readonly do: 'advise'; readonly advice: Advice })
   | (OfRange & { readonly do: 'inherit'; readonly inheritance: Inheritance })
   | (OfRange & { readonly do: 'remap'; readonly newPages: number; readonly how: 'here' | 'anywhere' | 'fixed'; readonly target: number })
-  | { readonly do: 'fork' | 'exit'; readonly space: number }
+  | { readonly do: 'fork' | 'exit' | 'unlockAll'; readonly space: number }
+  | { readonly do: 'lockAll'; readonly space: number; readonly scope: LockScope }
+  /** Sets a limit `room` pages above what is taken, goes up to it and tries to go beyond, and takes it away. */
+  | (OfRange & { readonly do: 'limit'; readonly of: keyof SpaceLimits; readonly room: number })
   | { readonly do: 'brk'; readonly space: number; readonly end: number }
   | { readonly do: 'kernelLoan'; readonly space: number; readonly page: number; readonly offset: number; readonly size: number }
   | { readonly do: 'kernelPages'; readonly size: number }
   | { readonly do: 'endLoan'; readonly loan: number }
   | { readonly do: 'transfer'; readonly loan: number; readonly space: number; readonly how: Placing; readonly target: number }
-  | (Passing & { readonly do: 'lend' })
+  | (Passing & { readonly do: 'lend' | 'lendWritable' })
+  | { readonly do: 'endWritableLoan'; readonly loan: number }
   | (Passing & { readonly do: 'pass'; readonly mode: 'share' | 'copy' | 'move' })
   | { readonly do: 'swapOn'; readonly device: number; readonly priority: number }
   | { readonly do: 'swapOff'; readonly device: number }

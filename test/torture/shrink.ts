@@ -80,7 +80,6 @@ class Shrinker {
     for (const failure of this.script.failures) {
       this.#try({ ...this.script, failures: this.script.failures.filter((other) => other !== failure) });
     }
-    this.#try({ ...this.script, memory: 'roomy' });
   }
 
   #simplifyNumbers(): void {

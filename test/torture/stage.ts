@@ -1,7 +1,7 @@
 // Where a trial takes place: a machine as its script asks for it, files that remember, objects, injected failures; and the processor's side
 // of an access, so that every load and store goes through TLB, page-table walk and fault as a program's would.
 
-import { FailurePlan, PAGE_SIZE } from '../../src/base/index.ts';
+import { FailurePlan, PAGE_SIZE, type Pfn } from '../../src/base/index.ts';
 import { type BlockDevice, FaultyDevice, MemoryDevice, Tlb } from '../../src/machine/index.ts';
 import {
   FaultOutcome,
@@ -17,6 +17,8 @@ import { ModelObject, Slot } from './model.ts';
 import {
   BREAK_FIRST,
   BREAK_LIMIT,
+  DEVICE,
+  DEVICE_FRAMES,
   EXTRA_DEVICES,
   FIRST_SHARED_MEMORY,
   IMAGE,
@@ -71,7 +73,11 @@ export class Stage {
     this.#plans = { frames: plan('frames'), heap: plan('heap'), reads: plan('reads'), writes: plan('writes') };
     const { frames, heap, reads, writes } = this.#plans;
     this.machine = new Machine({
-      ramBytes: script.frames * PAGE_SIZE,
+      ramBytes: (script.frames + DEVICE_FRAMES) * PAGE_SIZE,
+      memoryMap: [
+        { start: 0, end: script.frames * PAGE_SIZE, kind: 'usable' },
+        { start: script.frames * PAGE_SIZE, end: (script.frames + DEVICE_FRAMES) * PAGE_SIZE, kind: 'permanent' },
+      ],
       frameAllocator: findFrameAllocator(script.allocator),
       pageTableFormat,
       liveSpaces: 0,
@@ -86,7 +92,7 @@ export class Stage {
     this.machine.heap.reap();
     this.#freeFrames = this.machine.frames.freeCount;
     this.#heapBytes = this.machine.heap.bytesInUse();
-    for (let number = 0; number < OBJECT_COUNT; number++) this.objects.push(newObject(number));
+    for (let number = 0; number < OBJECT_COUNT; number++) this.objects.push(newObject(number, script.frames));
     for (let number = 0; number < OBJECT_COUNT; number++) this.renew(number);
   }
 
@@ -100,8 +106,8 @@ export class Stage {
   renew(number: number): MemoryObject | string {
     const object = this.objects[number] as StageObject;
     if (object.handle !== undefined) this.release(number);
-    const shared = number >= FIRST_SHARED_MEMORY;
-    if (shared) object.model = newObject(number).model;
+    const shared = number >= FIRST_SHARED_MEMORY && number !== DEVICE;
+    if (shared) object.model = newObject(number, 0).model;
     const made = shared ? this.system.createSharedMemory(OBJECT_PAGES, `shared${number}`) : this.system.createObject(object.pager);
     if (typeof made !== 'string') object.handle = made;
     return made;
@@ -162,15 +168,29 @@ export class Stage {
   }
 }
 
-/** Object `number` before anybody changed it; files have their number and the page's in each byte. */
-function newObject(number: number): StageObject {
+/** Object `number` before anybody changed it; files have their number and the page's in each byte, the device frames from `deviceFrame` on. */
+function newObject(number: number, deviceFrame: number): StageObject {
   const disk =
     number < FIRST_SHARED_MEMORY ? Array.from({ length: OBJECT_PAGES }, (_, page) => Buffer.alloc(PAGE_SIZE, number * 64 + page + 1)) : [];
+  const isDevice = number === DEVICE;
+  const frames = Array.from({ length: DEVICE_FRAMES }, () => new Slot());
   const slots = Array.from({ length: OBJECT_PAGES }, (_, page) => {
+    if (isDevice) return frames[page % DEVICE_FRAMES] as Slot;
     const bytes = disk[page];
     return bytes === undefined ? new Slot() : Slot.of(Buffer.from(bytes));
   });
-  return { handle: undefined, model: new ModelObject(slots, number !== IMAGE), disk, pager: pagerOf(number, disk) };
+  const model = new ModelObject(slots, { writable: number !== IMAGE, isDevice });
+  return { handle: undefined, model, disk, pager: isDevice ? devicePager(deviceFrame) : pagerOf(number, disk) };
+}
+
+function devicePager(first: number): Pager {
+  return {
+    kind: 'device',
+    name: 'device',
+    pages: OBJECT_PAGES,
+    read: () => 'EIO',
+    frameOf: (index) => (first + (index % DEVICE_FRAMES)) as Pfn,
+  };
 }
 
 function pagerOf(number: number, disk: Buffer[]): Pager {

@@ -5,8 +5,8 @@
 // What failed must have changed nothing: bytes and `check()` show that later.
 
 import { PAGE_SIZE } from '../../src/base/index.ts';
-import { FaultOutcome, type KernelLoan, PROT_READ, type Space } from '../../src/system/index.ts';
-import { ModelSpace, type Slot } from './model.ts';
+import { FaultOutcome, type KernelLoan, PROT_READ, type Space, type WritableLoan } from '../../src/system/index.ts';
+import { type ModelLoan, type ModelPage, ModelSpace, type Slot } from './model.ts';
 import { BREAK_FIRST, type Script } from './script.ts';
 import { Disagreement, layout, type MakeSystem, newTlb, Stage } from './stage.ts';
 
@@ -35,6 +35,7 @@ export class Trial {
   readonly stage: Stage;
   readonly actors: Actor[] = [];
   readonly loans: Loan[] = [];
+  readonly writableLoans: { readonly loan: WritableLoan; readonly model: ModelLoan }[] = [];
   /** Failures injected before the present step. */
   #injectedBefore = 0;
 
@@ -95,8 +96,8 @@ export class Trial {
 
   load({ space, model }: Actor, page: number, offset: number, size: number): void {
     eachPart(page, offset, size, (at, from, end) => {
+      const frame = this.#translate({ space, model }, at, 0);
       const slot = model.access(at, 'read');
-      const frame = this.stage.translate(space, at, 0);
       if (!this.#accessSettled(model, at, slot, frame, 'load')) return false;
       this.compare((slot as Slot).bytes, frame, from, end, `page ${at}`);
       return true;
@@ -105,8 +106,8 @@ export class Trial {
 
   store({ space, model }: Actor, page: number, offset: number, size: number, value: number): void {
     eachPart(page, offset, size, (at, from, end) => {
+      const frame = this.#translate({ space, model }, at, 1);
       const slot = model.access(at, 'write');
-      const frame = this.stage.translate(space, at, 1);
       if (!this.#accessSettled(model, at, slot, frame, 'store')) return false;
       const bytes = (slot as Slot).own();
       for (let i = from; i < end; i++) bytes[i] = value + i;
@@ -115,11 +116,34 @@ export class Trial {
     });
   }
 
+  /** Does what the processor does; a stack above a page that is not mapped may grow down to it, and the model's then does too. */
+  #translate({ space, model }: Actor, page: number, access: 0 | 1): number {
+    const isBelow = !model.pages.has(page);
+    const frame = this.stage.translate(space, page, access);
+    if (!isBelow) return frame;
+    const { stack, outcome } = model.growthTo(page);
+    // Memory may lack before the stack has grown, or afterwards for the page.
+    const isOpen = outcome === 'may' || (outcome === 'grows' && frame === -FaultOutcome.outOfMemory);
+    if (isOpen ? this.stage.system.allows(space, page * PAGE_SIZE, PAGE_SIZE, 0) : outcome === 'grows') {
+      model.growDown(page, stack);
+      this.#lockGrown({ space, model }, page, stack);
+    }
+    return frame;
+  }
+
+  /** A locked stack's new part is locked as far as memory allows: the manager says which pages are. */
+  #lockGrown({ space, model }: Actor, page: number, stack: number): void {
+    if (!model.pages.get(stack)?.locked) return;
+    const part = this.stage.system.areas(space).find(({ start }) => start === page * PAGE_SIZE);
+    const isLocked = (part?.lockedPages ?? 0) > 0;
+    for (const each of model.wholeRange(page, stack - page) ?? []) each.locked = isLocked;
+  }
+
   /** Tells whether an access went through; throws if it did or did not against the model. */
   #accessSettled(model: ModelSpace, page: number, slot: Slot | undefined, frame: number, what: string): boolean {
     if (slot !== undefined && frame >= 0) return true;
     const excused = (frame === -FaultOutcome.outOfMemory && this.#mayLack) || (frame === -FaultOutcome.ioError && this.#failureInjected);
-    if (slot !== undefined && excused) return false;
+    if (excused && (slot !== undefined || model.growthTo(page).outcome !== 'refused')) return false;
     const expected = model.pages.has(page) ? -FaultOutcome.protection : -FaultOutcome.unmapped;
     if (slot === undefined && frame === expected) return false;
     throw new Disagreement(
@@ -147,6 +171,7 @@ export class Trial {
   /** Compares every byte that may be read, and every loan. */
   verify(): void {
     for (const actor of this.actors) {
+      this.compareUsage(actor);
       for (const [page, { protection }] of actor.model.pages) if ((protection & PROT_READ) !== 0) this.load(actor, page, 0, PAGE_SIZE);
     }
     for (const loan of this.loans) this.verifyLoan(loan);
@@ -158,6 +183,26 @@ export class Trial {
       const from = i === 0 ? loan.offset : 0;
       const end = Math.min(PAGE_SIZE, loan.offset + loan.size - i * PAGE_SIZE);
       this.compare(slot.bytes, loan.frames[i] as number, from, end, `page ${i} of a loan`);
+    }
+  }
+
+  /** Throws unless the space takes what the model's does. */
+  compareUsage({ space, model }: Actor): void {
+    const { addressBytes, committedBytes, lockedBytes } = this.stage.system.usage(space);
+    const taken = [addressBytes, committedBytes, lockedBytes].map((bytes) => bytes / PAGE_SIZE).join(', ');
+    const should = [() => true, isCharged, isLocked].map((counts) => model.count(counts)).join(', ');
+    if (taken !== should) throw new Disagreement(`the space has ${taken} pages mapped, committed and locked, must have ${should}`);
+  }
+
+  /** Ends a writable loan: what the lender still has is its own again, and the borrower has none of it. */
+  endWritableLoan(number: number): void {
+    const [{ loan, model }] = this.writableLoans.splice(number, 1) as [(typeof this.writableLoans)[number]];
+    this.stage.system.mover?.endWritableLoan(loan);
+    for (const [page, { lent }] of model.borrower.pages) if (lent?.loan === model) model.borrower.pages.delete(page);
+    for (const page of model.lender.pages.values()) {
+      if (page.lent?.loan !== model) continue;
+      const { protection, mostRights } = page.lent;
+      Object.assign(page, { protection, mostRights, lent: undefined });
     }
   }
 
@@ -193,9 +238,13 @@ export class Trial {
     this.stage.system.check();
     while (this.loans.length > 0) this.endLoan(0);
     while (this.actors.length > 0) this.exit(0);
+    while (this.writableLoans.length > 0) this.endWritableLoan(0);
     this.stage.compareWithBeginning();
   }
 }
+
+const isCharged = (page: ModelPage) => page.charged;
+const isLocked = (page: ModelPage) => page.locked;
 
 /** Calls `access` for the bytes [from, end) of each page of an access, until it says that the access ended. */
 function eachPart(page: number, offset: number, size: number, access: (page: number, from: number, end: number) => boolean): void {

@@ -20,6 +20,7 @@ import {
   type Advice,
   type AreaReport,
   type FaultOutcome,
+  findHoleApart,
   type Inheritance,
   type LockScope,
   type Machine,
@@ -48,6 +49,7 @@ import type { BsdCore } from './core.ts';
 import { ShadowCounters } from './counters.ts';
 import { FaultHandler } from './fault.ts';
 import { forkInto } from './fork.ts';
+import type { BsdMapEntry } from './map-entry.ts';
 import { growBreak, mapRequest, moveEntries, protectRange, removeEntry, removeRange, unmapRange } from './map-requests.ts';
 import { ObjectTable } from './object-table.ts';
 import { PageDaemon } from './page-daemon.ts';
@@ -151,27 +153,28 @@ export class BsdVm implements MemorySystem<BsdMap> {
   map(space: BsdMap, request: MapRequest): VirtAddr | Errno {
     this.#daemon.wakeIfLow();
     const { place } = request;
-    if (space.locksFuture && place?.how === 'fixed' && place.address % PAGE_SIZE === 0)
-      return this.#mapLocked(space, request, pageOf(place.address));
+    const replaced = place?.how === 'fixed' ? pageRange(space.layout, place.address, request.size) : 'EINVAL';
+    if (space.locksFuture && typeof replaced !== 'string' && !space.isFree(replaced.first, replaced.end))
+      return this.#mapLocked(space, request, replaced);
     const range = mapRequest(this.#core, space, request);
     return typeof range === 'string' ? range : this.#lockIfAsked(space, range);
   }
 
-  /** Maps and locks at a hole, and only then replaces what is at `first`: so a lock that cannot be had loses nothing. */
-  #mapLocked(space: BsdMap, request: MapRequest, first: number): VirtAddr | Errno {
-    const end = first + pagesFor(request.size);
-    const hole = space.isFree(first, end) ? first : space.findHole(end - first, undefined);
+  /** Maps and locks at a hole, and only then replaces what is at [first, end): so a lock that cannot be had loses nothing. */
+  #mapLocked(space: BsdMap, request: MapRequest, { first, end }: PageRange): VirtAddr | Errno {
+    const hole = findHoleApart(space, end - first, first);
     if (hole < 0) return 'ENOMEM';
-    const range = mapRequest(this.#core, space, { ...request, place: { how: 'fixed', address: addressOf(hole) } });
+    const range = mapRequest(this.#core, space, request, hole);
     if (typeof range === 'string') return range;
     const locked = this.#lockIfAsked(space, range);
-    if (typeof locked === 'string' || hole === first) return locked;
+    if (typeof locked === 'string') return locked;
     if (!space.clipRange(first, end)) {
       unmapRange(this.#core, space, range);
       return 'ENOMEM';
     }
     removeRange(this.#core, space, first, end);
     moveEntries(this.#core, space, range, first);
+    if (request.growsDown !== undefined) (space.find(first) as BsdMapEntry).growsDownTo = pageOf(request.growsDown.limit);
     return addressOf(first);
   }
 

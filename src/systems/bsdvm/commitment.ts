@@ -26,8 +26,16 @@ export function mayFork(space: BsdMap): boolean {
   const { addressBytes, committedBytes } = space.limits;
   const isInherited = (entry: BsdMapEntry) => entry.inheritance !== 'none';
   const mapped = sumPages(space, isInherited);
-  const charged = sumPages(space, (entry) => isInherited(entry) && isCharged(entry));
+  const charged = sumPages(space, (entry) => isInherited(entry) && isChargedInChild(entry));
   return mapped <= pageLimit(addressBytes) && charged <= pageLimit(committedBytes);
+}
+
+/** Tells whether what a child gets of an area is committed memory: fresh memory is, and a copy of a shared area that it may write. */
+function isChargedInChild(entry: BsdMapEntry): boolean {
+  const { inheritance, protection, object } = entry;
+  if (isCharged(entry)) return true;
+  if (entry.commitment === 'reserved' || inheritance === 'share') return false;
+  return inheritance === 'zero' || ((protection & PROT_WRITE) !== 0 && object?.kind !== 'device');
 }
 
 /** Returns ENOMEM if so many more pages of addresses and of memory would pass the space's limits. */

@@ -12,7 +12,7 @@
 
 import type { Errno, Pfn } from '../../base/index.ts';
 import { FRAME_READ_ONLY, FrameKind } from '../../frames/index.ts';
-import { PROT_ALL } from '../../system/index.ts';
+import { PROT_ALL, PROT_WRITE } from '../../system/index.ts';
 import type { BsdCore } from './core.ts';
 import { ensureTop } from './fault.ts';
 import { attributesOf, type BsdMapEntry, type EntryAttributes } from './map-entry.ts';
@@ -85,6 +85,11 @@ function copiedOnWrite(core: BsdCore, parent: BsdMap, entry: BsdMapEntry, object
   return attributesOf(entry);
 }
 
+/** A copy of a shared area is private: it is charged if it can be written. */
+function committedCopy({ commitment, protection }: BsdMapEntry): EntryAttributes['commitment'] {
+  return (protection & PROT_WRITE) !== 0 ? 'charged' : commitment;
+}
+
 /**
  * Copies the pages of the top object that the entry sees; what lies below it is shadowed by the copy too. Of a file or of shared memory
  * that was mapped as such, nothing: the child shows it until it writes.
@@ -93,7 +98,7 @@ function copiedNow(core: BsdCore, entry: BsdMapEntry, object: VmObject): EntryAt
   const { objects } = core;
   if (object.kind === 'vnode' || (object.kind === 'shared' && entry.backing === 'object')) {
     object.references++;
-    return { ...attributesOf(entry), sharing: 'private', needsCopy: true };
+    return { ...attributesOf(entry), sharing: 'private', needsCopy: true, commitment: committedCopy(entry) };
   }
   const copy = objects.createAnonymous('anonymous', entry.pages, object.name);
   if (copy === undefined) return 'ENOMEM';

@@ -43,8 +43,11 @@ const heapAttributes: EntryAttributes = {
   growsDownTo: DOES_NOT_GROW,
 };
 
-/** Maps what was asked for. Returns the pages, or an errno with nothing changed. */
-export function mapRequest(core: BsdCore, space: BsdMap, request: MapRequest): PageRange | Errno {
+/**
+ * Maps what was asked for. Returns the pages, or an errno with nothing changed.
+ * @param standIn where it is to be for the time being, instead of its place: as an entry of its own, and no stack yet
+ */
+export function mapRequest(core: BsdCore, space: BsdMap, request: MapRequest, standIn?: number): PageRange | Errno {
   const pages = pagesFor(request.size);
   const attributes = requestedAttributes(request);
   if (typeof attributes === 'string') return attributes;
@@ -52,8 +55,10 @@ export function mapRequest(core: BsdCore, space: BsdMap, request: MapRequest): P
   const first = choosePlace(space, pages, request.place);
   if (typeof first === 'string') return first;
   if (!mayGrowTo(space, request.growsDown?.limit, first)) return 'EINVAL';
-  const result = mapAt(core, space, first, first + pages, attributes);
-  return result === 0 ? { first, end: first + pages } : result;
+  const at = standIn ?? first;
+  // That it may grow down to where it begins lets it not grow, and makes it unlike the entry below, which it would lengthen otherwise.
+  const result = mapAt(core, space, at, at + pages, standIn === undefined ? attributes : { ...attributes, growsDownTo: standIn });
+  return result === 0 ? { first: at, end: at + pages } : result;
 }
 
 function requestedAttributes(request: MapRequest): EntryAttributes | Errno {
