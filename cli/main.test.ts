@@ -90,10 +90,9 @@ describe('quire', () => {
     [['run'], "missing required argument 'program.wasm'; see quire help"],
     [['run', '--rma', '1'], "unknown option '--rma' (Did you mean --ram?); see quire help"],
     [['run', '--ram'], "option '--ram <size>' argument missing; see quire help"],
-    [
-      ['run', '--policy', 'best', 'x'],
-      /^option '--policy <name>' argument 'best' is invalid. Allowed choices are .*clock.*; see quire help$/,
-    ],
+    [['run', '--policy', 'best', 'x'], /^there is no policy 'best': choose one of uvm, clock, .*$/],
+    [['run', '--policy', 'lru', 'x'], /^policy 'lru' must see every reference, which hardware does not tell: replay a trace with it/],
+    [['run', '--policy', 'belady', 'x'], /^policy 'belady' must know the references to come: /],
     [['run', '--report', 'xml', 'x'], /Allowed choices are text, json, none/],
     [['run', '--mmu', 'maybe', 'x'], /Allowed choices are on, off/],
     [['run', '--frames', 'buddy', 'x'], /Allowed choices are bitmap, stack/],

@@ -2,7 +2,7 @@
 
 import { Argument, Command, Option } from 'commander';
 import { formatRunReport, type RunReport } from '../src/report/index.ts';
-import { classLimitNames, frameAllocatorNames, policyNames, systemNames } from '../src/systems/index.ts';
+import { classLimitNames, findPolicy, frameAllocatorNames, policyNames, systemNames } from '../src/systems/index.ts';
 import { EventsFile } from './events-file.ts';
 import { ExitCode } from './exit-code.ts';
 import { interruptible } from './interruptible.ts';
@@ -35,7 +35,12 @@ export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (
     .option('--ram <size>', 'RAM, with the kernel in it', '16MiB')
     .option('--swap <size>', 'swap space, or none', '256MiB')
     .option('--swap-file <path>', 'a swap file: PATH, or PATH,size=64MiB,priority=1 (repeatable; default: a temporary file)', collect)
-    .addOption(new Option('--policy <name>', 'which page goes when RAM is full').choices(policyNames).default(policyNames[0]))
+    .addOption(
+      // Not by `choices`: a policy that exists but cannot run live is refused with the reason.
+      new Option('--policy <name>', `which page goes when RAM is full: ${policyNames.join(', ')}`)
+        .argParser((name) => findPolicy(name).name)
+        .default(policyNames[0]),
+    )
     .addOption(new Option('--frames <name>', 'how free frames are kept').choices(frameAllocatorNames).default(frameAllocatorNames[0]))
     .addOption(new Option('--system <name>', 'the memory manager').choices(systemNames).default(systemNames[0]))
     .addOption(new Option('--class-limits <name>', 'limits by class of page').choices(classLimitNames).default(classLimitNames[0]))
