@@ -99,6 +99,11 @@ export function describeDevices(make: MakeSystem): void {
       expect(load(process, at(1))).toBe(9);
       expect(machine.ram.bytes[bytes(FIRST_FRAME + 1)]).toBe(9);
       expect(system.usage(childSpace)).toMatchObject({ committedBytes: 0 });
+      // Managers without a mover cannot pass areas on.
+      system.inherit(space, at(0), bytes(4), 'zero');
+      const passed = system.mover?.pass(space, at(0), bytes(4), space, 'copy');
+      const copy = system.areas(space).find(({ start }) => start === passed);
+      expect(copy?.inheritance).toBe(system.mover === undefined ? undefined : 'copy');
     });
 
     it('is not mapped privately', () => {

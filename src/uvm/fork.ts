@@ -128,7 +128,7 @@ export function twinAttributes(entry: VmMapEntry, inheritance: Inheritance): Ent
       };
     case 'copy':
       // A device's pages are never copied.
-      if (entry.object?.pager.kind === 'device') return attributes;
+      if (entry.object?.pager.kind === 'device') return { ...attributes, inheritance: 'copy' };
       return { ...attributes, inheritance: 'copy', copyOnWrite: true, commitment: isReserved ? 'reserved' : committedCopy(entry) };
     default:
       return attributes;
