@@ -11,6 +11,7 @@ import { ExitCode } from './exit-code.ts';
 import { infoCommand } from './info-command.ts';
 import { packageVersion } from './package-version.ts';
 import { paperCommand } from './paper-command.ts';
+import { recordCommand } from './record-command.ts';
 import { runCommand } from './run-command.ts';
 import type { RunProgram } from './run-program.ts';
 import { runProgram } from './runner.ts';
@@ -66,6 +67,7 @@ function quireCommand(terminal: Terminal, run: RunProgram, finish: (exitCode: nu
     .enablePositionalOptions()
     .addCommand(runCommand(terminal, run, finish))
     .addCommand(infoCommand(terminal, finish))
+    .addCommand(recordCommand(terminal, run, finish))
     .addCommand(simCommand(terminal, finish))
     .addCommand(traceCommand(terminal, finish))
     .addCommand(paperCommand(terminal, finish));

@@ -66,6 +66,7 @@ function load(options: RunOptions, host: RunHost, machine: Machine, system: Memo
     liveSpace: 0,
     wasi: guestWorld(options, host),
     now: () => performance.now(),
+    ...(host.record && { record: host.record }),
     observe: () => {
       if (++traps % PROGRESS_INTERVAL === 0) host.progress.update(snapshot);
     },

@@ -2,6 +2,7 @@
 
 import type { EventReader } from '../src/base/index.ts';
 import type { RunReport } from '../src/report/index.ts';
+import type { ReferenceObserver } from '../src/wasm/index.ts';
 import type { ProgressSnapshot } from './progress.ts';
 
 /** The settings of one run. Sizes are bytes. */
@@ -53,6 +54,8 @@ export interface RunHost {
   /** Attached to the event ring before the guest starts. */
   readonly events?: EventReader;
   readonly progress: RunProgress;
+  /** Called at every load and store of the guest. The guest is slower then. */
+  readonly record?: ReferenceObserver;
 }
 
 /** The live line, as a run uses it. */

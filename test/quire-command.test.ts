@@ -159,6 +159,25 @@ describe('quire run', () => {
   });
 });
 
+describe('quire record', () => {
+  it('ends with a good trace on Ctrl-C', async () => {
+    const trace = join(folder, 'trace');
+    // loop: i32.store 0x8000 <- 1; again
+    const endless = programOf([0x03, 0x40, 0x41, 0x80, 0x80, 0x02, 0x41, 1, 0x36, 2, 0, 0x0c, 0, 0x0b]);
+    const { child, ended } = start('record', '-o', trace, endless);
+    await until(() => existsSync(trace) && statSync(trace).size > 1e6);
+    child.kill('SIGINT');
+    const { code, err } = await ended;
+    expect(code).toBe(130);
+    expect(err).toMatch(/^interrupted: [\d,]+ loads and stores, [\d,]+ page references in /);
+    const info = await quire('trace', 'info', '--json', trace);
+    expect([info.code, info.err]).toEqual([0, '']);
+    const { references, writes, pages } = JSON.parse(info.out);
+    expect([pages, writes]).toEqual([1, references]);
+    expect(references).toBeGreaterThan(500_000);
+  });
+});
+
 describe('quire sim, on threads', () => {
   const ended = (...parameters: string[]): Promise<Ended> => start('sim', ...parameters).ended;
 

@@ -80,6 +80,13 @@ export class QuireTraceWriter {
     this.#write(this.#block.subarray(0, BLOCK_HEADER_BYTES));
   }
 
+  /** Forgets the references of the block under way, which may be half a step: for a trace that was interrupted. */
+  dropBlock(): void {
+    this.#length = 0;
+    this.#count = 0;
+    this.#previous = 0;
+  }
+
   #head(distance: number, direction: number, kind: number): void {
     const low = distance % NEAR;
     const rest = (distance - low) / NEAR;
@@ -107,9 +114,7 @@ export class QuireTraceWriter {
     this.#view.setUint32(8, checksum(payload), true);
     this.#write(this.#block.subarray(0, BLOCK_HEADER_BYTES + this.#length));
     this.#total += this.#count;
-    this.#length = 0;
-    this.#count = 0;
-    this.#previous = 0;
+    this.dropBlock();
   }
 }
 

@@ -44,7 +44,12 @@ export interface QuireImports {
   readonly init: (segment: number, destination: number, source: number, length: number) => void;
   /** data.drop. */
   readonly drop: (segment: number) => void;
+  /** Imported only by code that records: told of each access, and of each range of a bulk one, before it is done. Arguments as of `trap`; `size` may be any. */
+  readonly reference: ReferenceObserver;
 }
+
+/** Takes an access to [base + offset, base + offset + size): 32-bit patterns that may arrive negative, the sum without wrapping. */
+export type ReferenceObserver = (base: number, offset: number, size: number, access: number) => void;
 
 /** Where a rewritten module finds the tables; baked into the code as constants. */
 export interface CodeLayout {

@@ -2,7 +2,7 @@
 
 import { GuestFault, type Process } from '../process/index.ts';
 import { FaultOutcome } from '../system/index.ts';
-import type { QuireImports } from './abi.ts';
+import type { QuireImports, ReferenceObserver } from './abi.ts';
 import { WASM_PAGE_BYTES } from './address-layout.ts';
 import { type ModuleInfo, SegmentKind } from './binary/index.ts';
 import { isStackExhausted } from './program-exit.ts';
@@ -10,13 +10,14 @@ import { isStackExhausted } from './program-exit.ts';
 /** Called at each trap, for live progress; cheap, since traps are counted in millions. */
 export type TrapObserver = () => void;
 
-/** Makes the imports of one program. `growLimit` is the byte address that memory.grow may reach. */
+/** Makes the imports of one program. `growLimit` is the byte address that memory.grow may reach; `reference` is called by code that records. */
 export function kernelImports(
   process: Process,
   memory: WebAssembly.Memory,
   info: ModuleInfo,
   growLimit: number,
   observe: TrapObserver,
+  reference: ReferenceObserver,
 ): QuireImports {
   const segments = new SegmentStore(process, info);
   const pages = () => process.space.breakEnd / WASM_PAGE_BYTES;
@@ -42,6 +43,7 @@ export function kernelImports(
     fill: (destination, value, length) => process.fill(destination >>> 0, value & 0xff, length >>> 0),
     init: (segment, destination, source, length) => segments.copyOut(segment, destination >>> 0, source >>> 0, length >>> 0),
     drop: (segment) => segments.drop(segment),
+    reference,
   };
 }
 

@@ -8,7 +8,7 @@
 import { type Errno, EventType, PAGE_SIZE, UsageError } from '../base/index.ts';
 import { Process, type Stopwatch } from '../process/index.ts';
 import { type Machine, type MemoryObject, type MemorySystem, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
-import { type CodeLayout, QUIRE_MODULE, type QuireImports } from './abi.ts';
+import { type CodeLayout, QUIRE_MODULE, type QuireImports, type ReferenceObserver } from './abi.ts';
 import { type AddressLayout, initialAreas, layOut, segmentAddresses } from './address-layout.ts';
 import { type ModuleInfo, readModule } from './binary/index.ts';
 import { aboutModule, compileModule, requireCommand } from './command.ts';
@@ -16,7 +16,14 @@ import { ImagePager } from './image-pager.ts';
 import { kernelImports, type TrapObserver } from './kernel-imports.ts';
 import { PagedMemory } from './paged-memory.ts';
 import { exitOf, type ProgramExit } from './program-exit.ts';
-import { type CodeLocation, hasTimeZoneStub, type RewrittenModule, rewriteModule, STACK_POINTER_EXPORT } from './rewrite/index.ts';
+import {
+  type CodeLocation,
+  hasTimeZoneStub,
+  type Recording,
+  type RewrittenModule,
+  rewriteModule,
+  STACK_POINTER_EXPORT,
+} from './rewrite/index.ts';
 import { createWasi, type Wasi, type WasiOptions } from './wasi/index.ts';
 
 /** What to run, and on what. */
@@ -32,7 +39,9 @@ export interface ProgramOptions {
   readonly now: Stopwatch;
   /** Called at every trap. */
   readonly observe?: TrapObserver;
-  /** The module as `prepareCode` made it for the same tables; made here otherwise. */
+  /** Called at every load and store of the program, and for every range of a bulk one. What system calls copy is not the program's reference. */
+  readonly record?: ReferenceObserver;
+  /** The module as `prepareCode` made it for the same tables, and for recording if there is `record`; made here otherwise. */
   readonly code?: ProgramCode;
   /**
    * An object over the code's `image`, which the caller keeps: what one run of a program brought in is in memory for the next, as with a
@@ -51,17 +60,19 @@ export interface ProgramCode {
 }
 
 /** Reads, rewrites and compiles a module. Throws a `UsageError` if it is malformed or has no place for its data. */
-export function prepareCode(bytes: Uint8Array, name: string, tables: CodeLayout): ProgramCode {
+export function prepareCode(bytes: Uint8Array, name: string, tables: CodeLayout, recording: Recording = 'off'): ProgramCode {
   const info = aboutModule(name, () => readModule(bytes));
   const addresses = segmentAddresses(info, () => {
     throw new UsageError(`${name} places data at an imported global, which WASI does not define`);
   });
   const layout = aboutModule(name, () => layOut(info, addresses));
   checkSegments(layout);
-  const rewritten = aboutModule(name, () => rewriteModule(info, { layout: tables, nullPage: layout.nullPage }));
+  const rewritten = aboutModule(name, () => rewriteModule(info, { layout: tables, nullPage: layout.nullPage, recording }));
   const module = compileModule(rewritten.bytes, name);
   return { info, layout, rewritten, module, image: new ImagePager(bytes, info.data, addresses, layout.initialEnd / PAGE_SIZE) };
 }
+
+const ignored = (): void => undefined;
 
 /** A loaded program: run it once. */
 export class Program {
@@ -81,7 +92,7 @@ export class Program {
   /** Builds the address space and compiles the program. Throws a `UsageError` if it cannot run here. */
   static load(options: ProgramOptions): Program {
     const { machine, system, name } = options;
-    const code = options.code ?? prepareCode(options.module, name, machine.tlbTables(options.liveSpace));
+    const code = options.code ?? prepareCode(options.module, name, machine.tlbTables(options.liveSpace), options.record ? 'on' : 'off');
     const process = new Process(machine, system, buildSpace(options, code), options.now);
     const wasi = createWasi({ ...options.wasi, memory: new PagedMemory(process) });
     requireCommand(code.info, name, wasi.modules);
@@ -100,9 +111,9 @@ export class Program {
 
   /** Runs the program to its end, whatever that is. */
   run(): ProgramExit {
-    const { machine, observe } = this.#options;
+    const { machine, observe = ignored, record = ignored } = this.#options;
     const { info, layout } = this.#code;
-    const quire = kernelImports(this.process, machine.memory as WebAssembly.Memory, info, layout.growLimit, observe ?? (() => undefined));
+    const quire = kernelImports(this.process, machine.memory as WebAssembly.Memory, info, layout.growLimit, observe, record);
     const space = this.process.space.pmap.id;
     machine.events.emit(EventType.start, space);
     const exit = this.#run(quire);

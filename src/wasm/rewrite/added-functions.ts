@@ -11,8 +11,11 @@ const { i32 } = ValueType;
 
 const signature = (parameters: readonly number[], results: readonly number[] = []): FunctionType => ({ parameters, results });
 
+/** Whether the code tells the kernel of every access, which then none of it inlines. */
+export type Recording = 'off' | 'on';
+
 /** Quire's imports, in index order, as `QuireImports` in abi.ts declares them. */
-export const HOST_FUNCTIONS = [
+const HOST_FUNCTIONS = [
   { name: 'trap', type: signature([i32, i32, i32, i32]) },
   { name: 'size', type: signature([], [i32]) },
   { name: 'grow', type: signature([i32], [i32]) },
@@ -20,6 +23,8 @@ export const HOST_FUNCTIONS = [
   { name: 'fill', type: signature([i32, i32, i32]) },
   { name: 'init', type: signature([i32, i32, i32, i32]) },
   { name: 'drop', type: signature([i32]) },
+  // Last, since only code that records has it.
+  { name: 'reference', type: signature([i32, i32, i32, i32]) },
 ] as const;
 
 /** The name of one of Quire's imported functions. */
@@ -60,27 +65,32 @@ export class AddedFunctions {
   readonly #slots = new Int32Array(HELPER_COUNT).fill(-1);
   /** The helpers in use, in index order. */
   readonly helpers: number[] = [];
+  readonly recording: Recording;
+  /** Quire's imports, in index order. */
+  readonly hosts: readonly (typeof HOST_FUNCTIONS)[number][];
 
-  constructor(module: ModuleInfo) {
+  constructor(module: ModuleInfo, recording: Recording) {
+    this.recording = recording;
+    this.hosts = recording === 'on' ? HOST_FUNCTIONS : HOST_FUNCTIONS.slice(0, -1);
     this.#importedCount = module.importedFunctionCount;
     this.#totalCount = module.functionTypes.length;
   }
 
   /** Returns the new index of a function of the original module. */
   renumber(functionIndex: number): number {
-    return functionIndex < this.#importedCount ? functionIndex : functionIndex + HOST_FUNCTIONS.length;
+    return functionIndex < this.#importedCount ? functionIndex : functionIndex + this.hosts.length;
   }
 
   /** Returns the original index of a function of the rewritten module, or undefined if Quire added it. */
   originalIndex(newIndex: number): number | undefined {
     if (newIndex < this.#importedCount) return newIndex;
-    const original = newIndex - HOST_FUNCTIONS.length;
+    const original = newIndex - this.hosts.length;
     return original >= this.#importedCount && original < this.#totalCount ? original : undefined;
   }
 
   /** Returns the index of one of Quire's imports. */
   host(name: HostFunction): number {
-    return this.#importedCount + HOST_FUNCTIONS.findIndex((entry) => entry.name === name);
+    return this.#importedCount + this.hosts.findIndex((entry) => entry.name === name);
   }
 
   /** Returns the index of a helper, which becomes part of the module. */
@@ -90,6 +100,6 @@ export class AddedFunctions {
       slot = this.helpers.push(helper) - 1;
       this.#slots[helper] = slot;
     }
-    return this.#totalCount + HOST_FUNCTIONS.length + slot;
+    return this.#totalCount + this.hosts.length + slot;
   }
 }

@@ -29,6 +29,8 @@ const SPACE_BYTES = 2 ** 32;
 /** Appends the body of `helper`, with its size field. */
 export function emitHelper(out: ByteWriter, helper: number, layout: CodeLayout, functions: AddedFunctions): void {
   const code = new ByteWriter(256);
+  emitLocals(code, helper);
+  if (functions.recording === 'on') emitReferences(code, helper, functions);
   if (helper < HELPER_COPY) emitAccessHelper(code, helper, layout, functions);
   else if (helper === HELPER_COPY) emitCopyHelper(code, layout, functions);
   else if (helper === HELPER_FILL) emitFillHelper(code, layout, functions);
@@ -38,7 +40,41 @@ export function emitHelper(out: ByteWriter, helper: number, layout: CodeLayout, 
   out.append(code);
 }
 
-// Declares one i64 and three i32 locals after the parameters, and names them all.
+function emitLocals(code: ByteWriter, helper: number): void {
+  if (helper < HELPER_COPY) code.ops(2, 1, i64, 3, i32);
+  else if (helper === HELPER_COPY) code.ops(1, 2, i32);
+  else if (helper === HELPER_FILL) code.ops(1, 1, i32);
+  else code.u8(0);
+}
+
+// Tells the kernel what the helper is about to access: what is read before what is written.
+function emitReferences(code: ByteWriter, helper: number, functions: AddedFunctions): void {
+  const tell = (base: number, emitOffset: () => void, emitSize: () => void, access: number): void => {
+    code.get(base);
+    emitOffset();
+    emitSize();
+    code.i32(access);
+    code.call(functions.host('reference'));
+  };
+  const zero = (): void => code.i32(0);
+  const length = (): void => code.get(2);
+  if (helper < HELPER_COPY) {
+    const kind = kindOfHelper(helper);
+    const offset = helperType(helper).parameters.length - 1;
+    const size = 1 << (kindShift[kind] as number);
+    tell(
+      0,
+      () => code.get(offset),
+      () => code.i32(size),
+      isLoad(kind) ? ACCESS_READ : ACCESS_WRITE,
+    );
+    return;
+  }
+  if (helper === HELPER_COPY) tell(1, zero, length, ACCESS_READ);
+  tell(0, zero, length, ACCESS_WRITE);
+}
+
+// One i64 and three i32 locals follow the parameters; all have names.
 interface AccessLocals {
   readonly offset: number;
   readonly ea: number;
@@ -61,7 +97,6 @@ function emitAccessHelper(code: ByteWriter, helper: number, layout: CodeLayout, 
   };
   const size = 1 << (kindShift[kind] as number);
   const table = isLoad(kind) ? layout.readTable : layout.writeTable;
-  code.ops(2, 1, i64, 3, i32);
   if (helper >= HELPER_NEAR) emitNearShortcut(code, locals, kind, table);
   emitEffectiveAddress(code, locals);
   if (helper < HELPER_NEAR) emitShortcut(code, locals, kind, table);
@@ -261,7 +296,6 @@ function emitPhysical(code: ByteWriter, address: number, entry: number): void {
 
 // (destination, source, length); locals 3 and 4 hold the words.
 function emitCopyHelper(code: ByteWriter, layout: CodeLayout, functions: AddedFunctions): void {
-  code.ops(1, 2, i32);
   emitShortLength(code);
   emitInOnePage(code, 0, 2);
   emitInOnePage(code, 1, 2);
@@ -282,7 +316,6 @@ function emitCopyHelper(code: ByteWriter, layout: CodeLayout, functions: AddedFu
 
 // (destination, value, length); local 3 holds the word.
 function emitFillHelper(code: ByteWriter, layout: CodeLayout, functions: AddedFunctions): void {
-  code.ops(1, 1, i32);
   emitShortLength(code);
   emitInOnePage(code, 0, 2);
   code.ops(Op.if, empty);
@@ -299,7 +332,6 @@ function emitFillHelper(code: ByteWriter, layout: CodeLayout, functions: AddedFu
 
 // (destination, source, length, segment): the kernel wants the segment first.
 function emitInitHelper(code: ByteWriter, functions: AddedFunctions): void {
-  code.u8(0);
   for (const parameter of [3, 0, 1, 2]) code.get(parameter);
   code.call(functions.host('init'));
 }

@@ -12,7 +12,7 @@
 
 import type { CodeLayout } from '../abi.ts';
 import { type ModuleInfo, readModule, type Section, SectionId } from '../binary/index.ts';
-import { AddedFunctions } from './added-functions.ts';
+import { AddedFunctions, type Recording } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
 import type { CodegenContext, NullPage } from './codegen-access.ts';
 import { emitHelper } from './codegen-helpers.ts';
@@ -45,6 +45,8 @@ export interface RewriteOptions {
   readonly nullPage: NullPage;
   /** Where to inline hit paths; `auto` if not given. */
   readonly inlining?: Inlining;
+  /** `on`: the code calls the import `reference` at every access; nothing is inlined then. Default `off`. */
+  readonly recording?: Recording;
 }
 
 /** A place in the original module. */
@@ -77,7 +79,13 @@ export interface RewrittenModule {
  */
 export function rewriteModule(module: Uint8Array | ModuleInfo, options: RewriteOptions): RewrittenModule {
   const info = module instanceof Uint8Array ? readModule(module) : module;
-  const context: CodegenContext = { inlining: 'auto', ...options, functions: new AddedFunctions(info) };
+  const { recording = 'off', inlining = 'auto' } = options;
+  // Only helpers tell of references.
+  const context: CodegenContext = {
+    ...options,
+    inlining: recording === 'on' ? 'nowhere' : inlining,
+    functions: new AddedFunctions(info, recording),
+  };
   const codeSize = codeBytes(info);
   const headRoom = HEAD_ROOM + 2 * (codeSection(info)?.start ?? info.bytes.length);
   const out = new ByteWriter(headRoom + MAXIMUM_GROWTH * codeSize);
@@ -131,7 +139,7 @@ function emitHead(
   const out = new ByteWriter(1 << 16);
   out.copy(info.bytes, 0, 8);
   emitSection(out, SectionId.type, typeSection(info, functions));
-  emitSection(out, SectionId.import, importSection(info, layout));
+  emitSection(out, SectionId.import, importSection(info, layout, functions));
   emitSection(out, SectionId.function, functionSection(info, functions));
   for (const section of info.sections) emitMiddleSection(out, info, section, functions);
   const hintSection = hints.section(functions.helpers.length);

@@ -22,7 +22,7 @@ import {
   ValueType,
   visitElements,
 } from '../binary/index.ts';
-import { type AddedFunctions, HOST_FUNCTIONS, helperName, helperType } from './added-functions.ts';
+import { type AddedFunctions, helperName, helperType } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
 
 /** The name under which a rewritten module exports the guest's stack pointer. */
@@ -83,7 +83,7 @@ function emitType(out: ByteWriter, type: FunctionType): void {
 
 // Signatures in the order in which the type section lists them after the guest's own.
 function addedTypes(functions: AddedFunctions): FunctionType[] {
-  return [...HOST_FUNCTIONS.map((entry): FunctionType => entry.type), ...functions.helpers.map(helperType)];
+  return [...functions.hosts.map((entry): FunctionType => entry.type), ...functions.helpers.map(helperType)];
 }
 
 /** The type section: the guest's types, then one for each of Quire's imports, then one for each helper. */
@@ -97,12 +97,12 @@ export function typeSection(module: ModuleInfo, functions: AddedFunctions): Byte
 }
 
 /** The import section: functions keep their order; the memory is Quire's. */
-export function importSection(module: ModuleInfo, layout: CodeLayout): ByteWriter {
+export function importSection(module: ModuleInfo, layout: CodeLayout, functions: AddedFunctions): ByteWriter {
   const kept = module.imports.filter((entry) => entry.kind !== 'memory');
   const out = new ByteWriter(1024);
-  out.u32(kept.length + HOST_FUNCTIONS.length + 1);
+  out.u32(kept.length + functions.hosts.length + 1);
   for (const entry of kept) out.copy(module.bytes, entry.start, entry.end);
-  HOST_FUNCTIONS.forEach((entry, i) => {
+  functions.hosts.forEach((entry, i) => {
     out.name(QUIRE_MODULE);
     out.name(entry.name);
     out.u8(kindBytes.function);
@@ -121,7 +121,7 @@ export function functionSection(module: ModuleInfo, functions: AddedFunctions): 
   const out = new ByteWriter(module.bodies.count * 2 + 64);
   out.u32(module.bodies.count + functions.helpers.length);
   for (let i = module.importedFunctionCount; i < module.functionTypes.length; i++) out.u32(module.functionTypes[i] as number);
-  for (let i = 0; i < functions.helpers.length; i++) out.u32(module.types.length + HOST_FUNCTIONS.length + i);
+  for (let i = 0; i < functions.helpers.length; i++) out.u32(module.types.length + functions.hosts.length + i);
   return out;
 }
 
@@ -173,7 +173,7 @@ export function nameSection(module: ModuleInfo, functions: AddedFunctions): Byte
   };
   const total = module.functionTypes.length;
   for (let i = 0; i < module.importedFunctionCount; i++) add(i, module.functionName(i));
-  for (const { name } of HOST_FUNCTIONS) add(functions.host(name), `quire:${name}`);
+  for (const { name } of functions.hosts) add(functions.host(name), `quire:${name}`);
   for (let i = module.importedFunctionCount; i < total; i++) add(functions.renumber(i), module.functionName(i));
   for (const helper of functions.helpers) add(functions.helper(helper), helperName(helper));
   return wrapNames(names, count);

@@ -28,6 +28,8 @@ function outOfBounds(): never {
 /** One address space and its machine. */
 export class ReferenceKernel {
   readonly ram: WebAssembly.Memory;
+  /** What code that records told: address, size and access. */
+  readonly references: [address: number, size: number, access: number][] = [];
   /** Calls of the trap so far. */
   traps = 0;
   readonly #maximumPages: number | undefined;
@@ -122,6 +124,9 @@ export class ReferenceKernel {
       drop: (i) => {
         dropped[i] = 1;
         this.#evictAll();
+      },
+      reference: (base, offset, size, access) => {
+        this.references.push([(base >>> 0) + (offset >>> 0), size >>> 0, access]);
       },
     };
   }
