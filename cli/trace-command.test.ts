@@ -37,6 +37,13 @@ describe('quire trace convert', () => {
     expect(await converted(file('a.lackey', lackey), '--skip', '1', '--limit', '1', '--crossing', 'whole')).toBe(`${0x1fff0}\n`);
   });
 
+  it('passes on what misses in a first level of memory', async () => {
+    const path = file('a.txt', [1, 2, 1, 2, 3, 1, 4, 1].map((page) => `${page}\n`).join(''));
+    // LRU with two frames: 1 and 2 hit once, then 3 throws 1 out and 1 throws 2 out.
+    expect(await converted(path, '--filter', 'lru:2')).toBe([1, 2, 3, 1, 4].map((page) => `${page}\n`).join(''));
+    expect(await converted(path, '--filter', 'fifo:100')).toBe('1\n2\n3\n4\n');
+  });
+
   it('reads what is compressed, and its own format', async () => {
     expect(await converted(file('a.gz', gzipSync(numbers)))).toBe(numbers);
     expect(await converted(file('a.br', brotliCompressSync(numbers)))).toBe(numbers);
@@ -61,6 +68,10 @@ describe('quire trace convert', () => {
     expect(await refused(file('a', numbers), '--page-size', '5000')).toBe('--page-size 5000: not a power of two of up to 1 GiB');
     expect(await refused(file('a', numbers), '--limit', '0')).toBe('--limit 0: not a whole number of at least 1');
     expect(await refused(file('a', numbers), '--sample', '2')).toMatch(/^--sample 2: not a share/);
+    expect(await refused(file('a', numbers), '--filter', 'lru')).toBe('--filter lru: write a policy and a number of frames, as in lru:64');
+    expect(await refused(file('a', numbers), '--filter', 'lru:0')).toMatch(/^--filter lru:0: write a policy and/);
+    expect(await refused(file('a', numbers), '--filter', 'best:4')).toMatch(/^--filter best:4: there is no policy 'best': choose one of /);
+    expect(await refused(file('a', numbers), '--filter', 'belady:4')).toMatch(/must know the references to come/);
     expect(existsSync(out())).toBe(false);
   });
 

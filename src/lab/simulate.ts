@@ -34,6 +34,8 @@ export interface SimulationOptions {
   readonly seed?: number;
   /** The whole trace, for policies that see the future. */
   readonly future?: Future;
+  /** Gets the misses as they happen, a stretch at a time: `positions[0, count)` are indices of `ids`, as `feed` was given them. */
+  readonly missed?: (ids: Uint32Array, positions: Uint32Array, count: number) => void;
 }
 
 /** What a simulation counted, without the warm-up. */
@@ -51,6 +53,7 @@ export class Simulation {
   readonly #policy: Replayed;
   readonly #memory: SimulatedMemory;
   readonly #pages: number;
+  readonly #missed: SimulationOptions['missed'];
   #warmup: number;
   #references = 0;
   #misses = 0;
@@ -62,7 +65,8 @@ export class Simulation {
   /** 1 for pages written since they were last loaded; empty until writes are known. */
   #dirty = new Uint8Array(0);
 
-  constructor({ policy, frames, pages, warmup = 0, seed = 1, future }: SimulationOptions) {
+  constructor({ policy, frames, pages, warmup = 0, seed = 1, future, missed }: SimulationOptions) {
+    this.#missed = missed;
     this.#pages = pages;
     this.#warmup = warmup;
     this.#memory = new SimulatedMemory({ pages: policy.sees === 'bits' ? pages : 0, frames, chunk: CHUNK });
@@ -110,6 +114,7 @@ export class Simulation {
     this.#references += to - from;
     this.#misses += missed;
     this.#countCompulsory(ids, missed);
+    this.#missed?.(ids, this.#memory.misses, missed);
     if (writes !== undefined) this.#countDirty(ids, writes, from, to, missed);
   }
 
