@@ -15,6 +15,7 @@ import { recordCommand } from './record-command.ts';
 import { runCommand } from './run-command.ts';
 import type { RunProgram } from './run-program.ts';
 import { runProgram } from './runner.ts';
+import { shareCommand } from './share-command.ts';
 import { simCommand } from './sim-command.ts';
 import { FILE_COLUMNS, processTerminal, type Terminal } from './terminal.ts';
 import { traceCommand } from './trace-command.ts';
@@ -69,6 +70,7 @@ function quireCommand(terminal: Terminal, run: RunProgram, finish: (exitCode: nu
     .addCommand(infoCommand(terminal, finish))
     .addCommand(recordCommand(terminal, run, finish))
     .addCommand(simCommand(terminal, finish))
+    .addCommand(shareCommand(terminal, finish))
     .addCommand(traceCommand(terminal, finish))
     .addCommand(paperCommand(terminal, finish));
   for (const command of [quire, ...quire.commands, ...quire.commands.flatMap((each) => each.commands)]) {

@@ -4,6 +4,19 @@
 export { type Anomaly, findAnomalies, type MissesAtSize } from './anomalies.ts';
 export * from './comparison.ts';
 export { Densifier } from './densifier.ts';
+export type { AllocationKind } from './multiprogram/allocation.ts';
+export { allocationKinds } from './multiprogram/allocation-kinds.ts';
+export { type SwapChoice, swapChoices } from './multiprogram/load-control.ts';
+export {
+  MAX_PROCESSES,
+  Multiprogram,
+  type ProcessOutcome,
+  type SharingOptions,
+  type SharingOutcome,
+} from './multiprogram/multiprogram.ts';
+export { BLOCK_BYTES, type Program, programOf } from './multiprogram/program.ts';
+export type { TimelinePiece } from './multiprogram/timeline.ts';
+export { meanWorkingSet } from './multiprogram/working-set-size.ts';
 export { type PagingDevice, pagingDevices, pagingSeconds } from './paging-device.ts';
 export { futureOf, Simulation, type SimulationCounts, type SimulationOptions, simulate, simulateSizes } from './simulate.ts';
 export { type LruCurve, lruMisses, lruMissesBySize, StackDistances } from './stack-distance.ts';

@@ -31,6 +31,7 @@ import { vms } from './vms.ts';
 import { wsclock } from './wsclock.ts';
 
 export type { PageBits } from './page-bits.ts';
+export { PageLists } from './page-list.ts';
 export type { AnyPolicyKind, Future, PolicyKind, PolicyOptions, ReplacementPolicy, Replayed } from './replacement-policy.ts';
 export { SimulatedMemory } from './simulated-memory.ts';
 export { SwapDrum } from './swap-drum.ts';

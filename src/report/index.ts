@@ -7,6 +7,7 @@ export { programReport, type RunFacts } from './program-report.ts';
 export * from './quantities.ts';
 export * from './run-report.ts';
 export { formatRunReport, type ReportTextOptions } from './run-report-text.ts';
+export { formatSharing, formatSweep, type SharingFacts, type SweepPoint } from './sharing-text.ts';
 export { formatSimulation, type ReplayedTrace, type SimulationResult, type TraceResults } from './simulation-text.ts';
 export { formatTraceProfile, type ProfiledTrace } from './trace-profile-text.ts';
 export { Transcript } from './transcript.ts';
