@@ -1,8 +1,9 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import process from 'node:process';
 import { gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { zipfTrace } from '../src/trace/index.ts';
 import { quireLater, refusal } from '../test/support/quire-command.ts';
 
@@ -192,6 +193,20 @@ describe('quire sim', () => {
     expect(refusal(await quireLater('sim', file('empty', '')))).toBe('empty is empty: a trace has at least one reference');
     expect(refusal(await quireLater('sim', join(folder, 'none'), '-o', join(folder, 'out')))).toMatch(/there is no such file$/);
     expect(existsSync(join(folder, 'out'))).toBe(false);
+  });
+
+  it('says how much memory is lacking, and asks for no more than a policy needs', async () => {
+    const path = file('a', textbook);
+    // 5 pages of 80 bytes; the optimum also keeps 8 bytes for each of 12 references.
+    const available = vi.spyOn(process, 'availableMemory').mockReturnValue(450);
+    try {
+      expect(refusal(await quireLater('sim', path, '--policy', 'lru,belady', '--frames', '3'))).toBe(
+        'belady needs 496 B for this trace, and 450 B of memory are free',
+      );
+      expect((await quireLater('sim', path, '--policy', 'lru', '--frames', '3')).code).toBe(0);
+    } finally {
+      available.mockRestore();
+    }
   });
 
   it.skipIf(!existsSync('/dev/full'))('says that its output is full', async () => {

@@ -37,6 +37,8 @@ export class PageStream {
   readonly #out = new ReferenceBatch();
   readonly #pageBytes: number;
   readonly #threshold: number;
+  /** Whether every page is passed on. */
+  readonly #choice: 'all' | 'some';
   #skip: number;
   #left: number;
   #lastPage = -1;
@@ -50,7 +52,8 @@ export class PageStream {
     this.#pageBytes = options.unit === 'pages' ? 1 : 2 ** options.pageShift;
     this.#threshold = Math.round((options.sample ?? 1) * SAMPLE_RANGE);
     this.#skip = options.skip ?? 0;
-    this.#left = options.limit ?? Number.POSITIVE_INFINITY;
+    this.#left = options.limit ?? Number.MAX_SAFE_INTEGER;
+    this.#choice = (options.collapse ?? 'none') === 'none' && this.#threshold === SAMPLE_RANGE ? 'all' : 'some';
   }
 
   /** Whether the part of the trace that was asked for is over: what follows is ignored. */
@@ -63,25 +66,31 @@ export class PageStream {
     const { addresses, sizes, kinds, count } = batch;
     const dataOnly = this.#options.kinds === 'data';
     const split = this.#options.crossing !== 'whole';
-    const pageBytes = this.#pageBytes;
-    for (let i = 0; i < count; i++) {
+    const scale = 1 / this.#pageBytes;
+    // Fields are read and written once a batch: this loop runs for each reference there is.
+    let skip = this.#skip;
+    let left = this.#left;
+    const leftBefore = left;
+    for (let i = 0; i < count && left > 0; i++) {
       const kind = kinds[i] as ReferenceKind;
       if (dataOnly && kind === ReferenceKind.fetch) continue;
-      if (this.#skip > 0) {
-        this.#skip--;
+      if (skip > 0) {
+        skip--;
         continue;
       }
-      if (this.#left <= 0) return;
-      this.#left--;
-      this.references++;
+      left--;
       const address = addresses[i] as number;
-      const first = Math.floor(address / pageBytes);
+      // Exact: the scale is a power of two.
+      const first = Math.floor(address * scale);
       this.#page(first, kind);
       const size = sizes[i] as number;
       if (!split || size === 1) continue;
-      const last = Math.floor((address + size - 1) / pageBytes);
+      const last = Math.floor((address + size - 1) * scale);
       for (let page = first + 1; page <= last; page++) this.#page(page, kind);
     }
+    this.#skip = skip;
+    this.#left = left;
+    this.references += leftBefore - left;
   }
 
   /** Passes on what is left. */
@@ -91,13 +100,7 @@ export class PageStream {
   }
 
   #page(page: number, kind: ReferenceKind): void {
-    if (this.#threshold < SAMPLE_RANGE && pageHash(page) >= this.#threshold) return;
-    const { collapse } = this.#options;
-    if (collapse !== undefined && collapse !== 'none') {
-      if (page === this.#lastPage && (collapse === 'pages' || kind === this.#lastKind)) return;
-      this.#lastPage = page;
-      this.#lastKind = kind;
-    }
+    if (this.#choice === 'some' && !this.#isChosen(page, kind)) return;
     const out = this.#out;
     const at = out.count;
     out.addresses[at] = page;
@@ -106,6 +109,16 @@ export class PageStream {
     if (out.count < out.capacity) return;
     this.#sink(out);
     out.count = 0;
+  }
+
+  #isChosen(page: number, kind: ReferenceKind): boolean {
+    if (this.#threshold < SAMPLE_RANGE && pageHash(page) >= this.#threshold) return false;
+    const { collapse = 'none' } = this.#options;
+    if (collapse === 'none') return true;
+    const isRepeat = page === this.#lastPage && (collapse === 'pages' || kind === this.#lastKind);
+    this.#lastPage = page;
+    this.#lastKind = kind;
+    return !isRepeat;
   }
 }
 
