@@ -1,4 +1,6 @@
 // system/: the contract every memory manager fulfils, the machine it runs on, and what managers share.
+
+export * from './address-map.ts';
 export * from './buffer-list.ts';
 export * from './machine.ts';
 export * from './memory-object.ts';

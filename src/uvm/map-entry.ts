@@ -16,9 +16,6 @@ import type { Inheritance, WritableLoan } from '../system/index.ts';
 import type { Amap } from './amap.ts';
 import type { UvmObject } from './object.ts';
 
-/** Size of UVM's struct vm_map_entry on a 32-bit machine (Cranor and Parulkar 1999, section 3.2). */
-export const MAP_ENTRY_BYTES = 56;
-
 /** How faults come: decides which neighbours a fault looks at. */
 export type AccessPattern = 'normal' | 'random' | 'sequential';
 

@@ -14,6 +14,7 @@ import type { Access } from '../pmap/index.ts';
 import {
   type Advice,
   type AreaReport,
+  allowsAll,
   choosePlace,
   type FaultOutcome,
   type Inheritance,
@@ -238,13 +239,7 @@ export class Uvm implements MemorySystem<VmMap> {
   }
 
   allows(space: VmMap, start: number, size: number, protection: number): boolean {
-    const end = pageAtOrAfter(start + size);
-    for (let page: number = pageOf(start); page < end; ) {
-      const entry = space.find(page);
-      if (entry === undefined || (entry.protection & protection) !== protection) return false;
-      page = entry.end;
-    }
-    return true;
+    return allowsAll(space, pageOf(start), pageAtOrAfter(start + size), protection);
   }
 
   isResident(space: VmMap, page: number): boolean {

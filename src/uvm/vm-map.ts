@@ -7,76 +7,40 @@
 //   VM3  the pages counted (mapped, charged, locked) are those of the entries
 // Cost: lookup O(log entries), and O(1) for the entry found last. Source: uvm_map.c; merging as NetBSD added it later.
 
-import { addressOf, invariant, PAGE_SIZE, pageAtOrAfter, type Random, type VirtAddr } from '../base/index.ts';
+import { invariant, PAGE_SIZE } from '../base/index.ts';
 import { HeapUse, type KernelHeap } from '../heap/index.ts';
-import type { Pmap } from '../pmap/index.ts';
-import { RedBlackMap } from '../ranges/index.ts';
-import { findHole, PROT_NONE, PROT_WRITE, type Space, type SpaceLayout, type SpaceLimits } from '../system/index.ts';
-import { type Commitment, type EntryAttributes, MAP_ENTRY_BYTES, VmMapEntry } from './map-entry.ts';
+import { AddressMap, type AddressMapParts, PROT_NONE, PROT_WRITE } from '../system/index.ts';
+import { type Commitment, type EntryAttributes, VmMapEntry } from './map-entry.ts';
 
 /** Size of UVM's struct vm_map on a 32-bit machine. */
 const MAP_BYTES = 128;
 
-/** What a map is made for. */
-export interface VmMapParts {
-  readonly pmap: Pmap;
-  readonly layout: SpaceLayout;
-  readonly random: Random;
-}
-
 /** One address space under UVM. */
-export class VmMap implements Space {
-  readonly pmap: Pmap;
-  readonly layout: SpaceLayout;
-  /** First page after the brk area: where it grows next. */
-  breakEndPage: number;
+export class VmMap extends AddressMap<VmMapEntry> {
   /** Page faults so far: a space without new ones is idle. */
   faults = 0;
-  /** Bounds that later requests must keep. */
-  limits: SpaceLimits = {};
   /** What is mapped from now on is locked (mlockall). */
   locksNewAreas = false;
-  readonly #entries = new RedBlackMap<VmMapEntry>();
-  readonly #heap: KernelHeap;
   readonly #block: number;
-  /** Where areas go under random placement. */
-  readonly #random: Random;
   #mappedPages = 0;
   #chargedPages = 0;
   #lockedPages = 0;
 
-  private constructor({ pmap, layout, random }: VmMapParts, heap: KernelHeap, block: number) {
-    this.pmap = pmap;
-    this.layout = layout;
-    this.#random = random;
-    this.breakEndPage = pageAtOrAfter(layout.breakStart);
-    this.#heap = heap;
+  private constructor(parts: AddressMapParts, heap: KernelHeap, block: number) {
+    super(parts, heap);
     this.#block = block;
   }
 
   /** Makes an empty map. Returns undefined when out of kernel memory. */
-  static create(parts: VmMapParts, heap: KernelHeap): VmMap | undefined {
+  static create(parts: AddressMapParts, heap: KernelHeap): VmMap | undefined {
     const block = heap.allocate(MAP_BYTES, HeapUse.map);
     return block === 0 ? undefined : new VmMap(parts, heap, block);
   }
 
   /** Frees the map's own memory. It has no entries. */
   destroy(): void {
-    invariant(this.#entries.size === 0, 'VM1', () => `map destroyed with ${this.#entries.size} entries`);
-    this.#heap.free(this.#block, MAP_BYTES, HeapUse.map);
-  }
-
-  get breakStart(): VirtAddr {
-    return this.layout.breakStart as VirtAddr;
-  }
-
-  get breakEnd(): VirtAddr {
-    return addressOf(this.breakEndPage);
-  }
-
-  /** Number of entries. */
-  get size(): number {
-    return this.#entries.size;
+    invariant(this.entries.size === 0, 'VM1', () => `map destroyed with ${this.entries.size} entries`);
+    this.heap.free(this.#block, MAP_BYTES, HeapUse.map);
   }
 
   /** Pages in entries: mapped or reserved. */
@@ -94,56 +58,10 @@ export class VmMap implements Space {
     return this.#lockedPages;
   }
 
-  /** Entries in address order. */
-  [Symbol.iterator](): Iterator<VmMapEntry> {
-    return this.#entries[Symbol.iterator]();
-  }
-
-  /** Returns the entry that holds `page`. */
-  find(page: number): VmMapEntry | undefined {
-    return this.#entries.find(page);
-  }
-
-  /** Returns the first entry that ends after `page`. */
-  findNext(page: number): VmMapEntry | undefined {
-    return this.#entries.findNext(page);
-  }
-
-  /** Returns the entry above `entry`. */
-  next(entry: VmMapEntry): VmMapEntry | undefined {
-    return this.#entries.next(entry);
-  }
-
-  /** Returns the entry below `entry`. */
-  previous(entry: VmMapEntry): VmMapEntry | undefined {
-    return this.#entries.previous(entry);
-  }
-
-  /** Returns where `pages` pages fit in the mmap area, by the layout's placement, or -1. A hint is taken if it is free. */
-  findHole(pages: number, hint: number | undefined): number {
-    return findHole(this.#entries, this.layout, this.#random, { pages, hint });
-  }
-
-  /** Tells whether [first, end) is free of entries. */
-  isFree(first: number, end: number): boolean {
-    const next = this.#entries.findNext(first);
-    return next === undefined || next.start >= end;
-  }
-
-  /** Takes the kernel memory of one entry. Returns its address, or 0 when out of kernel memory. */
-  reserveEntry(): number {
-    return this.#heap.allocate(MAP_ENTRY_BYTES, HeapUse.mapEntry);
-  }
-
-  /** Gives back a block that `reserveEntry` gave and no entry took. */
-  releaseEntry(block: number): void {
-    this.#heap.free(block, MAP_ENTRY_BYTES, HeapUse.mapEntry);
-  }
-
   /** Adds an entry, in a block that `reserveEntry` gave. */
   insert(start: number, end: number, attributes: EntryAttributes, block: number): VmMapEntry {
     const entry = new VmMapEntry(start, end, attributes, block);
-    this.#entries.insert(entry);
+    this.entries.insert(entry);
     this.#count(entry, 1);
     return entry;
   }
@@ -157,7 +75,7 @@ export class VmMap implements Space {
 
   #resize(entry: VmMapEntry, start: number, end: number): void {
     this.#count(entry, -1);
-    this.#entries.resize(entry, start, end);
+    this.entries.resize(entry, start, end);
     this.#count(entry, 1);
   }
 
@@ -177,15 +95,15 @@ export class VmMap implements Space {
 
   /** Moves an entry by `distance` pages to where the map is free, with its layers. */
   move(entry: VmMapEntry, distance: number): void {
-    this.#entries.remove(entry);
+    this.entries.remove(entry);
     entry.start += distance;
     entry.end += distance;
-    this.#entries.insert(entry);
+    this.entries.insert(entry);
   }
 
   /** Takes an entry out and frees it; its layers are the caller's to drop. */
   remove(entry: VmMapEntry): void {
-    this.#entries.remove(entry);
+    this.entries.remove(entry);
     this.#count(entry, -1);
     this.releaseEntry(entry.block);
   }
@@ -217,7 +135,7 @@ export class VmMap implements Space {
   }
 
   #clipAt(page: number): boolean {
-    const entry = this.#entries.find(page);
+    const entry = this.entries.find(page);
     return entry === undefined || entry.start === page || this.clip(entry, page) !== undefined;
   }
 
@@ -242,9 +160,9 @@ export class VmMap implements Space {
 
   /** Joins the neighbours in and around [first, end) that are one area. */
   mergeRange(first: number, end: number): void {
-    let entry = this.#entries.findNext(Math.max(0, first - 1));
+    let entry = this.entries.findNext(Math.max(0, first - 1));
     while (entry !== undefined && entry.start <= end) {
-      const next = this.#entries.next(entry);
+      const next = this.entries.next(entry);
       if (next === undefined || !this.#tryMerge(entry, next)) entry = next;
     }
   }
@@ -260,7 +178,7 @@ export class VmMap implements Space {
 
   /** Panics at the first broken invariant. */
   check(): void {
-    this.#entries.check();
+    this.entries.check();
     for (const entry of this) {
       const inside = entry.start * PAGE_SIZE >= this.layout.low && entry.end * PAGE_SIZE <= this.layout.high;
       invariant(inside, 'VM1', () => `entry ${entry.start} to ${entry.end} lies outside the space`);

@@ -19,6 +19,7 @@ import type { Access } from '../../pmap/index.ts';
 import {
   type Advice,
   type AreaReport,
+  allowsAll,
   type FaultOutcome,
   findHoleApart,
   type Inheritance,
@@ -330,13 +331,7 @@ export class BsdVm implements MemorySystem<BsdMap> {
   }
 
   allows(space: BsdMap, start: number, size: number, protection: number): boolean {
-    const end = pageAtOrAfter(start + size);
-    for (let page: number = pageOf(start); page < end; ) {
-      const entry = space.find(page);
-      if (entry === undefined || (entry.protection & protection) !== protection) return false;
-      page = entry.end;
-    }
-    return true;
+    return allowsAll(space, pageOf(start), pageAtOrAfter(start + size), protection);
   }
 
   isResident(space: BsdMap, page: number): boolean {

@@ -17,9 +17,6 @@ import type { Range } from '../../ranges/index.ts';
 import type { Inheritance } from '../../system/index.ts';
 import type { VmObject } from './vm-object.ts';
 
-/** Size of 4.4BSD's struct vm_map_entry on a 32-bit machine (Cranor and Parulkar 1999, section 3.2). */
-export const MAP_ENTRY_BYTES = 56;
-
 /** `growsDownTo` of an area that is no stack. */
 export const DOES_NOT_GROW = -1;
 

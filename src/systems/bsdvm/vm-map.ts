@@ -8,55 +8,32 @@
 //   BM2  each entry keeps BE1 to BE3 (map-entry.ts), and its pages lie inside the object's
 // Cost: lookup O(log entries), and O(1) for the entry found last. Source: 4.4BSD's vm_map.c.
 
-import { addressOf, invariant, PAGE_SIZE, pageAtOrAfter, type Random, type VirtAddr } from '../../base/index.ts';
+import { invariant, PAGE_SIZE } from '../../base/index.ts';
 import { HeapUse, type KernelHeap } from '../../heap/index.ts';
-import type { Pmap } from '../../pmap/index.ts';
-import { RedBlackMap } from '../../ranges/index.ts';
-import { findHole, PROT_NONE, type Space, type SpaceLayout, type SpaceLimits } from '../../system/index.ts';
-import { attributesOf, BsdMapEntry, DOES_NOT_GROW, type EntryAttributes, MAP_ENTRY_BYTES } from './map-entry.ts';
+import { AddressMap, type AddressMapParts, PROT_NONE, releaseEntry, reserveEntry } from '../../system/index.ts';
+import { attributesOf, BsdMapEntry, DOES_NOT_GROW, type EntryAttributes } from './map-entry.ts';
 
 /** Size of 4.4BSD's struct vmspace, with its map, on a 32-bit machine. */
 const MAP_BYTES = 128;
 /** Entries of the kernel's map for each process: user structure and page tables (Cranor and Parulkar 1999, section 3.2). */
 const KERNEL_ENTRIES = 2;
 
-/** What a map is made of. */
-export interface BsdMapParts {
-  readonly pmap: Pmap;
-  readonly layout: SpaceLayout;
-  /** Chooses places where the layout asks for that. */
-  readonly random: Random;
-}
-
 /** One address space under the BSD VM. */
-export class BsdMap implements Space {
-  readonly pmap: Pmap;
-  readonly layout: SpaceLayout;
-  /** First page after the brk area: where it grows next. */
-  breakEndPage: number;
-  limits: SpaceLimits = {};
+export class BsdMap extends AddressMap<BsdMapEntry> {
   /** Areas mapped from now on are locked (mlockall). */
   locksFuture = false;
-  readonly #entries = new RedBlackMap<BsdMapEntry>();
-  readonly #heap: KernelHeap;
   readonly #block: number;
   readonly #kernelBlocks: readonly number[];
-  /** Where areas go under random placement. */
-  readonly #random: Random;
 
-  private constructor({ pmap, layout, random }: BsdMapParts, heap: KernelHeap, blocks: readonly number[]) {
+  private constructor(parts: AddressMapParts, heap: KernelHeap, blocks: readonly number[]) {
+    super(parts, heap);
     const [block, ...kernelBlocks] = blocks;
-    this.pmap = pmap;
-    this.layout = layout;
-    this.breakEndPage = pageAtOrAfter(layout.breakStart);
-    this.#random = random;
-    this.#heap = heap;
     this.#block = block as number;
     this.#kernelBlocks = kernelBlocks;
   }
 
   /** Makes an empty map. Returns undefined when out of kernel memory. */
-  static create(parts: BsdMapParts, heap: KernelHeap): BsdMap | undefined {
+  static create(parts: AddressMapParts, heap: KernelHeap): BsdMap | undefined {
     const block = heap.allocate(MAP_BYTES, HeapUse.map);
     if (block === 0) return undefined;
     const kernelBlocks = allocateEntries(heap, KERNEL_ENTRIES);
@@ -67,34 +44,16 @@ export class BsdMap implements Space {
 
   /** Frees the map's own memory. It has no entries. */
   destroy(): void {
-    invariant(this.#entries.size === 0, 'BM1', () => `map destroyed with ${this.#entries.size} entries`);
+    invariant(this.entries.size === 0, 'BM1', () => `map destroyed with ${this.entries.size} entries`);
     for (const block of this.#kernelBlocks) this.releaseEntry(block);
-    this.#heap.free(this.#block, MAP_BYTES, HeapUse.map);
-  }
-
-  get breakStart(): VirtAddr {
-    return this.layout.breakStart as VirtAddr;
-  }
-
-  get breakEnd(): VirtAddr {
-    return addressOf(this.breakEndPage);
-  }
-
-  /** Number of the space's own entries. */
-  get size(): number {
-    return this.#entries.size;
-  }
-
-  /** Entries in address order. */
-  [Symbol.iterator](): Iterator<BsdMapEntry> {
-    return this.#entries[Symbol.iterator]();
+    this.heap.free(this.#block, MAP_BYTES, HeapUse.map);
   }
 
   /** The entries that have pages in [first, end), in order. They may be removed on the way. */
   *within(first: number, end: number): Iterable<BsdMapEntry> {
-    let entry = this.#entries.findNext(first);
+    let entry = this.entries.findNext(first);
     while (entry !== undefined && entry.start < end) {
-      const next = this.#entries.next(entry);
+      const next = this.entries.next(entry);
       yield entry;
       entry = next;
     }
@@ -110,76 +69,40 @@ export class BsdMap implements Space {
     return page >= end;
   }
 
-  /** Returns the entry that holds `page`. */
-  find(page: number): BsdMapEntry | undefined {
-    return this.#entries.find(page);
-  }
-
-  /** Returns the first entry that ends after `page`. */
-  findNext(page: number): BsdMapEntry | undefined {
-    return this.#entries.findNext(page);
-  }
-
-  /** Returns the entry below `entry`. */
-  previous(entry: BsdMapEntry): BsdMapEntry | undefined {
-    return this.#entries.previous(entry);
-  }
-
-  /** Returns where `pages` pages fit in the mmap area, by the layout's placement, or -1. A hint is taken if it is free. */
-  findHole(pages: number, hint: number | undefined): number {
-    return findHole(this.#entries, this.layout, this.#random, { pages, hint });
-  }
-
-  /** Tells whether [first, end) is free of entries. */
-  isFree(first: number, end: number): boolean {
-    const next = this.#entries.findNext(first);
-    return next === undefined || next.start >= end;
-  }
-
-  /** Takes the kernel memory of one entry. Returns its address, or 0 when out of kernel memory. */
-  reserveEntry(): number {
-    return this.#heap.allocate(MAP_ENTRY_BYTES, HeapUse.mapEntry);
-  }
-
-  /** Gives back a block that `reserveEntry` gave and no entry took. */
-  releaseEntry(block: number): void {
-    this.#heap.free(block, MAP_ENTRY_BYTES, HeapUse.mapEntry);
-  }
-
   /** Adds an entry, in a block that `reserveEntry` gave. */
   insert(start: number, end: number, attributes: EntryAttributes, block: number): BsdMapEntry {
     const entry = new BsdMapEntry(start, end, attributes, block);
-    this.#entries.insert(entry);
+    this.entries.insert(entry);
     return entry;
   }
 
   /** Takes an entry out and frees it; its object is the caller's to release. */
   remove(entry: BsdMapEntry): void {
-    this.#entries.remove(entry);
+    this.entries.remove(entry);
     this.releaseEntry(entry.block);
   }
 
   /** Lengthens or shortens an entry. */
   resize(entry: BsdMapEntry, start: number, end: number): void {
-    this.#entries.resize(entry, start, end);
+    this.entries.resize(entry, start, end);
   }
 
   /** Moves an entry to begin at `start`, where there is room. */
   move(entry: BsdMapEntry, start: number): void {
     const { pages } = entry;
-    this.#entries.remove(entry);
+    this.entries.remove(entry);
     entry.start = start;
     entry.end = start + pages;
-    this.#entries.insert(entry);
+    this.entries.insert(entry);
   }
 
   /** Makes entry bounds at `first` and `end`, where entries lie across them. Returns false, with the entries as they were, when out of kernel memory. */
   clipRange(first: number, end: number): boolean {
-    const places = [first, end].filter((page) => (this.#entries.find(page)?.start ?? page) !== page);
-    const blocks = allocateEntries(this.#heap, places.length);
+    const places = [first, end].filter((page) => (this.entries.find(page)?.start ?? page) !== page);
+    const blocks = allocateEntries(this.heap, places.length);
     if (blocks === undefined) return false;
     places.forEach((page, i) => {
-      this.#clip(this.#entries.find(page) as BsdMapEntry, page, blocks[i] as number);
+      this.#clip(this.entries.find(page) as BsdMapEntry, page, blocks[i] as number);
     });
     return true;
   }
@@ -187,7 +110,7 @@ export class BsdMap implements Space {
   #clip(entry: BsdMapEntry, at: number, block: number): void {
     const end = entry.end;
     const objectOffset = entry.indexOf(at);
-    this.#entries.resize(entry, entry.start, at);
+    this.entries.resize(entry, entry.start, at);
     const upper = this.insert(at, end, { ...attributesOf(entry), objectOffset, growsDownTo: DOES_NOT_GROW }, block);
     upper.sharesObject = entry.sharesObject;
     upper.wiredCount = entry.wiredCount;
@@ -197,7 +120,7 @@ export class BsdMap implements Space {
 
   /** Panics at the first broken invariant. */
   check(): void {
-    this.#entries.check();
+    this.entries.check();
     for (const entry of this) {
       const at = () => `entry ${entry.start} to ${entry.end}`;
       const inside = entry.start * PAGE_SIZE >= this.layout.low && entry.end * PAGE_SIZE <= this.layout.high;
@@ -217,9 +140,9 @@ export class BsdMap implements Space {
 function allocateEntries(heap: KernelHeap, count: number): number[] | undefined {
   const blocks: number[] = [];
   while (blocks.length < count) {
-    const block = heap.allocate(MAP_ENTRY_BYTES, HeapUse.mapEntry);
+    const block = reserveEntry(heap);
     if (block === 0) {
-      for (const taken of blocks) heap.free(taken, MAP_ENTRY_BYTES, HeapUse.mapEntry);
+      for (const taken of blocks) releaseEntry(heap, taken);
       return undefined;
     }
     blocks.push(block);

@@ -1,0 +1,128 @@
+// The address map of one space, as every manager with an ordered map has it: entries by address, the break, holes, and kernel memory for
+// each entry. What an entry is, how it is split and whether entries are joined again is the manager's, and so are the invariants.
+//
+// Cost: lookup O(log entries), and O(1) for the entry found last.
+
+import { addressOf, pageAtOrAfter, type Random, type VirtAddr } from '../base/index.ts';
+import { HeapUse, type KernelHeap } from '../heap/index.ts';
+import type { Pmap } from '../pmap/index.ts';
+import { type Range, RedBlackMap } from '../ranges/index.ts';
+import { findHole } from './placement.ts';
+import type { SpaceLayout, SpaceLimits } from './requests.ts';
+import type { Space } from './space.ts';
+
+/** Size of struct vm_map_entry on a 32-bit machine, in 4.4BSD and in UVM (Cranor and Parulkar 1999, section 3.2). */
+const MAP_ENTRY_BYTES = 56;
+
+/** What a map is made of. */
+export interface AddressMapParts {
+  readonly pmap: Pmap;
+  readonly layout: SpaceLayout;
+  /** Chooses places where the layout asks for that. */
+  readonly random: Random;
+}
+
+/** The entries of one space. */
+export abstract class AddressMap<E extends Range> implements Space {
+  readonly pmap: Pmap;
+  readonly layout: SpaceLayout;
+  /** First page after the brk area: where it grows next. */
+  breakEndPage: number;
+  /** Bounds that later requests must keep. */
+  limits: SpaceLimits = {};
+  protected readonly entries = new RedBlackMap<E>();
+  protected readonly heap: KernelHeap;
+  readonly #random: Random;
+
+  protected constructor({ pmap, layout, random }: AddressMapParts, heap: KernelHeap) {
+    this.pmap = pmap;
+    this.layout = layout;
+    this.breakEndPage = pageAtOrAfter(layout.breakStart);
+    this.heap = heap;
+    this.#random = random;
+  }
+
+  get breakStart(): VirtAddr {
+    return this.layout.breakStart as VirtAddr;
+  }
+
+  get breakEnd(): VirtAddr {
+    return addressOf(this.breakEndPage);
+  }
+
+  /** Number of the space's own entries. */
+  get size(): number {
+    return this.entries.size;
+  }
+
+  /** Entries in address order. */
+  [Symbol.iterator](): Iterator<E> {
+    return this.entries[Symbol.iterator]();
+  }
+
+  /** Returns the entry that holds `page`. */
+  find(page: number): E | undefined {
+    return this.entries.find(page);
+  }
+
+  /** Returns the first entry that ends after `page`. */
+  findNext(page: number): E | undefined {
+    return this.entries.findNext(page);
+  }
+
+  /** Returns the entry above `entry`. */
+  next(entry: E): E | undefined {
+    return this.entries.next(entry);
+  }
+
+  /** Returns the entry below `entry`. */
+  previous(entry: E): E | undefined {
+    return this.entries.previous(entry);
+  }
+
+  /** Returns where `pages` pages fit in the mmap area, by the layout's placement, or -1. A hint is taken if it is free. */
+  findHole(pages: number, hint: number | undefined): number {
+    return findHole(this.entries, this.layout, this.#random, { pages, hint });
+  }
+
+  /** Tells whether [first, end) is free of entries. */
+  isFree(first: number, end: number): boolean {
+    const next = this.entries.findNext(first);
+    return next === undefined || next.start >= end;
+  }
+
+  /** Takes the kernel memory of one entry. Returns its address, or 0 when out of kernel memory. */
+  reserveEntry(): number {
+    return reserveEntry(this.heap);
+  }
+
+  /** Gives back a block that `reserveEntry` gave and no entry took. */
+  releaseEntry(block: number): void {
+    releaseEntry(this.heap, block);
+  }
+}
+
+/** Takes the kernel memory of one map entry. Returns its address, or 0 when out of kernel memory. */
+export function reserveEntry(heap: KernelHeap): number {
+  return heap.allocate(MAP_ENTRY_BYTES, HeapUse.mapEntry);
+}
+
+/** Gives it back. */
+export function releaseEntry(heap: KernelHeap, block: number): void {
+  heap.free(block, MAP_ENTRY_BYTES, HeapUse.mapEntry);
+}
+
+/** Tells whether every page of [first, end) lies in an entry with `protection`. */
+export function allowsAll<E extends Range & { readonly protection: number }>(
+  map: AddressMap<E>,
+  first: number,
+  end: number,
+  protection: number,
+): boolean {
+  for (let page = first; page < end; ) {
+    const entry = map.find(page);
+    if (entry === undefined || (entry.protection & protection) !== protection) return false;
+    page = entry.end;
+  }
+  return true;
+}
