@@ -1,6 +1,7 @@
 // `quire share`: several processes in one memory. Who gets how many frames, how long does each wait, and when does memory thrash?
 
 import { Argument, Command, Option } from 'commander';
+import { UsageError } from '../src/base/index.ts';
 import {
   BLOCK_BYTES,
   Multiprogram,
@@ -102,8 +103,7 @@ async function readProgram(path: string, flags: ShareFlags, { choice, blocksPerP
   );
   try {
     const { references, pages } = trace.content;
-    const blocks = new Uint32Array(references);
-    const writes = new Uint8Array(references);
+    const [blocks, writes] = columnsFor(references, path);
     let at = 0;
     for (const { ids, kinds } of piecesOf(trace.content)) {
       blocks.set(ids, at);
@@ -114,6 +114,16 @@ async function readProgram(path: string, flags: ShareFlags, { choice, blocksPerP
     return programOf({ name: trace.name, blocks, writes, blockNumbers, blocksPerPage });
   } finally {
     trace.close();
+  }
+}
+
+/** Returns room for a trace. Throws a UsageError if it is longer than memory allows. */
+function columnsFor(references: number, path: string): [blocks: Uint32Array, writes: Uint8Array] {
+  try {
+    return [new Uint32Array(references), new Uint8Array(references)];
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UsageError(`${path}: ${formatCount(references)} references need 5 bytes of memory each; take a part with --skip and --limit`);
   }
 }
 

@@ -139,6 +139,30 @@ describe('page-fault frequency', () => {
   });
 });
 
+describe('wsclock', () => {
+  it('takes the first clean page that is outside its working set, and cleans the dirty ones before it', () => {
+    // 5 finds all pages used just now, which stamps them, and forces out 1. Then 5 is used for longer than the window.
+    // 6 comes to 2, which is dirty and is cleaned, and takes 3. So 2 is still there; 3 takes the next page outside, 4.
+    const numbers = [1, 2, 3, 4, 5, ...Array.from({ length: 30 }, () => 5), 6, 2, 3];
+    const program = programFrom(numbers, (at) => at === 1);
+    const { faults, evictions, device: used } = run('wsclock', { programs: [program], frames: 4, window: 10 });
+    expect([faults, evictions, used.writes]).toEqual([7, { clean: 3, dirty: 0 }, 1]);
+  });
+});
+
+describe('balance', () => {
+  it('lets one process grow beyond its share while memory is plentiful, and trims it when it is not', () => {
+    // 32 frames, 16 each; the first process uses 24 pages once and then one; the second later wants 20.
+    const first = programFrom([...Array.from({ length: 24 }, (_, page) => page), ...Array.from({ length: 40_000 }, () => 0)]);
+    const second = programFrom([...Array.from({ length: 10_000 }, () => 0), ...Array.from({ length: 8000 }, (_, at) => at % 20)]);
+    const { processes, refaults } = run('balance', { programs: [first, second], frames: 32 });
+    expect(processes[0]?.peakFrames).toBeGreaterThan(16);
+    expect(processes[1]?.peakFrames).toBe(20);
+    // It takes the manager a few intervals of a hundred reads to find pages unused; without it nearly all 8000 would miss.
+    expect(refaults).toBeLessThan(500);
+  });
+});
+
 describe('every design', () => {
   const programs = [randomProgram(7), randomProgram(8, 2000), randomProgram(9, 1000)];
   const loadControls: SharingOptions['loadControl'][] = [

@@ -18,7 +18,6 @@ import type { Allocation, AllocationKind, AllocationOptions } from './allocation
 import { advanceSettingBits } from './replacement.ts';
 import type { SharedMemory } from './shared-memory.ts';
 
-/** The ring: its head is at the hand. */
 const RING = 0;
 
 class WsClockAllocation implements Allocation {
@@ -26,6 +25,8 @@ class WsClockAllocation implements Allocation {
   readonly #window: number;
   readonly #ring: PageLists;
   readonly #stamp: Uint32Array;
+  /** The page that the hand is at; -1 while there is none. */
+  #hand = -1;
 
   constructor({ memory, window }: AllocationOptions) {
     this.#memory = memory;
@@ -47,33 +48,37 @@ class WsClockAllocation implements Allocation {
   victim(): number {
     let written = -1;
     for (let looks = this.#ring.length(RING); looks > 0; looks--) {
-      const page = this.#ring.head(RING);
+      const page = this.#hand;
       if (this.#isOutside(page)) {
         if (!this.#memory.isModified(page)) return this.#take(page);
         this.#memory.clean(page);
         if (written === -1) written = page;
       }
-      this.#ring.moveToTail(page, RING);
+      this.#hand = this.#ring.nextAround(page);
     }
     return written === -1 ? -1 : this.#take(written);
   }
 
   forcedVictim(): number {
     let oldest = -1;
-    let page = this.#ring.head(RING);
-    for (; page !== -1; page = this.#ring.next(page)) {
+    let page = this.#hand;
+    for (let looks = this.#ring.length(RING); looks > 0; looks--) {
       if (!this.#memory.isHeld(page) && (oldest === -1 || this.#ageOf(page) > this.#ageOf(oldest))) oldest = page;
+      page = this.#ring.nextAround(page);
     }
     return oldest === -1 ? -1 : this.#take(oldest);
   }
 
   loaded(page: number, process: number): void {
     this.#stamp[page] = this.#memory.virtualTime[process] as number;
-    this.#ring.append(page, RING);
+    if (this.#hand === -1) {
+      this.#ring.append(page, RING);
+      this.#hand = page;
+    } else this.#ring.insertBefore(page, this.#hand, RING);
   }
 
   removed(page: number): void {
-    this.#ring.remove(page);
+    this.#take(page);
   }
 
   populationChanged(): void {}
@@ -99,6 +104,10 @@ class WsClockAllocation implements Allocation {
   }
 
   #take(page: number): number {
+    if (page === this.#hand) {
+      const next = this.#ring.nextAround(page);
+      this.#hand = next === page ? -1 : next;
+    }
     this.#ring.remove(page);
     return page;
   }
