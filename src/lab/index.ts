@@ -1,9 +1,13 @@
 // lab/: experiments. Replays of traces through policies, and publications made again on machines of their own. Results are data; report/
 // makes text and pictures of them.
 
+export { AverageEvictionTime } from './aet.ts';
 export { type Anomaly, findAnomalies, type MissesAtSize } from './anomalies.ts';
 export * from './comparison.ts';
 export { Densifier } from './densifier.ts';
+export { canExplain } from './eviction-reason.ts';
+export { type Candidate, type EvictionExplanation, explainEviction, stepWith } from './explanation.ts';
+export { miniatureMisses } from './miniature.ts';
 export type { AllocationKind } from './multiprogram/allocation.ts';
 export { allocationKinds } from './multiprogram/allocation-kinds.ts';
 export { type SwapChoice, swapChoices } from './multiprogram/load-control.ts';
@@ -18,7 +22,18 @@ export { BLOCK_BYTES, type Program, programOf } from './multiprogram/program.ts'
 export type { TimelinePiece } from './multiprogram/timeline.ts';
 export { meanWorkingSet } from './multiprogram/working-set-size.ts';
 export { type PagingDevice, pagingDevices, pagingSeconds } from './paging-device.ts';
-export { futureOf, Simulation, type SimulationCounts, type SimulationOptions, simulate, simulateSizes } from './simulate.ts';
+export { Shards } from './shards.ts';
+export {
+  futureOf,
+  replayedPolicy,
+  Simulation,
+  type SimulationCounts,
+  type SimulationOptions,
+  simulate,
+  simulateSizes,
+  type TracePieces,
+  wholeTrace,
+} from './simulate.ts';
 export { type LruCurve, lruMisses, lruMissesBySize, StackDistances } from './stack-distance.ts';
 export {
   type DistanceClass,
@@ -31,3 +46,4 @@ export {
 } from './trace-profile.ts';
 export { type Experiment, uvm99Experiments } from './uvm99/experiments.ts';
 export type { Laboratory, LabProgram } from './uvm99/laboratory.ts';
+export { PageFaultFrequency, type ResidentSetPoint, WorkingSets } from './working-set.ts';

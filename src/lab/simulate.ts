@@ -17,7 +17,7 @@
 import { type AnyPolicyKind, type Future, type Replayed, SimulatedMemory } from '../paging/index.ts';
 
 /** References replayed at a time: their ids and the misses among them stay in the processor's nearest caches. */
-const CHUNK = 4096;
+export const CHUNK = 4096;
 /** References fed to one of several simulations before the next one has its turn: enough that its arrays are worth fetching. */
 const PIECE = 1 << 18;
 
@@ -48,6 +48,19 @@ export interface SimulationCounts {
   readonly evictions: { readonly clean: number; readonly dirty: number };
 }
 
+/** Makes a policy and the memory that it replays a trace with, at most `CHUNK` references at a time. */
+export function replayedPolicy({ policy, frames, pages, seed = 1, future }: Omit<SimulationOptions, 'warmup'>): {
+  readonly policy: Replayed;
+  readonly memory: SimulatedMemory;
+} {
+  const memory = new SimulatedMemory({ pages: policy.sees === 'bits' ? pages : 0, frames, chunk: CHUNK });
+  const made =
+    policy.sees === 'bits'
+      ? policy.make({ capacity: pages, atOnce: Math.min(frames, pages), bits: memory, seed })
+      : policy.make({ pages, frames, seed, ...(future && { future }) });
+  return { policy: made, memory };
+}
+
 /** One policy with one number of frames, fed with a trace piece by piece. */
 export class Simulation {
   readonly #policy: Replayed;
@@ -69,11 +82,7 @@ export class Simulation {
     this.#missed = missed;
     this.#pages = pages;
     this.#warmup = warmup;
-    this.#memory = new SimulatedMemory({ pages: policy.sees === 'bits' ? pages : 0, frames, chunk: CHUNK });
-    this.#policy =
-      policy.sees === 'bits'
-        ? policy.make({ capacity: pages, atOnce: Math.min(frames, pages), bits: this.#memory, seed })
-        : policy.make({ pages, frames, seed, ...(future === undefined ? {} : { future }) });
+    ({ policy: this.#policy, memory: this.#memory } = replayedPolicy({ policy, frames, pages, seed, ...(future && { future }) }));
   }
 
   /**
@@ -179,6 +188,22 @@ export function simulateSizes(
     for (const simulation of simulations) simulation.feed(piece);
   }
   return simulations.map((simulation) => simulation.counts());
+}
+
+/** A dense trace in pieces, from its start each time it is called. A piece may use the memory of the one before. */
+export type TracePieces = () => Iterable<Uint32Array>;
+
+/** Returns a dense trace in one piece: 4 bytes for each reference. */
+export function wholeTrace(pieces: TracePieces): Uint32Array {
+  let length = 0;
+  for (const piece of pieces()) length += piece.length;
+  const whole = new Uint32Array(length);
+  let at = 0;
+  for (const piece of pieces()) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
 }
 
 /** Looks through a dense trace from its end: 4 bytes for each reference. */

@@ -16,7 +16,7 @@
 
 import { expectWithinFrames } from './frames-invariant.ts';
 import { PageLists } from './page-list.ts';
-import type { ReferencePolicyKind, ReferencePolicyOptions, Replayed } from './replacement-policy.ts';
+import type { PolicyQueue, ReferencePolicyKind, ReferencePolicyOptions, Replayed } from './replacement-policy.ts';
 import type { SimulatedMemory } from './simulated-memory.ts';
 
 const T1 = 0;
@@ -50,6 +50,17 @@ class ArcPolicy implements Replayed {
     let missed = 0;
     for (let at = from; at < to; at++) if (!this.#refer(ids[at] as number)) misses[missed++] = at;
     return missed;
+  }
+
+  describe(): PolicyQueue[] {
+    const order = 'last used longest ago first';
+    const pagesOf = (list: number): number[] => this.#lists.pagesOf(list);
+    return [
+      { name: 'T1', holds: 'pages', order, pages: pagesOf(T1), share: this.#target },
+      { name: 'T2', holds: 'pages', order, pages: pagesOf(T2), share: this.#frames - this.#target },
+      { name: 'B1', holds: 'ghosts', order, pages: pagesOf(B1) },
+      { name: 'B2', holds: 'ghosts', order, pages: pagesOf(B2) },
+    ];
   }
 
   check(): void {

@@ -13,7 +13,7 @@
 import { invariant } from '../base/index.ts';
 import { expectWithinFrames } from './frames-invariant.ts';
 import { PageSet } from './page-set.ts';
-import type { Future, ReferencePolicyKind, ReferencePolicyOptions, Replayed } from './replacement-policy.ts';
+import type { Future, PolicyQueue, ReferencePolicyKind, ReferencePolicyOptions, Replayed } from './replacement-policy.ts';
 import type { SimulatedMemory } from './simulated-memory.ts';
 
 /** The farthest next use. */
@@ -51,6 +51,14 @@ class BeladyPolicy implements Replayed {
     let missed = 0;
     for (let at = from; at < to; at++) if (!this.#refer(ids[at] as number)) misses[missed++] = at;
     return missed;
+  }
+
+  describe(): PolicyQueue[] {
+    const done = [...this.#done.subarray(0, this.#doneCount)];
+    const awaited: number[] = [];
+    for (let at = this.#wanted.lowest(); at !== -1; at = this.#wanted.after(at)) awaited.push(this.#future.ids[at] as number);
+    const pages = [...done.reverse(), ...awaited.reverse()];
+    return [{ name: 'memory', holds: 'pages', order: 'never used again first, then the farthest next use', pages }];
   }
 
   check(): void {

@@ -17,7 +17,7 @@
 // After `size` passes in one call the page at the hand goes whatever its bit says.
 // Source: Corbato 1968, "A Paging Experiment with the Multics System".
 
-import type { PolicyKind, PolicyOptions } from './replacement-policy.ts';
+import type { PolicyKind, PolicyOptions, PolicyQueue } from './replacement-policy.ts';
 import { RingPolicy } from './ring-policy.ts';
 import type { SimulatedMemory } from './simulated-memory.ts';
 
@@ -56,6 +56,12 @@ class ClockPolicy extends RingPolicy {
       }
     }
     return missed;
+  }
+
+  describe({ referenced }: SimulatedMemory): PolicyQueue[] {
+    const pages = this.ring.pages();
+    const values = pages.map((page) => referenced[page] as number);
+    return [{ name: 'ring', holds: 'pages', order: 'from the hand on', pages, marks: { name: 'bit', values } }];
   }
 }
 

@@ -6,7 +6,7 @@
 //
 // Reads no bits; no ties. Source: the baseline of every study; the one with Belady's anomaly.
 
-import type { PolicyKind } from './replacement-policy.ts';
+import type { PolicyKind, PolicyQueue } from './replacement-policy.ts';
 import { RingPolicy } from './ring-policy.ts';
 import type { SimulatedMemory } from './simulated-memory.ts';
 
@@ -30,6 +30,10 @@ class FifoPolicy extends RingPolicy {
       misses[missed++] = at;
     }
     return missed;
+  }
+
+  describe(): PolicyQueue[] {
+    return [{ name: 'queue', holds: 'pages', order: 'oldest first', pages: this.ring.pages() }];
   }
 }
 

@@ -32,7 +32,7 @@ import { wsclock } from './wsclock.ts';
 
 export type { PageBits } from './page-bits.ts';
 export { PageLists } from './page-list.ts';
-export type { AnyPolicyKind, Future, PolicyKind, PolicyOptions, ReplacementPolicy, Replayed } from './replacement-policy.ts';
+export type { AnyPolicyKind, Future, PolicyKind, PolicyOptions, PolicyQueue, ReplacementPolicy, Replayed } from './replacement-policy.ts';
 export { SimulatedMemory } from './simulated-memory.ts';
 export { SwapDrum } from './swap-drum.ts';
 export { UvmPolicy } from './uvm.ts';

@@ -14,7 +14,7 @@
 
 import { invariant } from '../base/index.ts';
 import { expectWithinFrames } from './frames-invariant.ts';
-import type { ReferencePolicyKind, ReferencePolicyOptions, Replayed } from './replacement-policy.ts';
+import type { PolicyQueue, ReferencePolicyKind, ReferencePolicyOptions, Replayed } from './replacement-policy.ts';
 import type { SimulatedMemory } from './simulated-memory.ts';
 
 /** The circle of levels begins and ends here; its count, 0, is lower than any. */
@@ -64,6 +64,18 @@ class LfuPolicy implements Replayed {
     let missed = 0;
     for (let at = from; at < to; at++) if (!this.#refer(ids[at] as number)) misses[missed++] = at;
     return missed;
+  }
+
+  describe(): PolicyQueue[] {
+    const pages: number[] = [];
+    const values: number[] = [];
+    for (let level = this.#order[2 * ROOT] as number; level !== ROOT; level = this.#order[2 * level] as number) {
+      for (let entry = this.#links[2 * level] as number; entry !== level; entry = this.#links[2 * entry] as number) {
+        pages.push(entry - this.#levels);
+        values.push(this.#counts[level] as number);
+      }
+    }
+    return [{ name: 'levels', holds: 'pages', order: 'lowest count first', pages, marks: { name: 'count', values } }];
   }
 
   check(): void {

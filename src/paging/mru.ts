@@ -9,7 +9,7 @@
 
 import { expectWithinFrames } from './frames-invariant.ts';
 import { PageLists } from './page-list.ts';
-import type { ReferencePolicyKind, ReferencePolicyOptions, Replayed } from './replacement-policy.ts';
+import type { PolicyQueue, ReferencePolicyKind, ReferencePolicyOptions, Replayed } from './replacement-policy.ts';
 import type { SimulatedMemory } from './simulated-memory.ts';
 
 const QUEUE = 0;
@@ -37,6 +37,10 @@ class MruPolicy implements Replayed {
     let missed = 0;
     for (let at = from; at < to; at++) if (!this.#refer(ids[at] as number)) misses[missed++] = at;
     return missed;
+  }
+
+  describe(): PolicyQueue[] {
+    return [{ name: 'queue', holds: 'pages', order: 'last used longest ago first', pages: this.#lists.pagesOf(QUEUE) }];
   }
 
   check(): void {

@@ -48,6 +48,13 @@ export class PageLists {
     return (this.#where[page] ?? 0) - 1;
   }
 
+  /** Returns the pages of `list` from its head to its tail. */
+  pagesOf(list: number): number[] {
+    const pages: number[] = [];
+    for (let page = this.head(list); page !== -1; page = this.next(page)) pages.push(page);
+    return pages;
+  }
+
   /** Returns the page at the head of `list`, or -1. */
   head(list: number): number {
     return this.#pageAt(this.#links[2 * list] as number);

@@ -49,6 +49,16 @@ export class PageRing {
     return this.resident[page] === 1;
   }
 
+  /** Returns the pages from the head to the tail. */
+  pages(): number[] {
+    const pages: number[] = [];
+    for (let at = this.#head; at < this.#tail; at++) {
+      const page = this.#order[at & this.#mask] as number;
+      if (page !== HOLE) pages.push(page);
+    }
+    return pages;
+  }
+
   /** Puts `page`, which is not in the queue, at the tail. */
   push(page: number): void {
     if (this.#tail - this.#head > this.#mask) this.#close();

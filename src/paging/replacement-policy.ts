@@ -40,6 +40,23 @@ export interface PolicyOptions {
   readonly bitAtLoad?: 'clear' | 'set';
 }
 
+/** One of a policy's queues, for people. */
+export interface PolicyQueue {
+  /** As in the policy's header: `T1`. */
+  readonly name: string;
+  /** Whether its pages are resident, or are ghosts: ids of pages that left. */
+  readonly holds: 'pages' | 'ghosts';
+  /** The order of `pages`: `oldest first`. */
+  readonly order: string;
+  readonly pages: readonly number[];
+  /** What is known of each page beside its place, in the order of `pages`, and what it is called: `bit`, `count`. */
+  readonly marks?: { readonly name: string; readonly values: readonly number[] };
+  /** Frames that the queue should have; more is too many. */
+  readonly share?: number;
+  /** The page at which the next search begins, if it is not the first. */
+  readonly hand?: number;
+}
+
 /** A policy in the simulator: it keeps some of the pages that a trace refers to in a number of frames. */
 export interface Replayed {
   readonly name: string;
@@ -52,6 +69,8 @@ export interface Replayed {
    * to `memory.misses` from its start and returns how many there were. Allocates nothing.
    */
   replay(ids: Uint32Array, from: number, to: number, memory: SimulatedMemory): number;
+  /** Returns what the policy knows of its pages, between two replays: for explanations. Policies that cannot be explained have it not. */
+  describe?(memory: SimulatedMemory): PolicyQueue[];
   /** Walks everything; panics at the first broken invariant. */
   check(): void;
 }

@@ -15,7 +15,7 @@
 
 import { expectWithinFrames } from './frames-invariant.ts';
 import { PageLists } from './page-list.ts';
-import type { ReferencePolicyKind, ReferencePolicyOptions, Replayed } from './replacement-policy.ts';
+import type { PolicyQueue, ReferencePolicyKind, ReferencePolicyOptions, Replayed } from './replacement-policy.ts';
 import type { SimulatedMemory } from './simulated-memory.ts';
 
 const SMALL = 0;
@@ -60,6 +60,19 @@ class S3FifoPolicy implements Replayed {
     let missed = 0;
     for (let at = from; at < to; at++) if (!this.#refer(ids[at] as number)) misses[missed++] = at;
     return missed;
+  }
+
+  describe(): PolicyQueue[] {
+    const queue = (name: string, list: number, share: number): PolicyQueue => {
+      const pages = this.#lists.pagesOf(list);
+      const values = pages.map((page) => this.#hits[page] as number);
+      return { name, holds: 'pages', order: 'oldest first', pages, marks: { name: 'hits', values }, share };
+    };
+    return [
+      queue('S', SMALL, this.#smallFrames),
+      queue('M', MAIN, this.#frames - this.#smallFrames),
+      { name: 'G', holds: 'ghosts', order: 'oldest first', pages: this.#lists.pagesOf(GHOST), share: this.#ghostIds },
+    ];
   }
 
   check(): void {

@@ -11,7 +11,7 @@
 // the idea; the queue form is the textbooks' (Tanenbaum, Modern Operating Systems, 3.4).
 
 import { ListPolicy } from './list-policy.ts';
-import type { PolicyKind } from './replacement-policy.ts';
+import type { PolicyKind, PolicyQueue } from './replacement-policy.ts';
 import type { SimulatedMemory } from './simulated-memory.ts';
 
 const QUEUE = 0;
@@ -45,6 +45,12 @@ class SecondChancePolicy extends ListPolicy {
       }
     }
     return missed;
+  }
+
+  describe({ referenced }: SimulatedMemory): PolicyQueue[] {
+    const pages = this.lists.pagesOf(QUEUE);
+    const values = pages.map((page) => referenced[page] as number);
+    return [{ name: 'queue', holds: 'pages', order: 'oldest first', pages, marks: { name: 'bit', values } }];
   }
 }
 

@@ -14,7 +14,7 @@
 import { invariant } from '../base/index.ts';
 import { expectWithinFrames } from './frames-invariant.ts';
 import { PageLists } from './page-list.ts';
-import type { ReferencePolicyKind, ReferencePolicyOptions, Replayed } from './replacement-policy.ts';
+import type { PolicyQueue, ReferencePolicyKind, ReferencePolicyOptions, Replayed } from './replacement-policy.ts';
 import type { SimulatedMemory } from './simulated-memory.ts';
 
 const QUEUE = 0;
@@ -55,6 +55,13 @@ class SievePolicy implements Replayed {
       }
     }
     return missed;
+  }
+
+  describe(): PolicyQueue[] {
+    const pages = this.#lists.pagesOf(QUEUE);
+    const values = pages.map((page) => this.#visited[page] as number);
+    const hand = this.#hand === -1 ? {} : { hand: this.#hand };
+    return [{ name: 'queue', holds: 'pages', order: 'oldest first', pages, marks: { name: 'visited', values }, ...hand }];
   }
 
   check(): void {

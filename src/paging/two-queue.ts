@@ -13,7 +13,7 @@
 
 import { expectWithinFrames } from './frames-invariant.ts';
 import { PageLists } from './page-list.ts';
-import type { ReferencePolicyKind, ReferencePolicyOptions, Replayed } from './replacement-policy.ts';
+import type { PolicyQueue, ReferencePolicyKind, ReferencePolicyOptions, Replayed } from './replacement-policy.ts';
 import type { SimulatedMemory } from './simulated-memory.ts';
 
 const A1_IN = 0;
@@ -51,6 +51,15 @@ class TwoQueuePolicy implements Replayed {
     let missed = 0;
     for (let at = from; at < to; at++) if (!this.#refer(ids[at] as number)) misses[missed++] = at;
     return missed;
+  }
+
+  describe(): PolicyQueue[] {
+    const pagesOf = (list: number): number[] => this.#lists.pagesOf(list);
+    return [
+      { name: 'A1in', holds: 'pages', order: 'oldest first', pages: pagesOf(A1_IN), share: this.#inFrames },
+      { name: 'Am', holds: 'pages', order: 'last used longest ago first', pages: pagesOf(AM) },
+      { name: 'A1out', holds: 'ghosts', order: 'oldest first', pages: pagesOf(A1_OUT), share: this.#outIds },
+    ];
   }
 
   check(): void {

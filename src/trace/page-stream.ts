@@ -28,7 +28,7 @@ export interface PageStreamOptions {
 }
 
 /** Pages are kept whose hash lies below this times the share. */
-const SAMPLE_RANGE = 1 << 24;
+export const SAMPLE_RANGE = 1 << 24;
 
 /** Passes pages on in batches of its own: addresses are page numbers, sizes 1. */
 export class PageStream {
@@ -123,7 +123,7 @@ export class PageStream {
 }
 
 /** Returns a number below 2^24 that spreads page numbers evenly (the finaliser of splitmix, on 32 bits). */
-function pageHash(page: number): number {
+export function pageHash(page: number): number {
   let hash = (page ^ Math.floor(page / 0x1_0000_0000)) | 0;
   hash = Math.imul(hash ^ (hash >>> 16), 0x21f0_aaad);
   hash = Math.imul(hash ^ (hash >>> 15), 0x735a_2d97);

@@ -1,0 +1,81 @@
+// Reuse times: how many references ago was this page referenced last? Far cheaper than stack distances, and enough for the working set
+// (exactly) and for LRU's curve (by a model, aet.ts).
+//
+//   gaps    ..] b0 ] b1 ] b2 ] ...  over      bins (b[k-1], b[k]], each with its count and the sum of its gaps
+//
+// A page's first reference has no gap. Its last one has none forward: `untilEnd` gives the references from there to the end of the trace.
+//
+// Cost: O(1) for short gaps, O(log bins) for long ones; 8 bytes for each page. The `as number` on array reads: ids are below the pages,
+// bins below their number.
+
+/** Gaps below this find their bin by a table. */
+const TABLE_GAPS = 4096;
+
+/** Reuse times of a dense trace, fed piece by piece, counted in bins. */
+export class ReuseTimes {
+  /** The largest gap of each bin but the last, which has no bound. */
+  readonly bounds: Float64Array;
+  /** Gaps in each bin, and their sums. */
+  readonly counts: Float64Array;
+  readonly sums: Float64Array;
+  readonly #binOf: Uint16Array;
+  /** Position of the last reference to each page plus one; 0 = none. */
+  readonly #last: Float64Array;
+  #references = 0;
+  #pages = 0;
+
+  /** @param pages ids are integers in [0, pages). @param bounds ascending, fewer than 65,536. */
+  constructor(pages: number, bounds: ArrayLike<number>) {
+    this.bounds = Float64Array.from(bounds);
+    this.counts = new Float64Array(bounds.length + 1);
+    this.sums = new Float64Array(bounds.length + 1);
+    this.#last = new Float64Array(pages);
+    this.#binOf = Uint16Array.from({ length: TABLE_GAPS }, (_, gap) => this.#search(gap));
+  }
+
+  /** References so far. */
+  get references(): number {
+    return this.#references;
+  }
+
+  /** Distinct pages so far. */
+  get pages(): number {
+    return this.#pages;
+  }
+
+  /** Refers to the pages `ids` in order. */
+  feed(ids: Uint32Array): void {
+    const { counts, sums } = this;
+    for (let at = 0; at < ids.length; at++) {
+      const page = ids[at] as number;
+      const now = ++this.#references;
+      const last = this.#last[page] as number;
+      this.#last[page] = now;
+      if (last === 0) {
+        this.#pages++;
+        continue;
+      }
+      const gap = now - last;
+      const bin = gap < TABLE_GAPS ? (this.#binOf[gap] as number) : this.#search(gap);
+      counts[bin] = (counts[bin] as number) + 1;
+      sums[bin] = (sums[bin] as number) + gap;
+    }
+  }
+
+  /** Yields, for each page that was referenced, the references from its last one, which counts, to the end. */
+  *untilEnd(): Generator<number> {
+    for (const last of this.#last) if (last !== 0) yield this.#references - last + 1;
+  }
+
+  /** Returns the first bin whose bound is at least `gap`. */
+  #search(gap: number): number {
+    let low = 0;
+    let high = this.bounds.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.bounds[middle] as number) < gap) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
