@@ -11,6 +11,7 @@ import { ExitCode } from './exit-code.ts';
 import { infoCommand } from './info-command.ts';
 import { packageVersion } from './package-version.ts';
 import { paperCommand } from './paper-command.ts';
+import { quizCommand } from './quiz-command.ts';
 import { recordCommand } from './record-command.ts';
 import { runCommand } from './run-command.ts';
 import type { RunProgram } from './run-program.ts';
@@ -72,6 +73,7 @@ function quireCommand(terminal: Terminal, run: RunProgram, finish: (exitCode: nu
     .addCommand(simCommand(terminal, finish))
     .addCommand(shareCommand(terminal, finish))
     .addCommand(traceCommand(terminal, finish))
+    .addCommand(quizCommand(terminal, finish))
     .addCommand(paperCommand(terminal, finish));
   for (const command of [quire, ...quire.commands, ...quire.commands.flatMap((each) => each.commands)]) {
     command.exitOverride().configureOutput({

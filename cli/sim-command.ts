@@ -9,6 +9,7 @@ import { ExitCode } from './exit-code.ts';
 import { LiveLine } from './live-line.ts';
 import { OutputFile } from './output-file.ts';
 import { defaultSizes, type SimFlags, type SimPlan, simPlan, warmupOf } from './sim-options.ts';
+import { addQuestionOptions, answersOf } from './sim-questions.ts';
 import { pictureWriter, type ResultWriter, writerFor } from './sim-writers.ts';
 import { lruCurveOf, type SimulationJob } from './simulation-job.ts';
 import { SimulationPool } from './simulation-pool.ts';
@@ -22,7 +23,8 @@ Examples:
   $ quire sim trace.lackey.gz --policy fifo,lru,clock,belady --frames 64,256..4096
   $ quire sim a.csv b.csv --format csv --policy all --frames 1MiB..64MiB --csv -o misses.csv
   $ quire sim trace.txt --warmup 10% --json
-  $ quire sim trace.txt --mrc --policy arc,belady --svg curves.svg`;
+  $ quire sim trace.txt --mrc --policy arc,belady --svg curves.svg
+  $ quire sim trace.txt --explain 1 --policy clock --frames 64`;
 
 /** Makes the command. @param run takes the work, which ends with an exit code */
 export function simCommand(terminal: Terminal, run: (work: Promise<number>) => void): Command {
@@ -43,7 +45,7 @@ export function simCommand(terminal: Terminal, run: (work: Promise<number>) => v
     .option('--json', 'as one JSON object')
     .option('--csv', 'as comma-separated values, one line for each result')
     .option('-o, --output <path>', 'write the results there');
-  return addTraceOptions(command)
+  return addTraceOptions(addQuestionOptions(command))
     .addHelpText('after', examples)
     .action((paths: string[], flags: SimFlags) => run(sim(paths, flags, terminal)));
 }
@@ -106,8 +108,15 @@ class TraceSimulation {
     this.#jobs = jobsOf(plan, this.#sizes, this.#warmup);
   }
 
-  /** Simulates, and passes every result on as soon as those before it are there; for curves, LRU's beside them. */
+  /** Simulates, and passes every result on as soon as those before it are there; for curves, LRU's beside them. Questions are answered instead. */
   async run(pool: SimulationPool, writer: ResultWriter, line: LiveLine): Promise<void> {
+    const { questions, policies, seed } = this.#plan;
+    if (questions !== undefined) {
+      const answers = answersOf(questions, this.#trace, { policies, sizes: this.#sizes, seed });
+      line.hide();
+      writer.findings(this.#facts, answers);
+      return;
+    }
     const passed: SimulationResult[] = [];
     const simulated = this.#simulate(pool, line, (result) => {
       line.hide();

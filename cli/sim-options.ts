@@ -5,11 +5,13 @@ import { type PagingDevice, pagingDevices } from '../src/lab/index.ts';
 import { replayPolicies } from '../src/paging/index.ts';
 import { formatCount } from '../src/report/index.ts';
 import { parseByteSize } from './byte-size.ts';
+import { rangeOf } from './ranges.ts';
 import { parseSeed } from './run-options.ts';
+import { parseQuestions, type QuestionFlags, type Questions } from './sim-questions.ts';
 import { type PageChoice, pageChoice, parseCount, type TraceFlags } from './trace-options.ts';
 
 /** The options as commander leaves them. */
-export interface SimFlags extends TraceFlags {
+export interface SimFlags extends TraceFlags, QuestionFlags {
   readonly policy?: string;
   readonly frames?: string;
   readonly warmup: string;
@@ -36,6 +38,8 @@ export interface SimPlan {
   /** Counts of everything at some sizes, or misses at every size. */
   readonly question: 'counts' | 'curves';
   readonly form: 'text' | 'json' | 'csv';
+  /** What is asked of the trace instead of the misses of the policies; undefined if nothing is. */
+  readonly questions: Questions | undefined;
 }
 
 /** References that are not counted, or the share of the trace that they are. */
@@ -57,6 +61,7 @@ export function simPlan(flags: SimFlags): SimPlan {
   const choice = pageChoice(flags);
   const policies = parsePolicies(flags.policy ?? (flags.mrc ? 'lru' : DEFAULT_POLICIES));
   const sizes = flags.frames === undefined ? undefined : parseSizes(flags.frames, 2 ** choice.pageShift, policies.length);
+  const form = flags.json ? 'json' : flags.csv ? 'csv' : 'text';
   return {
     choice,
     policies,
@@ -66,7 +71,8 @@ export function simPlan(flags: SimFlags): SimPlan {
     seed: parseSeed(flags.seed),
     threads: flags.jobs === undefined ? undefined : parseCount(flags.jobs, '--jobs', 1),
     question: flags.mrc ? 'curves' : 'counts',
-    form: flags.json ? 'json' : flags.csv ? 'csv' : 'text',
+    form,
+    questions: parseQuestions(flags, form, policies),
   };
 }
 
@@ -97,7 +103,7 @@ function parsePolicies(text: string): string[] {
 function parseSizes(text: string, pageBytes: number, policies: number): number[] {
   const sizes = new Set<number>();
   for (const part of text.split(',')) {
-    for (const size of rangeOf(part.trim(), pageBytes)) {
+    for (const size of rangeOf(part.trim(), '--frames', (each) => parseFrames(each, pageBytes))) {
       sizes.add(size);
       if (sizes.size * policies > MAX_SIMULATIONS) {
         throw new UsageError(`--frames ${text}: more than ${formatCount(MAX_SIMULATIONS)} simulations; ask for fewer sizes`);
@@ -105,25 +111,6 @@ function parseSizes(text: string, pageBytes: number, policies: number): number[]
     }
   }
   return [...sizes].sort((a, b) => a - b);
-}
-
-/** Yields `64`, `64..4096` (doubling) or `64..4096/10` (evenly, both ends included). */
-function* rangeOf(text: string, pageBytes: number): Generator<number> {
-  const [, first = '', last, count] = /^([^./]+(?:\.\d[^./]*)?)(?:\.\.([^/]+)(?:\/(.+))?)?$/.exec(text) ?? [];
-  const from = parseFrames(first || text, pageBytes);
-  if (last === undefined) {
-    yield from;
-    return;
-  }
-  const to = parseFrames(last, pageBytes);
-  if (to < from) throw new UsageError(`--frames ${text}: the range ends below its start`);
-  if (count === undefined) {
-    for (let size = from; size < to; size *= 2) yield size;
-    yield to;
-  } else {
-    const steps = parseCount(count, `--frames ${text}: steps`, 2);
-    for (let step = 0; step < steps; step++) yield Math.round(from + (step * (to - from)) / (steps - 1));
-  }
 }
 
 /** Returns frames: a plain number counts them, one with a unit their bytes. */

@@ -2,6 +2,9 @@
 
 import { type Anomaly, findAnomalies } from '../src/lab/index.ts';
 import {
+  type Finding,
+  findingRows,
+  formatFindings,
   formatMissCurves,
   formatSimulation,
   lruSteps,
@@ -22,13 +25,16 @@ export interface ResultWriter {
   /** A trace is done: all its results again, or its curves. */
   readonly counts: (all: TraceResults) => void;
   readonly curves: (curves: MissCurves) => void;
+  /** A trace is done: what was asked of it instead. */
+  readonly findings: (trace: ReplayedTrace, findings: readonly Finding[]) => void;
   readonly end: () => void;
 }
 
 const nothing = (): void => undefined;
 
 /** Returns the writer for a plan. @param columns of the terminal, if the text goes to one */
-export function writerFor({ form, question }: SimPlan, write: (text: string) => void, columns = FILE_COLUMNS): ResultWriter {
+export function writerFor({ form, question, questions }: SimPlan, write: (text: string) => void, columns = FILE_COLUMNS): ResultWriter {
+  if (form === 'csv' && questions !== undefined) return csvFindingsWriter(write);
   if (form === 'csv') return question === 'curves' ? csvCurvesWriter(write) : csvWriter(write);
   if (form === 'json') return jsonWriter(write);
   return textWriter(write, columns);
@@ -54,6 +60,7 @@ function textWriter(write: (text: string) => void, columns: number): ResultWrite
     result: nothing,
     counts: (all) => show(formatSimulation(all, columns)),
     curves: (curves) => show(formatMissCurves(curves, columns)),
+    findings: (trace, findings) => show(formatFindings(trace, findings, columns)),
     end: nothing,
   };
 }
@@ -64,7 +71,7 @@ function csvWriter(write: (text: string) => void): ResultWriter {
     write(`${head}${csvText(trace)},${policy},${frames},${references},${misses},${compulsory},${clean},${dirty}\n`);
     head = '';
   };
-  return { result, counts: nothing, curves: nothing, end: nothing };
+  return { result, counts: nothing, curves: nothing, findings: nothing, end: nothing };
 }
 
 /** LRU has a line for each size at which something changes, other policies one for each size asked for. */
@@ -79,7 +86,22 @@ function csvCurvesWriter(write: (text: string) => void): ResultWriter {
     write(`${head}${lines.join('')}`);
     head = '';
   };
-  return { result: nothing, counts: nothing, curves, end: nothing };
+  return { result: nothing, counts: nothing, curves, findings: nothing, end: nothing };
+}
+
+/** A line for each row of a table; there is one table for a trace. */
+function csvFindingsWriter(write: (text: string) => void): ResultWriter {
+  let isFirst = true;
+  const findings = ({ name }: ReplayedTrace, all: readonly Finding[]): void => {
+    for (const finding of all) {
+      if (finding.question === 'explain') continue;
+      const [head = [], ...rows] = findingRows(finding);
+      const lines = rows.map((row) => `${[csvText(name), ...row].join(',')}\n`);
+      write(`${isFirst ? `${['trace', ...head].join(',')}\n` : ''}${lines.join('')}`);
+      isFirst = false;
+    }
+  };
+  return { result: nothing, counts: nothing, curves: nothing, findings, end: nothing };
 }
 
 /** Returns a cell as RFC 4180 has it. */
@@ -93,6 +115,7 @@ function jsonWriter(write: (text: string) => void): ResultWriter {
   const results: SimulationResult[] = [];
   const anomalies: unknown[] = [];
   const lru: unknown[] = [];
+  const answers: unknown[] = [];
   const take = (all: TraceResults | MissCurves): void => {
     const { name, ...facts } = all.trace;
     traces.push({ trace: name, ...facts, warmup: all.warmup });
@@ -107,8 +130,16 @@ function jsonWriter(write: (text: string) => void): ResultWriter {
       const { trace, references, compulsory } = curves;
       lru.push({ trace: trace.name, references, compulsory, steps: lruSteps(curves) });
     },
+    findings: ({ name, ...facts }, findings) => {
+      traces.push({ trace: name, ...facts, warmup: 0 });
+      answers.push(...findings.map((finding) => ({ trace: name, ...finding })));
+    },
     end: () => {
       if (traces.length === 0) return;
+      if (answers.length > 0) {
+        write(`${JSON.stringify({ findings: answers, traces }, null, 2)}\n`);
+        return;
+      }
       const all = { results, traces, anomalies, ...(lru.length > 0 && { lru }) };
       // The steps of a curve are many: no line for each of their braces.
       write(`${JSON.stringify(all, null, lru.length > 0 ? 0 : 2)}\n`);

@@ -65,7 +65,7 @@ export function pageChoice(flags: TraceFlags): PageChoice {
     collapse: flags.collapse,
     ...(flags.skip !== undefined && { skip: parseCount(flags.skip, '--skip', 0) }),
     ...(flags.limit !== undefined && { limit: parseCount(flags.limit, '--limit', 1) }),
-    ...(flags.sample !== undefined && { sample: parseShare(flags.sample) }),
+    ...(flags.sample !== undefined && { sample: parseShare(flags.sample, '--sample') }),
   };
 }
 
@@ -88,8 +88,9 @@ export function parseCount(text: string, option: string, least: number): number 
   throw new UsageError(`${option} ${text}: not a whole number of at least ${least}`);
 }
 
-function parseShare(text: string): number {
+/** Returns a share above 0 and up to 1. `option` is for the message of the UsageError that anything else gets. */
+export function parseShare(text: string, option: string): number {
   const share = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (share > 0 && share <= 1) return share;
-  throw new UsageError(`--sample ${text}: not a share above 0 and up to 1, such as 0.01`);
+  throw new UsageError(`${option} ${text}: not a share above 0 and up to 1, such as 0.01`);
 }

@@ -17,31 +17,56 @@ export interface Choice {
   readonly nameOf: (page: number) => string;
 }
 
-type Rule = (choice: Choice) => string;
+type Reason = (choice: Choice) => string;
+
+/** A policy's rule in a sentence, and its application to a choice. */
+interface Rule {
+  readonly text: string;
+  readonly reason: Reason;
+}
+
+const byTheHand: Reason = (choice) => secondChance(choice, 'is passed by the hand', 'are passed by the hand');
 
 const rules: Readonly<Record<string, Rule>> = {
-  fifo: () => 'it was loaded before all the others',
-  lru: () => 'all the others were used after its last use',
-  mru: () => 'it was used last of all',
-  'second-chance': (choice) => secondChance(choice, 'goes to the tail', 'go to the tail'),
-  clock: (choice) => secondChance(choice, 'is passed by the hand', 'are passed by the hand'),
-  'clock-r1': (choice) => secondChance(choice, 'is passed by the hand', 'are passed by the hand'),
-  lfu,
-  '2q': twoQueue,
-  arc,
-  sieve,
-  s3fifo,
-  belady,
+  fifo: { text: 'the page that was loaded first goes', reason: () => 'it was loaded before all the others' },
+  lru: { text: 'the page whose last use is longest ago goes', reason: () => 'all the others were used after its last use' },
+  mru: { text: 'the page that was used last goes', reason: () => 'it was used last of all' },
+  'second-chance': {
+    text: 'the oldest page goes, but one that was used again since it was loaded or spared is spared once: it loses its bit and counts as new',
+    reason: (choice) => secondChance(choice, 'goes to the tail', 'go to the tail'),
+  },
+  clock: {
+    text: 'a hand goes round the pages and takes the first whose bit is clear, clearing bits as it passes; a hit sets the bit',
+    reason: byTheHand,
+  },
+  'clock-r1': { text: 'clock, with the bit set by the reference that loads a page as well', reason: byTheHand },
+  lfu: { text: 'the page with the fewest uses since it was loaded goes; of equals, the one that has had as many for longest', reason: lfu },
+  '2q': {
+    text: 'new pages wait in A1in, a quarter of the frames; those that come again after they left it go to Am, which is LRU',
+    reason: twoQueue,
+  },
+  arc: { text: 'T1 has pages seen once, T2 those seen again; what was evicted too early moves the target between them', reason: arc },
+  sieve: {
+    text: 'a hand goes from old pages to new and takes the first that was not visited, taking marks as it passes; pages stay in place',
+    reason: sieve,
+  },
+  s3fifo: { text: 'new pages wait in S, a tenth of the frames; those with two hits, or that come again soon, go to M', reason: s3fifo },
+  belady: { text: 'the page whose next use is farthest away goes: the optimum', reason: belady },
 };
 
 /** Returns why the victim went, as a part of a sentence that follows "since", or undefined if the policy's rule is not known here. */
 export function reasonOf(policy: string, choice: Choice): string | undefined {
-  return rules[policy]?.(choice);
+  return rules[policy]?.reason(choice);
+}
+
+/** Returns a policy's rule in a sentence, or undefined if it is not known here. */
+export function ruleOf(policy: string): string | undefined {
+  return rules[policy]?.text;
 }
 
 /** Tells whether a policy's evictions can be explained. */
 export function canExplain(policy: string): boolean {
-  return policy in rules;
+  return ruleOf(policy) !== undefined;
 }
 
 function queueNamed(queues: readonly PolicyQueue[], name: string): PolicyQueue {
@@ -140,6 +165,5 @@ function s3fifo({ victim, before, after, nameOf }: Choice): string {
 }
 
 function belady({ victim, before }: Choice): string {
-  const [first] = (before[0] as PolicyQueue).pages;
-  return victim === first ? 'no other is needed as late, if at all' : 'it is never used again';
+  return queueNamed(before, 'done').pages.includes(victim) ? 'it is never used again' : 'its next use is the farthest away';
 }

@@ -32,7 +32,8 @@ describe('the rule of each policy, worked by hand', () => {
     expect(outcome('fifo', ids, 3)).toEqual([5, 4, 1, 'it was loaded before all the others']);
     expect(outcome('lru', ids, 3)).toEqual([5, 4, 2, 'all the others were used after its last use']);
     expect(outcome('mru', ids, 3)).toEqual([5, 4, 1, 'it was used last of all']);
-    expect(outcome('belady', ids, 3)).toEqual([5, 4, 2, 'no other is needed as late, if at all']);
+    expect(outcome('belady', ids, 3)).toEqual([5, 4, 2, 'its next use is the farthest away']);
+    expect(outcome('belady', [1, 2, 3, 1, 4, 3, 1], 3)).toEqual([5, 4, 2, 'it is never used again']);
   });
 
   test.each([

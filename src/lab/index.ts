@@ -5,8 +5,17 @@ export { AverageEvictionTime } from './aet.ts';
 export { type Anomaly, findAnomalies, type MissesAtSize } from './anomalies.ts';
 export * from './comparison.ts';
 export { Densifier } from './densifier.ts';
-export { canExplain } from './eviction-reason.ts';
-export { type Candidate, type EvictionExplanation, explainEviction, stepWith } from './explanation.ts';
+export { canExplain, ruleOf } from './eviction-reason.ts';
+export {
+  type Exercise,
+  type ExercisePart,
+  namedExercises,
+  randomExercise,
+  type SolutionStep,
+  type SolvedPart,
+  solve,
+} from './exercise.ts';
+export { type Candidate, type EvictionExplanation, explainEviction } from './explanation.ts';
 export { miniatureMisses } from './miniature.ts';
 export type { AllocationKind } from './multiprogram/allocation.ts';
 export { allocationKinds } from './multiprogram/allocation-kinds.ts';

@@ -5,11 +5,13 @@
 //
 // A page's first reference has no gap. Its last one has none forward: `untilEnd` gives the references from there to the end of the trace.
 //
-// Cost: O(1) for short gaps, O(log bins) for long ones; 8 bytes for each page. The `as number` on array reads: ids are below the pages,
+// Cost: O(1) for gaps below 4,096, for longer ones O(log of the bins between two powers of two); 8 bytes for each page. The `as number` on array reads: ids are below the pages,
 // bins below their number.
 
 /** Gaps below this find their bin by a table. */
 const TABLE_GAPS = 4096;
+/** Gaps are below 2^53. */
+const POWERS = 54;
 
 /** Reuse times of a dense trace, fed piece by piece, counted in bins. */
 export class ReuseTimes {
@@ -19,6 +21,8 @@ export class ReuseTimes {
   readonly counts: Float64Array;
   readonly sums: Float64Array;
   readonly #binOf: Uint16Array;
+  /** The bin of each power of two: where the search for what is above it begins. */
+  readonly #binOfPower: Uint16Array;
   /** Position of the last reference to each page plus one; 0 = none. */
   readonly #last: Float64Array;
   #references = 0;
@@ -30,7 +34,8 @@ export class ReuseTimes {
     this.counts = new Float64Array(bounds.length + 1);
     this.sums = new Float64Array(bounds.length + 1);
     this.#last = new Float64Array(pages);
-    this.#binOf = Uint16Array.from({ length: TABLE_GAPS }, (_, gap) => this.#search(gap));
+    this.#binOfPower = Uint16Array.from({ length: POWERS }, (_, power) => this.#search(2 ** power, 0, bounds.length));
+    this.#binOf = Uint16Array.from({ length: TABLE_GAPS }, (_, gap) => this.#search(gap, 0, bounds.length));
   }
 
   /** References so far. */
@@ -56,7 +61,7 @@ export class ReuseTimes {
         continue;
       }
       const gap = now - last;
-      const bin = gap < TABLE_GAPS ? (this.#binOf[gap] as number) : this.#search(gap);
+      const bin = gap < TABLE_GAPS ? (this.#binOf[gap] as number) : this.#binOfLong(gap);
       counts[bin] = (counts[bin] as number) + 1;
       sums[bin] = (sums[bin] as number) + gap;
     }
@@ -67,10 +72,15 @@ export class ReuseTimes {
     for (const last of this.#last) if (last !== 0) yield this.#references - last + 1;
   }
 
-  /** Returns the first bin whose bound is at least `gap`. */
-  #search(gap: number): number {
-    let low = 0;
-    let high = this.bounds.length;
+  #binOfLong(gap: number): number {
+    const power = gap < 2 ** 32 ? 31 - Math.clz32(gap) : Math.floor(Math.log2(gap));
+    return this.#search(gap, this.#binOfPower[power] as number, this.#binOfPower[power + 1] as number);
+  }
+
+  /** Returns the first bin from `from` on whose bound is at least `gap`; `to` if there is none before it. */
+  #search(gap: number, from: number, to: number): number {
+    let low = from;
+    let high = to;
     while (low < high) {
       const middle = (low + high) >>> 1;
       if ((this.bounds[middle] as number) < gap) low = middle + 1;

@@ -57,8 +57,10 @@ class BeladyPolicy implements Replayed {
     const done = [...this.#done.subarray(0, this.#doneCount)];
     const awaited: number[] = [];
     for (let at = this.#wanted.lowest(); at !== -1; at = this.#wanted.after(at)) awaited.push(this.#future.ids[at] as number);
-    const pages = [...done.reverse(), ...awaited.reverse()];
-    return [{ name: 'memory', holds: 'pages', order: 'never used again first, then the farthest next use', pages }];
+    return [
+      { name: 'done', holds: 'pages', order: 'never used again, the one used last first', pages: done.reverse() },
+      { name: 'awaited', holds: 'pages', order: 'the farthest next use first', pages: awaited.reverse() },
+    ];
   }
 
   check(): void {

@@ -1,6 +1,8 @@
 // report/: results of runs and experiments, as data, text and pictures.
 export { comparisonSvg } from './comparison-chart.ts';
 export { formatComparison } from './comparison-text.ts';
+export { formatExercise, formatSolution } from './exercise-text.ts';
+export { type Finding, findingRows, formatFindings } from './findings-text.ts';
 export { frameMap, type LetteredSpace, piecesOf } from './frame-map.ts';
 export { formatMissCurves, lruSteps, type MissCurves, missCurvesSvg } from './miss-curves.ts';
 export { programReport, type RunFacts } from './program-report.ts';
