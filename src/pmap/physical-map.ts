@@ -299,11 +299,11 @@ export class PhysicalMap {
   /** Tells which of the pages [first, end), at most 31, are mapped: bit k stands for page first + k. */
   mappedPages(pmap: Pmap, first: number, end: number): number {
     let mapped = 0;
-    let entry = 0;
-    for (let page = first; page < end; page++) {
-      if (page === first || (page & this.#leafMask) === 0) entry = this.#mmu.leaf(pmap.root, page);
-      else if (entry !== 0) entry += this.#entryBytes;
-      if (entry !== 0 && this.#mmu.hasFlags(entry, PTE_PRESENT)) mapped |= 1 << (page - first);
+    for (let page = first; page < end; ) {
+      const stop = Math.min(end, page - (page & this.#leafMask) + this.#leafMask + 1);
+      const entry = this.#mmu.leaf(pmap.root, page);
+      if (entry !== 0) mapped |= this.#mmu.whichHave(entry, stop - page, PTE_PRESENT) << (page - first);
+      page = stop;
     }
     return mapped;
   }

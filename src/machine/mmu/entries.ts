@@ -128,6 +128,21 @@ export class Entries {
     return ((this.#words[at + 1]! ^ this.invertedHigh) & high) === high;
   }
 
+  /** Tells which of `count` entries in a row, at most 31, have all of `flags`: bit k stands for the k-th. */
+  which(entry: number, count: number, flags: number): number {
+    const words = this.#words;
+    const { invertedLow, invertedHigh } = this;
+    const low = this.low[flags]!;
+    const high = this.#wide ? this.high[flags]! : 0;
+    const step = this.#wide ? 2 : 1;
+    let found = 0;
+    for (let k = 0, at = entry >>> 2; k < count; k++, at += step) {
+      const has = ((words[at]! ^ invertedLow) & low) === low && (high === 0 || ((words[at + 1]! ^ invertedHigh) & high) === high);
+      if (has) found |= 1 << k;
+    }
+    return found;
+  }
+
   /** Sets `flags`; the others stay. */
   add(entry: number, flags: number): void {
     const at = entry >>> 2;

@@ -99,6 +99,11 @@ export class Mmu {
     return this.#entries.has(entry, flags);
   }
 
+  /** Tells which of `count` entries in a row, at most 31, have all of `flags`: bit k stands for the k-th. */
+  whichHave(entry: number, count: number, flags: number): number {
+    return this.#entries.which(entry, count, flags);
+  }
+
   /** Sets `flags` in an entry; frame and other flags stay. */
   addFlags(entry: number, flags: number): void {
     this.#entries.add(entry, flags);
