@@ -1,3 +1,3 @@
 // heap/: the kernel's own memory, in bytes of RAM.
-export { HeapUse, heapUseNames, KernelHeap } from './kernel-heap.ts';
-export { RadixIndex } from './radix-index.ts';
+export { HeapUse, heapUseNames, KernelHeap } from './kernel/kernel-heap.ts';
+export { RadixIndex } from './kernel/radix-index.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FailurePlan, type Pfn, pageOf } from '../base/index.ts';
-import { bitmapAllocator, bootPhysicalMemory, FrameKind, type PhysicalMemory } from '../frames/index.ts';
-import { Ram } from '../machine/index.ts';
+import { FailurePlan, type Pfn, pageOf } from '../../base/index.ts';
+import { bitmapAllocator, bootPhysicalMemory, FrameKind, type PhysicalMemory } from '../../frames/index.ts';
+import { Ram } from '../../machine/index.ts';
 import { HeapUse, heapUseNames, KernelHeap } from './kernel-heap.ts';
 
 function boot(frames: number, failure?: FailurePlan): PhysicalMemory {

@@ -13,7 +13,7 @@
 // Cost: O(1) for the node found last, else height reads (1 for 256 KiB, 4 for 64 GiB). Source: the radix tree of Linux's page
 // cache, simplified.
 
-import { invariant, KernelPanic } from '../base/index.ts';
+import { invariant, KernelPanic } from '../../base/index.ts';
 import type { HeapUse, KernelHeap } from './kernel-heap.ts';
 
 const FANOUT_BITS = 6;

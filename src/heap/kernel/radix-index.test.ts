@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FailurePlan, KernelPanic, PAGE_SIZE } from '../base/index.ts';
-import { bitmapAllocator, bootPhysicalMemory } from '../frames/index.ts';
-import { Ram } from '../machine/index.ts';
+import { FailurePlan, KernelPanic, PAGE_SIZE } from '../../base/index.ts';
+import { bitmapAllocator, bootPhysicalMemory } from '../../frames/index.ts';
+import { Ram } from '../../machine/index.ts';
 import { HeapUse, KernelHeap } from './kernel-heap.ts';
 import { RadixIndex } from './radix-index.ts';
 

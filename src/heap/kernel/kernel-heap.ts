@@ -24,8 +24,8 @@
 // Source: Bonwick 1994, "The Slab Allocator", without constructors, colouring and magazines.
 // The `as number` on array reads: classes are below 12, addresses are checked against the frame table before RAM is read.
 
-import { type FailurePlan, invariant, KernelPanic, type Pfn, type PhysAddr, pfn, physAddr } from '../base/index.ts';
-import { FrameKind, type FrameTable, type PhysicalMemory } from '../frames/index.ts';
+import { type FailurePlan, invariant, KernelPanic, type Pfn, type PhysAddr, pfn, physAddr } from '../../base/index.ts';
+import { FrameKind, type FrameTable, type PhysicalMemory } from '../../frames/index.ts';
 import { classByGrains, classSizes, GRAIN, MAX_BLOCK } from './size-classes.ts';
 
 /** What a block is for, in the accounts. */
