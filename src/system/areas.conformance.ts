@@ -1,8 +1,9 @@
 // What a process may ask of its areas: where they go, what is refused, what is left. POSIX says which errno; a refused request
 // changes nothing.
 import { afterEach, describe, expect, it } from 'vitest';
-import { checkMachines, layout, type MakeSystem, smallMachineOf } from '../../test/support/uvm-machine.ts';
-import { countsOf, load, store, TestFile } from '../../test/support/uvm-probe.ts';
+import { checkMachines, layout, type MakeSystem, type SmallMachineOptions } from '../../test/support/uvm-machine.ts';
+import { load, store, TestFile } from '../../test/support/uvm-probe.ts';
+import { at, BASE, oneSpaceOf } from '../../test/support/uvm-space.ts';
 import { type Errno, FailurePlan, PAGE_SIZE } from '../base/index.ts';
 import { GuestFault, type Process } from '../process/index.ts';
 import { type MapRequest, PROT_EXECUTE, PROT_NONE, PROT_READ, PROT_WRITE } from './index.ts';
@@ -12,29 +13,12 @@ export function describeAreas(make: MakeSystem): void {
   afterEach(checkMachines);
 
   const RW = PROT_READ | PROT_WRITE;
-  /** Where the tests map by choice, in pages. */
-  const BASE = 0x5_0000;
   /** The page where brk starts, counted from there. */
   const BREAK = layout.breakStart / PAGE_SIZE - BASE;
 
-  function one(options: Parameters<typeof smallMachineOf>[1] = {}) {
-    const small = smallMachineOf(make, { frames: 128, ...options });
-    const process = small.newProcess();
-    const space = process.space;
-    const { system, machine } = small;
-    const map = (page: number, pages: number, more: Partial<MapRequest> = {}) =>
-      system.map(space, {
-        size: pages * PAGE_SIZE,
-        protection: RW,
-        sharing: 'private',
-        place: { how: 'fixed', address: at(page) },
-        ...more,
-      });
-    const object = (file: TestFile) => {
-      const made = system.createObject(file.pager);
-      if (typeof made === 'string') throw new Error(made);
-      return made;
-    };
+  function one(options: SmallMachineOptions = {}) {
+    const made = oneSpaceOf(make, options);
+    const { system, space } = made;
     /** The areas as [first page - BASE, pages, protection]; neighbours with the same rights count as one, since not every manager joins entries. */
     const shape = () => {
       const joined: [number, number, number][] = [];
@@ -46,11 +30,8 @@ export function describeAreas(make: MakeSystem): void {
       }
       return joined;
     };
-    const counts = () => countsOf(machine, system);
-    return { ...small, process, space, map, object, shape, counts };
+    return { ...made, shape };
   }
-
-  const at = (page: number, offset = 0) => (BASE + page) * PAGE_SIZE + offset;
 
   describe('where areas go', () => {
     it('without a place: from the top down', () => {

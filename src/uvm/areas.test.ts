@@ -1,47 +1,26 @@
 // What a process may ask of its areas: where they go, what is refused, what is left. POSIX says which errno; a refused request
 // changes nothing.
 import { afterEach, describe, expect, it } from 'vitest';
-import { checkMachines, layout, smallMachine } from '../../test/support/uvm-machine.ts';
-import { countsOf, load, store, TestFile } from '../../test/support/uvm-probe.ts';
+import { checkMachines, layout, type SmallMachineOptions } from '../../test/support/uvm-machine.ts';
+import { load, store, TestFile } from '../../test/support/uvm-probe.ts';
+import { at, BASE, oneSpace } from '../../test/support/uvm-space.ts';
 import { PAGE_SIZE, pageOf } from '../base/index.ts';
 import { GuestFault } from '../process/index.ts';
-import { type MapRequest, PROT_NONE, PROT_READ, PROT_WRITE } from '../system/index.ts';
+import { PROT_NONE, PROT_READ, PROT_WRITE } from '../system/index.ts';
 import type { VmMap } from './vm-map.ts';
 
 afterEach(checkMachines);
 
 const RW = PROT_READ | PROT_WRITE;
-/** Where the tests map by choice, in pages. */
-const BASE = 0x5_0000;
 /** The page where brk starts, counted from there. */
 const BREAK = layout.breakStart / PAGE_SIZE - BASE;
 
-function one(options: Parameters<typeof smallMachine>[0] = {}) {
-  const small = smallMachine({ frames: 128, ...options });
-  const process = small.newProcess();
-  const space = process.space as VmMap;
-  const { system, machine } = small;
-  const map = (page: number, pages: number, more: Partial<MapRequest> = {}) =>
-    system.map(space, {
-      size: pages * PAGE_SIZE,
-      protection: RW,
-      sharing: 'private',
-      place: { how: 'fixed', address: at(page) },
-      ...more,
-    });
-  const object = (file: TestFile) => {
-    const made = system.createObject(file.pager);
-    if (typeof made === 'string') throw new Error(made);
-    return made;
-  };
-  /** The areas as [first page - BASE, pages, protection]. */
-  const shape = () =>
-    system.areas(space).map((area) => [area.start / PAGE_SIZE - BASE, (area.end - area.start) / PAGE_SIZE, area.protection]);
-  const counts = () => countsOf(machine, system);
-  return { ...small, process, space, map, object, shape, counts };
+/** One space with areas; `shape` tells them as [first page - BASE, pages, protection]. */
+function one(options: SmallMachineOptions = {}) {
+  const made = oneSpace(options);
+  const shape = () => made.shape().map((area, k) => [...area, made.system.areas(made.space)[k]?.protection]);
+  return { ...made, shape };
 }
-
-const at = (page: number, offset = 0) => (BASE + page) * PAGE_SIZE + offset;
 
 describe('an entry that is replaced in the middle', () => {
   it('leaves two, and the new one', () => {

@@ -346,24 +346,28 @@ export class Uvm implements MemorySystem<VmMap> {
     return usageOf(space);
   }
 
-  // Not there yet.
   createSharedMemory(pages: number, name: string): MemoryObject | Errno {
     if (!(Number.isInteger(pages) && pages > 0 && pages <= MAX_OBJECT_PAGES)) return 'EINVAL';
     this.#daemon.wakeIfLow();
     return this.#core.objects.createAnonymous(pages, name);
   }
+
   tick(): void {
     this.#idle.tick();
   }
+
   setVictimHandler(handler: VictimHandler<VmMap> | undefined): void {
     this.#outOfMemory.handler = handler;
   }
+
   swapOn(device: BlockDevice, priority: number): 0 | Errno {
     return this.#core.swap.add(device, priority);
   }
+
   swapOff(device: BlockDevice): 0 | Errno {
     return swapOff(this.#core, this.#daemon, this.#core.maps, device);
   }
+
   swapDevices(): readonly SwapDeviceReport[] {
     return this.#core.swap.devices();
   }

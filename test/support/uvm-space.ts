@@ -7,10 +7,10 @@ import { countsOf, load, store, type TestFile } from './uvm-probe.ts';
 
 const RW = PROT_READ | PROT_WRITE;
 /** Page 0 of the tests. */
-const BASE = 0x5_0000;
+export const BASE = 0x5_0000;
 
-/** The address of a page, counted from `BASE`. */
-export const at = (page: number) => (BASE + page) * PAGE_SIZE;
+/** The address of byte `offset` of a page, counted from `BASE`. */
+export const at = (page: number, offset = 0) => (BASE + page) * PAGE_SIZE + offset;
 
 /** Makes a machine with UVM and one process, and calls that count in pages from `BASE`. */
 export function oneSpace(options: SmallMachineOptions = {}) {
