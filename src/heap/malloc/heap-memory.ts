@@ -32,11 +32,27 @@ const WASM_PAGE = 65_536;
 /** Addresses are 32-bit; the last 64 KiB stay out so that sums of an address and a small size do not wrap. */
 const MAX_END = 2 ** 32 - WASM_PAGE;
 
-/** The bytes of one heap. */
-export class HeapMemory {
+/** The bytes of one heap, as allocators see them: here those of a buffer, in process/ those of an address space. */
+export interface HeapMemory {
   /** First byte of the heap, a multiple of 16. */
   readonly start: number;
   /** No byte at or above it is ever taken. */
+  readonly limit: number;
+  /** The whole buffer as words, from its byte 0. Another object after each growth. */
+  readonly words: Int32Array;
+  /** The whole buffer as bytes. Another object after each growth. */
+  readonly bytes: Uint8Array;
+  /** The address behind the heap's last byte that is there now, a multiple of 16. */
+  readonly end: number;
+  /** Adds at least `bytes` bytes at the end. Returns false, with nothing changed, if they pass the limit or the backing has no more. */
+  grow(bytes: number): boolean;
+  /** Looks at the backing again: it may have grown by another's hand. */
+  refresh(): void;
+}
+
+/** The bytes of a heap in a buffer. */
+export class BufferMemory implements HeapMemory {
+  readonly start: number;
   readonly limit: number;
   readonly #backing: GrowingBytes;
   #words: Int32Array;
@@ -62,22 +78,18 @@ export class HeapMemory {
       throw new RangeError(`a heap needs at least ${HeapHeader.BYTES} bytes, not ${this.#end - this.start}`);
   }
 
-  /** The whole buffer as words, from its byte 0. Another object after each growth. */
   get words(): Int32Array {
     return this.#words;
   }
 
-  /** The whole buffer as bytes. Another object after each growth. */
   get bytes(): Uint8Array {
     return this.#bytes;
   }
 
-  /** The address behind the heap's last byte that is there now, a multiple of 16. */
   get end(): number {
     return this.#end;
   }
 
-  /** Adds at least `bytes` bytes at the end. Returns false, with nothing changed, if they pass the limit or the backing has no more. */
   grow(bytes: number): boolean {
     const wanted = this.#end + bytes;
     if (!(wanted <= this.limit)) return false;
@@ -87,7 +99,6 @@ export class HeapMemory {
     return this.#end >= wanted;
   }
 
-  /** Looks at the backing again: it may have grown by another's hand. */
   refresh(): void {
     const { buffer } = this.#backing;
     if (this.#words.buffer !== buffer || this.#words.byteLength !== buffer.byteLength - (buffer.byteLength & 3)) {

@@ -9,18 +9,13 @@
 // a call site that has seen one kind of heap inlines that kind's code, and a call site that has seen six kinds does one load and one call.
 // What is not hot (calloc, typed arrays, statistics) is a method, written once over these operations.
 
-import type { AllocatorOptions, BlockVisitor, HeapAllocator } from './allocator.ts';
-import { type AllocatorName, allocatorNames, designs } from './designs.ts';
-import { HEAP_MAGIC, HeapHeader } from './heap-header.ts';
-import { type HeapBacking, HeapMemory, type HeapRange } from './heap-memory.ts';
+import type { BlockVisitor, HeapAllocator } from './allocator.ts';
+import { type AllocatorSettings, type AssembledAllocator, formatAllocator, limitOfHeapIn, openAllocator } from './assemble.ts';
+import type { AllocatorName } from './designs.ts';
+import { BufferMemory, type HeapBacking, type HeapMemory, type HeapRange } from './heap-memory.ts';
 
 /** How a heap is made. */
-export interface HeapOptions extends HeapRange {
-  /** The design; default `segregated`. */
-  readonly allocator?: AllocatorName;
-  /** Every block's address is a multiple of it; default 8. */
-  readonly alignment?: 8 | 16;
-}
+export interface HeapOptions extends HeapRange, AllocatorSettings {}
 
 /** A heap over a range of a buffer. All its state is in the buffer. */
 export class Heap {
@@ -35,7 +30,7 @@ export class Heap {
   /** The design's name. */
   readonly allocator: AllocatorName;
 
-  private constructor(memory: HeapMemory, name: AllocatorName, allocator: HeapAllocator) {
+  private constructor(memory: HeapMemory, { name, operations: allocator }: AssembledAllocator) {
     this.malloc = allocator.malloc;
     this.free = allocator.free;
     this.realloc = allocator.realloc;
@@ -53,17 +48,8 @@ export class Heap {
    * Throws a RangeError if the range is not in the backing or too small for the design, or if an option is unknown; then no byte is written.
    */
   static create(backing: HeapBacking | number, options: HeapOptions = {}): Heap {
-    const memory = new HeapMemory(typeof backing === 'number' ? new ArrayBuffer(backing) : backing, options);
-    const { allocator = 'segregated', alignment = 8 } = options;
-    const design = designs[allocator];
-    if (design === undefined) throw new RangeError(`no allocator is called ${allocator}; there are ${allocatorNames.join(', ')}`);
-    if (alignment !== 8 && alignment !== 16) throw new RangeError(`alignment is 8 or 16, not ${alignment}`);
-    const needed = HeapHeader.BYTES + design.ownBytes({ alignment }, memory.limit - memory.start);
-    if (!has(memory, needed)) throw new RangeError(`a ${allocator} heap needs at least ${needed} bytes, not ${memory.end - memory.start}`);
-    memory.bytes.fill(0, memory.start, memory.start + needed);
-    writeHeader(memory, allocator, { alignment });
-    design.format(memory, { alignment });
-    return new Heap(memory, allocator, design.open(memory, { alignment }));
+    const memory = new BufferMemory(typeof backing === 'number' ? new ArrayBuffer(backing) : backing, options);
+    return new Heap(memory, formatAllocator(memory, options));
   }
 
   /**
@@ -73,16 +59,9 @@ export class Heap {
    * Throws a RangeError if the bytes are no heap, or one that began elsewhere.
    */
   static open(backing: HeapBacking, range: HeapRange = {}): Heap {
-    const probe = new HeapMemory(backing, range);
-    const word = (index: number) => probe.words[(probe.start >>> 2) + index] as number;
-    const name = allocatorNames[word(HeapHeader.DESIGN)];
-    const design = name === undefined ? undefined : designs[name];
-    if (word(HeapHeader.MAGIC) !== HEAP_MAGIC || name === undefined || design === undefined)
-      throw new RangeError(`there is no heap at byte ${probe.start}`);
-    const start = word(HeapHeader.START) >>> 0;
-    if (start !== probe.start) throw new RangeError(`the heap at byte ${probe.start} was made to lie at byte ${start}`);
-    const memory = new HeapMemory(backing, { start, limitBytes: word(HeapHeader.LIMIT) >>> 0 });
-    return new Heap(memory, name, design.open(memory, { alignment: word(HeapHeader.ALIGNMENT) === 16 ? 16 : 8 }));
+    const probe = new BufferMemory(backing, range);
+    const memory = new BufferMemory(backing, { start: probe.start, limitBytes: limitOfHeapIn(probe) });
+    return new Heap(memory, openAllocator(memory));
   }
 
   /** The buffer that holds the heap. Another object after a wasm memory has grown. */
@@ -116,19 +95,4 @@ export class Heap {
   check(): void {
     this.#allocator.check();
   }
-}
-
-/** Tells whether the memory has, or can get, `bytes` bytes from its start. */
-function has(memory: HeapMemory, bytes: number): boolean {
-  const missing = memory.start + bytes - memory.end;
-  return missing <= 0 || memory.grow(missing);
-}
-
-function writeHeader(memory: HeapMemory, name: AllocatorName, options: AllocatorOptions): void {
-  const header = memory.words.subarray(memory.start >>> 2);
-  header[HeapHeader.MAGIC] = HEAP_MAGIC;
-  header[HeapHeader.DESIGN] = allocatorNames.indexOf(name);
-  header[HeapHeader.START] = memory.start;
-  header[HeapHeader.LIMIT] = memory.limit - memory.start;
-  header[HeapHeader.ALIGNMENT] = options.alignment;
 }
