@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { type HeapMeasurement, type HeapRequest, measureHeap } from './heap-measurement.ts';
 import { type CostRequest, measureCost } from './kernel-costs.ts';
 import { measureRun, type RunMeasurement, type RunRequest } from './program-run.ts';
 import type { Numbers } from './statistics.ts';
@@ -19,6 +20,8 @@ export interface Laboratory {
   run(request: RunRequest): RunInLaboratory;
   /** Returns nanoseconds per page, by operation. */
   cost(request: CostRequest): Numbers;
+  /** Replays malloc traces. */
+  heap(request: HeapRequest): Promise<HeapMeasurement>;
 }
 
 /** A run as it looks from outside. */
@@ -29,7 +32,7 @@ export interface RunInLaboratory extends RunMeasurement {
   readonly outputChecksum: string;
 }
 
-type Request = { readonly run: RunRequest } | { readonly cost: CostRequest };
+type Request = { readonly run: RunRequest } | { readonly cost: CostRequest } | { readonly heap: HeapRequest };
 
 /** Descriptor on which a child answers. */
 const ANSWER = 3;
@@ -45,13 +48,18 @@ export const ownProcesses: Laboratory = {
     return { ...(answer as RunMeasurement), processSeconds, outputChecksum: createHash('sha256').update(output).digest('hex') };
   },
   cost: (request) => ask({ cost: request }).answer as Numbers,
+  heap: async (request) => ask({ heap: request }).answer as HeapMeasurement,
 };
 
 /** What a child does: measures and answers. */
-export function answerRequest(text: string): void {
+export async function answerRequest(text: string): Promise<void> {
   const request = JSON.parse(text) as Request;
-  const answer = 'run' in request ? measureRun(request.run) : measureCost(request.cost);
-  writeSync(ANSWER, JSON.stringify(answer));
+  writeSync(ANSWER, JSON.stringify(await answerOf(request)));
+}
+
+function answerOf(request: Request): unknown {
+  if ('run' in request) return measureRun(request.run);
+  return 'cost' in request ? measureCost(request.cost) : measureHeap(request.heap);
 }
 
 function ask(request: Request): { readonly answer: unknown; readonly output: Buffer } {

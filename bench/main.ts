@@ -2,6 +2,7 @@
 
 import process from 'node:process';
 import { Argument, Command } from 'commander';
+import { type HeapResult, heapSettings, heapTables, measureHeaps, quickHeapSettings } from './heap.ts';
 import { type KernelResult, kernelSettings, kernelTables, measureKernel, quickKernelSettings } from './kernel.ts';
 import { answerRequest, ownProcesses } from './laboratory.ts';
 import { type MovingResult, measureMoving, movingSettings, movingTables, quickMovingSettings } from './moving.ts';
@@ -13,7 +14,7 @@ import { markdownTable, type Table, textTable } from './table.ts';
 
 /** One benchmark: how it is measured and shown. */
 interface Benchmark {
-  readonly measure: (amount: Amount, tell: (step: string) => void) => unknown;
+  readonly measure: (amount: Amount, tell: (step: string) => void, only: readonly string[] | undefined) => unknown;
   /** @param result what `measure` returned, or the same read from JSON */
   readonly tables: (result: unknown) => Table[];
 }
@@ -21,6 +22,10 @@ interface Benchmark {
 type Amount = 'full' | 'quick';
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
+  heap: {
+    measure: (amount, tell, only) => measureHeaps(amount === 'quick' ? quickHeapSettings : heapSettings, ownProcesses, tell, only),
+    tables: (result) => heapTables(result as HeapResult),
+  },
   kernel: {
     measure: (amount, tell) => measureKernel(amount === 'quick' ? quickKernelSettings : kernelSettings, ownProcesses, tell),
     tables: (result) => kernelTables(result as KernelResult),
@@ -41,6 +46,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
 
 interface Flags {
   readonly quick?: true;
+  readonly only?: string;
   readonly markdown?: true;
 }
 
@@ -50,13 +56,14 @@ const command = new Command('npm run bench --')
   .description('Measures Quire against plain WebAssembly and Linux on this machine. docs/bench.md says what each number means.')
   .argument('[names...]', `what to run: ${names.join(', ')} (default: all)`)
   .option('--quick', 'a smoke run: half a minute, numbers of no use, nothing stored')
+  .option('--only <names>', 'of heap: these allocators beside the wasm dlmalloc, with commas between; nothing stored')
   .option('--markdown', 'measure nothing; print the stored results as Markdown')
-  .action((chosen: string[], { quick, markdown }: Flags) => {
+  .action(async (chosen: string[], { quick, only, markdown }: Flags) => {
     const unknown = chosen.find((name) => !names.includes(name));
     if (unknown !== undefined) command.error(`there is no benchmark '${unknown}': choose from ${names.join(', ')}`, { exitCode: 2 });
     for (const name of chosen.length > 0 ? chosen : names) {
       if (markdown) showStored(name);
-      else measure(name, quick ? 'quick' : 'full');
+      else await measure(name, quick ? 'quick' : 'full', only?.split(','));
     }
   });
 
@@ -66,17 +73,14 @@ command.addCommand(
   { hidden: true },
 );
 
-command.parse();
+await command.parseAsync();
 
-function measure(name: string, amount: Amount): void {
+async function measure(name: string, amount: Amount, only: readonly string[] | undefined): Promise<void> {
   const benchmark = benchmarks[name] as Benchmark;
-  const stored = onThisHost(
-    name,
-    benchmark.measure(amount, (step) => tell(`${name}: ${step}`)),
-  );
+  const stored = onThisHost(name, await benchmark.measure(amount, (step) => tell(`${name}: ${step}`), only));
   tell('');
   process.stdout.write(`${showText(stored)}\n`);
-  if (amount === 'full') process.stdout.write(`Stored in ${writeResult(stored)}.\n\n`);
+  if (amount === 'full' && only === undefined) process.stdout.write(`Stored in ${writeResult(stored)}.\n\n`);
 }
 
 function showStored(name: string): void {

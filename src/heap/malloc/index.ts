@@ -1,0 +1,3 @@
+// malloc over any buffer: what `quire/heap` gives.
+export { type AllocatorName, allocatorNames } from './designs.ts';
+export { Heap } from './heap.ts';
