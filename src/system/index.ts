@@ -10,5 +10,6 @@ export * from './page-queue.ts';
 export * from './placement.ts';
 export * from './requests.ts';
 export * from './space.ts';
+export * from './spaces.ts';
 export * from './statistics.ts';
 export * from './swap-space.ts';

@@ -21,12 +21,12 @@ import { DOES_NOT_GROW, type EntryAttributes, newAmapOffset, type VmMapEntry } f
 import { clearNeedsCopy } from './needs-copy.ts';
 import { attributesOf, type VmMap } from './vm-map.ts';
 
-/** Copies the parent's entries into the empty child. Returns false when out of kernel memory or frames, with the child half made. */
-export function forkInto(core: UvmCore, parent: VmMap, child: VmMap): boolean {
+/** Copies the parent's entries into the empty child. Returns ENOMEM when out of kernel memory or frames, with the child half made. */
+export function forkInto(core: UvmCore, parent: VmMap, child: VmMap): 0 | 'ENOMEM' {
   for (const entry of parent) {
-    if (isInherited(entry) && !forkEntry(core, parent, child, entry)) return false;
+    if (isInherited(entry) && !forkEntry(core, parent, child, entry)) return 'ENOMEM';
   }
-  return true;
+  return 0;
 }
 
 /** Tells whether what a child would get is within the limits, which it inherits. */

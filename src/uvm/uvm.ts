@@ -7,7 +7,7 @@
 // A request checks its arguments, then gets the memory it needs, then changes the map: a failed one changes nothing.
 // Source: Cranor and Parulkar, "The UVM Virtual Memory System", USENIX 1999; NetBSD sys/uvm.
 
-import { addressOf, type Errno, EventType, PAGE_SIZE, pageAtOrAfter, pageOf, pagesFor, Random, type VirtAddr } from '../base/index.ts';
+import { addressOf, type Errno, EventType, PAGE_SIZE, pageAtOrAfter, pageOf, pagesFor, type VirtAddr } from '../base/index.ts';
 import type { BlockDevice, Tlb } from '../machine/index.ts';
 import type { PolicyKind } from '../paging/index.ts';
 import type { Access } from '../pmap/index.ts';
@@ -35,6 +35,7 @@ import {
   pageRange,
   type SpaceLayout,
   type SpaceLimits,
+  Spaces,
   type SpaceUsage,
   type SwapDeviceReport,
   SwapSpace,
@@ -50,7 +51,7 @@ import type { UvmCore } from './core.ts';
 import { FaultHandler } from './fault.ts';
 import { forkInto, mayFork } from './fork.ts';
 import { IdleReclaim } from './idle.ts';
-import { DOES_NOT_GROW, type EntryAttributes } from './map-entry.ts';
+import { DOES_NOT_GROW, type EntryAttributes, type VmMapEntry } from './map-entry.ts';
 import { UvmPageMover } from './mover.ts';
 import { ObjectTable, type UvmObject } from './object.ts';
 import { OutOfMemory } from './out-of-memory.ts';
@@ -77,6 +78,7 @@ export class Uvm implements MemorySystem<VmMap> {
   readonly #idle: IdleReclaim;
   readonly #wiring: Wiring;
   readonly #mover: UvmPageMover;
+  readonly #spaces: Spaces<VmMapEntry, VmMap>;
 
   /** @param policy must be one that a kernel can run (`sees: 'bits'`). */
   constructor(machine: Machine, policy: PolicyKind, tuning: UvmTuning = defaultTuning) {
@@ -93,6 +95,14 @@ export class Uvm implements MemorySystem<VmMap> {
     this.#idle = new IdleReclaim(this.#core, this.#daemon);
     this.#wiring = new Wiring(this.#core, this.#faults);
     this.#mover = new UvmPageMover(this.#core, this.#daemon, this.#faults);
+    this.#spaces = new Spaces(machine, this.#core.maps, {
+      wakeIfLow: () => this.#daemon.wakeIfLow(),
+      makeRoom: (freeFrames) => this.#daemon.makeRoom(freeFrames),
+      makeMap: VmMap.create,
+      removeEntry: (map, entry) => removeEntry(this.#core, map, entry),
+      mayFork,
+      forkInto: (parent, child) => forkInto(this.#core, parent, child),
+    });
   }
 
   get policy(): string {
@@ -104,46 +114,15 @@ export class Uvm implements MemorySystem<VmMap> {
   }
 
   createSpace(layout: SpaceLayout, tlb: Tlb): VmMap | Errno {
-    const { machine } = this.#core;
-    this.#daemon.wakeIfLow();
-    const pmap = machine.pmaps.create(tlb);
-    if (pmap === undefined) return 'ENOMEM';
-    // Each space has random places of its own.
-    const random = new Random(machine.seed + pmap.id);
-    const map = VmMap.create({ pmap, layout, random }, machine.heap);
-    if (map === undefined) {
-      machine.pmaps.destroy(pmap);
-      return 'ENOMEM';
-    }
-    this.#core.maps.add(map);
-    return map;
+    return this.#spaces.create(layout, tlb);
   }
 
   destroySpace(space: VmMap): void {
-    for (const entry of [...space]) removeEntry(this.#core, space, entry);
-    this.#core.machine.pmaps.destroy(space.pmap);
-    space.destroy();
-    this.#core.maps.delete(space);
+    this.#spaces.destroy(space);
   }
 
   fork(space: VmMap, tlb: Tlb): VmMap | Errno {
-    const { frames } = this.#core.machine;
-    if (!mayFork(space)) return 'ENOMEM';
-    // Many entries can need more frames than the reserve has: then the daemon makes room for twice as many each time.
-    for (let wanted = 1; ; wanted *= 2) {
-      const child = this.#tryFork(space, tlb);
-      if (child !== 'ENOMEM' || !this.#daemon.makeRoom(frames.freeCount + wanted)) return child;
-    }
-  }
-
-  #tryFork(space: VmMap, tlb: Tlb): VmMap | Errno {
-    const child = this.createSpace(space.layout, tlb);
-    if (typeof child === 'string') return child;
-    child.limits = space.limits;
-    child.breakEndPage = space.breakEndPage;
-    if (forkInto(this.#core, space, child)) return child;
-    this.destroySpace(child);
-    return 'ENOMEM';
+    return this.#spaces.fork(space, tlb);
   }
 
   createObject(pager: Pager): MemoryObject | Errno {

@@ -12,7 +12,7 @@
 // made of its own parts. Pages are never moved between spaces (`mover`).
 // Source: 4.4BSD sys/vm; Cranor and Parulkar, "The UVM Virtual Memory System", USENIX 1999, which compares the two.
 
-import { addressOf, type Errno, PAGE_SIZE, pageAtOrAfter, pageOf, pagesFor, Random, type VirtAddr } from '../../base/index.ts';
+import { addressOf, type Errno, PAGE_SIZE, pageAtOrAfter, pageOf, pagesFor, type VirtAddr } from '../../base/index.ts';
 import type { BlockDevice, Tlb } from '../../machine/index.ts';
 import type { PolicyKind } from '../../paging/index.ts';
 import type { Access } from '../../pmap/index.ts';
@@ -37,6 +37,7 @@ import {
   pageRange,
   type SpaceLayout,
   type SpaceLimits,
+  Spaces,
   type SpaceUsage,
   type SwapDeviceReport,
   SwapSpace,
@@ -70,6 +71,7 @@ export class BsdVm implements MemorySystem<BsdMap> {
   readonly #daemon: PageDaemon;
   readonly #faults: FaultHandler;
   readonly #wiring: Wiring;
+  readonly #spaces: Spaces<BsdMapEntry, BsdMap>;
 
   /** @param policy must be one that a kernel can run (`sees: 'bits'`). */
   constructor(machine: Machine, policy: PolicyKind) {
@@ -82,6 +84,14 @@ export class BsdVm implements MemorySystem<BsdMap> {
     this.#daemon = new PageDaemon(this.#core);
     this.#faults = new FaultHandler(this.#core, this.#daemon);
     this.#wiring = new Wiring(this.#core, this.#faults);
+    this.#spaces = new Spaces(machine, this.#core.maps, {
+      wakeIfLow: () => this.#daemon.wakeIfLow(),
+      makeRoom: (freeFrames) => this.#daemon.run(freeFrames) > 0,
+      makeMap: BsdMap.create,
+      removeEntry: (map, entry) => removeEntry(this.#core, map, entry),
+      mayFork,
+      forkInto: (parent, child) => forkInto(this.#core, parent, child),
+    });
   }
 
   get policy(): string {
@@ -89,47 +99,15 @@ export class BsdVm implements MemorySystem<BsdMap> {
   }
 
   createSpace(layout: SpaceLayout, tlb: Tlb): BsdMap | Errno {
-    const { machine, maps } = this.#core;
-    this.#daemon.wakeIfLow();
-    const pmap = machine.pmaps.create(tlb);
-    if (pmap === undefined) return 'ENOMEM';
-    // Each space has random places of its own.
-    const random = new Random(machine.seed + pmap.id);
-    const map = BsdMap.create({ pmap, layout, random }, machine.heap);
-    if (map === undefined) {
-      machine.pmaps.destroy(pmap);
-      return 'ENOMEM';
-    }
-    maps.add(map);
-    return map;
+    return this.#spaces.create(layout, tlb);
   }
 
   destroySpace(space: BsdMap): void {
-    for (const entry of [...space]) removeEntry(this.#core, space, entry);
-    this.#core.machine.pmaps.destroy(space.pmap);
-    space.destroy();
-    this.#core.maps.delete(space);
+    this.#spaces.destroy(space);
   }
 
   fork(space: BsdMap, tlb: Tlb): BsdMap | Errno {
-    if (!mayFork(space)) return 'ENOMEM';
-    const { frames } = this.#core.machine;
-    // Many entries can need more frames than the reserve has: then the daemon makes room for twice as many each time.
-    for (let wanted = 1; ; wanted *= 2) {
-      const child = this.#tryFork(space, tlb);
-      if (child !== 'ENOMEM' || this.#daemon.run(frames.freeCount + wanted) === 0) return child;
-    }
-  }
-
-  #tryFork(space: BsdMap, tlb: Tlb): BsdMap | Errno {
-    const child = this.createSpace(space.layout, tlb);
-    if (typeof child === 'string') return child;
-    child.breakEndPage = space.breakEndPage;
-    child.limits = space.limits;
-    const result = forkInto(this.#core, space, child);
-    if (result === 0) return child;
-    this.destroySpace(child);
-    return result;
+    return this.#spaces.fork(space, tlb);
   }
 
   /** Also finds the object that another caller made over the same pager, and one in the object cache. */
