@@ -29,7 +29,6 @@ export {
 } from './multiprogram/multiprogram.ts';
 export { BLOCK_BYTES, type Program, programOf } from './multiprogram/program.ts';
 export type { TimelinePiece } from './multiprogram/timeline.ts';
-export { meanWorkingSet } from './multiprogram/working-set-size.ts';
 export { type PagingDevice, pagingDevices, pagingSeconds } from './paging-device.ts';
 export { Shards } from './shards.ts';
 export {
@@ -55,4 +54,4 @@ export {
 } from './trace-profile.ts';
 export { type Experiment, uvm99Experiments } from './uvm99/experiments.ts';
 export type { Laboratory, LabProgram } from './uvm99/laboratory.ts';
-export { PageFaultFrequency, type ResidentSetPoint, WorkingSets } from './working-set.ts';
+export { meanWorkingSet, PageFaultFrequency, type ResidentSetPoint, WorkingSets } from './working-set.ts';

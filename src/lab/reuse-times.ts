@@ -3,10 +3,10 @@
 //
 //   gaps    ..] b0 ] b1 ] b2 ] ...  over      bins (b[k-1], b[k]], each with its count and the sum of its gaps
 //
-// A page's first reference has no gap. Its last one has none forward: `untilEnd` gives the references from there to the end of the trace.
+// A page's first reference has no gap. Its last one has none forward: `untilEnd` counts the references from there to the end of the trace.
 //
-// Cost: O(1) for gaps below 4,096, for longer ones O(log of the bins between two powers of two); 8 bytes for each page. The `as number` on array reads: ids are below the pages,
-// bins below their number.
+// Cost: O(1) for gaps below 4,096, for longer ones O(log of the bins between two powers of two); 8 bytes for each page.
+// The `as number` on array reads: ids are below the pages, bins below their number.
 
 /** Gaps below this find their bin by a table. */
 const TABLE_GAPS = 4096;
@@ -61,15 +61,28 @@ export class ReuseTimes {
         continue;
       }
       const gap = now - last;
-      const bin = gap < TABLE_GAPS ? (this.#binOf[gap] as number) : this.#binOfLong(gap);
+      const bin = this.#bin(gap);
       counts[bin] = (counts[bin] as number) + 1;
       sums[bin] = (sums[bin] as number) + gap;
     }
   }
 
-  /** Yields, for each page that was referenced, the references from its last one, which counts, to the end. */
-  *untilEnd(): Generator<number> {
-    for (const last of this.#last) if (last !== 0) yield this.#references - last + 1;
+  /** Counts, in the same bins, the references from the last one to each page, which counts, to the end. */
+  untilEnd(): { readonly counts: Float64Array; readonly sums: Float64Array } {
+    const counts = new Float64Array(this.counts.length);
+    const sums = new Float64Array(this.counts.length);
+    for (const last of this.#last) {
+      if (last === 0) continue;
+      const gap = this.#references - last + 1;
+      const bin = this.#bin(gap);
+      counts[bin] = (counts[bin] as number) + 1;
+      sums[bin] = (sums[bin] as number) + gap;
+    }
+    return { counts, sums };
+  }
+
+  #bin(gap: number): number {
+    return gap < TABLE_GAPS ? (this.#binOf[gap] as number) : this.#binOfLong(gap);
   }
 
   #binOfLong(gap: number): number {

@@ -1,14 +1,10 @@
 // What a trace is like: how much memory it needs, when, and which pages. One pass over dense ids.
 //
-//   gaps        forward gap of a reference = references until the next one to its page; of the last one, until the trace ends
-//   s(T)        working-set size, the mean number of pages referenced in the last T references = (1/n) sum of min(gap, T)
-//   f(T)        faults of the working-set policy with window T: references whose backward gap is more than T, or that have none
+//   s(T), f(T)  working-set size and faults for windows of 1, 2, 4, ... references (working-set.ts)
 //   distances   stack distances: distinct pages since the last reference to the same page, itself included
 //   phases      the trace is cut into 100 windows (fewer if they had less than 1,000 references); a phase ends before a window of which less
 //               than half of the references go to pages of the window two before it, or of the one before where the phase is younger.
 //               Two before, since a window in which the pages change has those of both sides
-//
-//   gap of x  1 | 2 | 3 4 | 5 6 7 8 | ...     kept in classes (2^(k-1), 2^k], with the number and sum of each: s and f are exact at powers of two
 //
 // Invariants of a profile, quoted by its tests:
 //   TP1  distances + compulsory = references; reads + writes + fetches = references
@@ -16,19 +12,17 @@
 //   TP3  phases follow each other without a gap from 0 to the end
 //
 // Cost: O(log(pages)) for each reference, from the stack distances. Memory: 40 bytes for each page.
-// Sources: Denning 1968, "The Working Set Model for Program Behavior"; Denning and Schwartz 1972, "Properties of the Working-Set Model"
-// (s from gaps); Denning 1980 (phases). The windows are our own choice.
-// The `as number` on array reads: ids are below the pages, classes below their number.
+// Source of the phases: Denning 1980, "Working Sets Past and Present". Their windows are our own choice.
+// The `as number` on array reads: ids are below the pages.
 
 import { StackDistances } from './stack-distance.ts';
+import { WorkingSets } from './working-set.ts';
 
 /** Pieces of the trace that are compared for phases: so many at most, and of so many references at least. Window numbers fit in a byte. */
 const MAX_WINDOWS = 100;
 const MIN_WINDOW = 1000;
 /** Points at which the footprint is noted. */
 const TENTHS = 10;
-/** Gaps are below 2^53. */
-const CLASSES = 54;
 const HOT_PAGES = 10;
 /** A kind in the trace: see `ReferenceKind`. */
 const KINDS = 3;
@@ -76,6 +70,7 @@ export interface TraceProfile {
   readonly writtenPages: number;
   /** Distinct pages after each tenth of the trace. */
   readonly footprint: readonly number[];
+  /** For windows of 1, 2, 4, ... references, up to the whole trace. */
   readonly workingSet: readonly WorkingSetPoint[];
   readonly distances: readonly DistanceClass[];
   /** The most referenced pages, the first of equals before the later ones. */
@@ -96,12 +91,9 @@ export class TraceProfiler {
   readonly #pages: number;
   readonly #references: number;
   readonly #distances: StackDistances;
-  /** Position of the last reference to each page plus one; 0 = none. */
-  readonly #last: Float64Array;
+  readonly #workingSets: WorkingSets;
   readonly #counts: Float64Array;
   readonly #writes: Float64Array;
-  readonly #gapCounts = new Float64Array(CLASSES);
-  readonly #gapSums = new Float64Array(CLASSES);
   readonly #kinds = new Float64Array(KINDS);
   readonly #footprint: number[] = [];
   readonly #phases: PhaseFinder;
@@ -112,7 +104,7 @@ export class TraceProfiler {
     this.#pages = pages;
     this.#references = references;
     this.#distances = new StackDistances(pages);
-    this.#last = new Float64Array(pages);
+    this.#workingSets = new WorkingSets(pages, powersUpTo(references));
     this.#counts = new Float64Array(pages);
     this.#writes = new Float64Array(pages);
     this.#phases = new PhaseFinder(pages, references);
@@ -121,6 +113,7 @@ export class TraceProfiler {
   /** Refers to the pages `ids` in order. @param kinds a `ReferenceKind` for each */
   feed(ids: Uint32Array, kinds: Uint8Array): void {
     this.#distances.feed(ids);
+    this.#workingSets.feed(ids);
     this.#phases.feed(ids);
     for (let at = 0; at < ids.length; at++) this.#refer(ids[at] as number, kinds[at] as number);
   }
@@ -136,7 +129,7 @@ export class TraceProfiler {
       pages: this.#pages,
       writtenPages: this.#writes.reduce((count, times) => count + (times > 0 ? 1 : 0), 0),
       footprint: this.#footprint,
-      workingSet: this.#workingSet(),
+      workingSet: this.#workingSets.points().map(({ window, meanPages, faults }) => ({ window, pages: meanPages, faults })),
       distances: classesOf(this.#distances.curve().hits),
       hotPages: this.#hotPages(),
       phases: this.#phases.end(),
@@ -144,45 +137,15 @@ export class TraceProfiler {
   }
 
   #refer(page: number, kind: number): void {
-    const before = this.#last[page] as number;
     const now = ++this.#now;
-    this.#last[page] = now;
-    if (before > 0) this.#addGap(now - before);
-    else this.#seen++;
-    this.#counts[page] = (this.#counts[page] as number) + 1;
+    const count = this.#counts[page] as number;
+    if (count === 0) this.#seen++;
+    this.#counts[page] = count + 1;
     this.#kinds[kind] = (this.#kinds[kind] as number) + 1;
     if (kind === WRITE) this.#writes[page] = (this.#writes[page] as number) + 1;
     while (this.#footprint.length < TENTHS && now >= Math.round(((this.#footprint.length + 1) * this.#references) / TENTHS)) {
       this.#footprint.push(this.#seen);
     }
-  }
-
-  #addGap(gap: number): void {
-    const index = classOf(gap);
-    this.#gapCounts[index] = (this.#gapCounts[index] as number) + 1;
-    this.#gapSums[index] = (this.#gapSums[index] as number) + gap;
-  }
-
-  #workingSet(): WorkingSetPoint[] {
-    const ends = { counts: new Float64Array(CLASSES), sums: new Float64Array(CLASSES) };
-    for (const last of this.#last) {
-      const gap = this.#references + 1 - last;
-      const index = classOf(gap);
-      ends.counts[index] = (ends.counts[index] as number) + 1;
-      ends.sums[index] = (ends.sums[index] as number) + gap;
-    }
-    const points: WorkingSetPoint[] = [];
-    // Within the window, and beyond it: a gap counts as itself or as the window.
-    let within = 0;
-    let beyond = this.#references;
-    let faults = this.#references;
-    for (let index = 0; points.length === 0 || 2 ** (index - 1) < this.#references; index++) {
-      within += (this.#gapSums[index] as number) + (ends.sums[index] as number);
-      beyond -= (this.#gapCounts[index] as number) + (ends.counts[index] as number);
-      faults -= this.#gapCounts[index] as number;
-      points.push({ window: 2 ** index, pages: (within + 2 ** index * beyond) / this.#references, faults });
-    }
-    return points;
   }
 
   #hotPages(): HotPage[] {
@@ -278,9 +241,11 @@ class PhaseFinder {
   }
 }
 
-/** Returns the class of a gap: k for (2^(k-1), 2^k]. */
-function classOf(gap: number): number {
-  return gap <= 2 ** 31 ? 32 - Math.clz32(gap - 1) : Math.ceil(Math.log2(gap));
+/** Returns 1, 2, 4, ... up to the first that is at least `references`. */
+function powersUpTo(references: number): number[] {
+  const powers = [1];
+  while ((powers.at(-1) as number) < references) powers.push(2 * (powers.at(-1) as number));
+  return powers;
 }
 
 /** Sums distances in classes [1, 1], [2, 2], [3, 4], [5, 8], ... up to the largest that occurs. */

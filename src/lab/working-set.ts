@@ -8,7 +8,8 @@
 // Time is counted in references. Mean sizes are averages over all references, each just after it:
 //   W(T):  (1/n) x sum over references of min(references to the next use of its page, T); a page's last reference lasts to the end of the trace.
 //
-// Working sets come from one histogram, for all T at once; PFF is simulated for each T.
+// Working sets come from one histogram, for all T at once: here alone, for traces, their profiles and programs that share a memory. PFF is
+// simulated for each T.
 // Sources: Denning 1968, "The Working Set Model for Program Behavior"; Denning and Schwartz 1972 (sizes from reuse times);
 // Chu and Opderbeck 1972, "The Page Fault Frequency Replacement Algorithm".
 
@@ -42,18 +43,27 @@ export class WorkingSets {
 
   /** Returns a point for each window. */
   points(): ResidentSetPoint[] {
-    const { references, pages, counts, sums } = this.#times;
-    const ends = [...this.#times.untilEnd()];
+    const { references, counts, sums } = this.#times;
+    const ends = this.#times.untilEnd();
+    // Gaps within the window count as themselves, longer ones as the window.
     let reused = 0;
+    let ended = 0;
     let shortSum = 0;
     return this.#windows.map((window, bin) => {
       reused += counts[bin] as number;
-      shortSum += sums[bin] as number;
-      const long = references - pages - reused;
-      const endSum = ends.reduce((sum, left) => sum + Math.min(left, window), 0);
-      return { window, references, faults: pages + long, meanPages: (shortSum + long * window + endSum) / references };
+      ended += ends.counts[bin] as number;
+      shortSum += (sums[bin] as number) + (ends.sums[bin] as number);
+      const meanPages = (shortSum + (references - reused - ended) * window) / references;
+      return { window, references, faults: references - reused, meanPages };
     });
   }
+}
+
+/** Returns how many pages are referred to in a window of so many references, on average over a dense trace; 0 for an empty one. */
+export function meanWorkingSet({ ids, pages }: { readonly ids: Uint32Array; readonly pages: number }, window: number): number {
+  const sets = new WorkingSets(pages, [window]);
+  sets.feed(ids);
+  return ids.length === 0 ? 0 : (sets.points()[0] as ResidentSetPoint).meanPages;
 }
 
 /** A process under page fault frequency with one threshold, fed piece by piece. */
