@@ -128,6 +128,14 @@ describe('quire sim', () => {
     expect(await sim(path, '--policy', 'lru', '--frames', '1', '--device', 'disk')).toMatch(/lru\n +1 +4 KiB +63.5 ms\n/);
   });
 
+  it('ticks as often as it is told', async () => {
+    // With a tick at each reference page 1 has been used in three of them and 2 in one; without any, both count the same and 1 is first.
+    const path = file('ticks', '1\n2\n1\n1\n3\n1\n');
+    const missesOf = async (...tick: string[]): Promise<number | undefined> =>
+      (await results(path, '--policy', 'nfu', '--frames', '2', ...tick))[0]?.misses;
+    expect([await missesOf('--tick', '1'), await missesOf(), await missesOf('--tick', '100')]).toEqual([3, 3, 4]);
+  });
+
   it('leaves a warm-up out of every count', async () => {
     const path = file('a', textbook);
     const [whole] = await results(path, '--policy', 'lru', '--frames', '3', '--warmup', '0%');
@@ -184,6 +192,8 @@ describe('quire sim', () => {
     expect(await refused('--frames', '1..999999999/999999999')).toMatch(/more than 100,000 simulations; ask for fewer sizes$/);
     expect(await refused('--frames', '99999999999999')).toMatch(/more frames than any machine has$/);
     expect(await refused('--policy', 'fifo,best')).toMatch(/^--policy fifo,best: 'best' is none of random, fifo,/);
+    expect(await refused('--tick', '0')).toBe('--tick 0: not a whole number of at least 1');
+    expect(await refused('--tick', '5', '--miniature')).toBe('--tick: a miniature ticks as often as it has frames; leave it out');
     expect(await refused('--warmup', '12')).toBe('--warmup 12: a has no more than 12 references');
     expect(await refused('--warmup', 'half')).toBe('--warmup half: not a whole number of at least 0');
     expect(await refused('--jobs', '0')).toBe('--jobs 0: not a whole number of at least 1');

@@ -39,6 +39,7 @@ export function simCommand(terminal: Terminal, run: (work: Promise<number>) => v
       new Option('--device <name>', 'the device whose time is modelled').choices(pagingDevices.map(({ name }) => name)).default('ssd'),
     )
     .option('--seed <number>', 'the seed of everything random', '1')
+    .option('--tick <n>', 'references from one tick to the next, for nru, nfu and aging (default: the frames)')
     .option('--jobs <n>', 'simulations at once (default: all cores)')
     .option('--mrc', "misses as a function of frames: LRU's exact for every size, other policies' at --frames")
     .option('--svg <path>', 'with --mrc: also write the curves as a picture')
@@ -159,10 +160,11 @@ class TraceSimulation {
 }
 
 /** A job for each policy and size; the optimum's sizes share what it knows of the future, so they are one. */
-function jobsOf({ policies, seed, question }: SimPlan, sizes: readonly number[], warmup: number): SimulationJob[] {
+function jobsOf({ policies, seed, tick, question }: SimPlan, sizes: readonly number[], warmup: number): SimulationJob[] {
   // LRU's curve needs no simulations.
   const simulated = question === 'curves' ? policies.filter((policy) => policy !== 'lru') : policies;
-  return simulated.flatMap((policy) =>
-    policy === 'belady' ? [{ policy, sizes, warmup, seed }] : sizes.map((frames) => ({ policy, sizes: [frames], warmup, seed })),
-  );
+  return simulated.flatMap((policy) => {
+    const parts = policy === 'belady' ? [sizes] : sizes.map((frames) => [frames]);
+    return parts.map((part) => ({ policy, sizes: part, warmup, seed, tick }));
+  });
 }

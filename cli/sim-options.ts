@@ -17,6 +17,7 @@ export interface SimFlags extends TraceFlags, QuestionFlags {
   readonly warmup: string;
   readonly device: string;
   readonly seed: string;
+  readonly tick?: string;
   readonly jobs?: string;
   readonly mrc?: true;
   readonly svg?: string;
@@ -34,6 +35,8 @@ export interface SimPlan {
   readonly warmup: Warmup;
   readonly device: PagingDevice;
   readonly seed: number;
+  /** References from one tick to the next; undefined: the frames. */
+  readonly tick: number | undefined;
   readonly threads: number | undefined;
   /** Counts of everything at some sizes, or misses at every size. */
   readonly question: 'counts' | 'curves';
@@ -58,6 +61,7 @@ const MAX_FRAMES = 2 ** 40;
 export function simPlan(flags: SimFlags): SimPlan {
   if (flags.json && flags.csv) throw new UsageError('--json and --csv: choose one of them');
   if (flags.svg !== undefined && !flags.mrc) throw new UsageError('--svg: a picture is made of curves; add --mrc');
+  if (flags.tick !== undefined && flags.miniature) throw new UsageError('--tick: a miniature ticks as often as it has frames; leave it out');
   const choice = pageChoice(flags);
   const policies = parsePolicies(flags.policy ?? (flags.mrc ? 'lru' : DEFAULT_POLICIES));
   const sizes = flags.frames === undefined ? undefined : parseSizes(flags.frames, 2 ** choice.pageShift, policies.length);
@@ -69,6 +73,7 @@ export function simPlan(flags: SimFlags): SimPlan {
     warmup: parseWarmup(flags.warmup),
     device: parseDevice(flags.device),
     seed: parseSeed(flags.seed),
+    tick: flags.tick === undefined ? undefined : parseCount(flags.tick, '--tick', 1),
     threads: flags.jobs === undefined ? undefined : parseCount(flags.jobs, '--jobs', 1),
     question: flags.mrc ? 'curves' : 'counts',
     form,

@@ -11,6 +11,8 @@ export interface SimulationJob {
   readonly sizes: readonly number[];
   readonly warmup: number;
   readonly seed: number;
+  /** References from one tick to the next; undefined: the frames. */
+  readonly tick: number | undefined;
 }
 
 /** Bytes for a page that the largest of the policies keep, at most, and what is counted beside them. */
@@ -28,8 +30,10 @@ export function performJob(job: SimulationJob, content: TraceContent, done: (cou
   const policy = policyOf(job.policy);
   const { pages, writes } = content;
   const future = policy.sees === 'future' ? { future: futureOfContent(content) } : {};
+  const { warmup, seed } = job;
+  const ticks = job.tick === undefined ? {} : { tickReferences: job.tick };
   for (const frames of job.sizes) {
-    const simulation = new Simulation({ policy, frames, pages, warmup: job.warmup, seed: job.seed, ...future });
+    const simulation = new Simulation({ policy, frames, pages, warmup, seed, ...ticks, ...future });
     for (const { ids, kinds } of piecesOf(content)) simulation.feed(ids, writes === 0 ? undefined : kinds);
     done(simulation.counts());
   }

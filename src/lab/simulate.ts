@@ -32,6 +32,8 @@ export interface SimulationOptions {
   readonly warmup?: number;
   /** Seed of every random choice. Default 1. */
   readonly seed?: number;
+  /** References from one tick to the next, at least 1, for policies with a clock interrupt. Default: the frames. */
+  readonly tickReferences?: number;
   /** The whole trace, for policies that see the future. */
   readonly future?: Future;
   /** Gets the misses as they happen, a stretch at a time: `positions[0, count)` are indices of `ids`, as `feed` was given them. */
@@ -49,14 +51,14 @@ export interface SimulationCounts {
 }
 
 /** Makes a policy and the memory that it replays a trace with, at most `CHUNK` references at a time. */
-export function replayedPolicy({ policy, frames, pages, seed = 1, future }: Omit<SimulationOptions, 'warmup'>): {
+export function replayedPolicy({ policy, frames, pages, seed = 1, future, tickReferences }: Omit<SimulationOptions, 'warmup'>): {
   readonly policy: Replayed;
   readonly memory: SimulatedMemory;
 } {
   const memory = new SimulatedMemory({ pages: policy.sees === 'bits' ? pages : 0, frames, chunk: CHUNK });
   const made =
     policy.sees === 'bits'
-      ? policy.make({ capacity: pages, atOnce: Math.min(frames, pages), bits: memory, seed })
+      ? policy.make({ capacity: pages, atOnce: Math.min(frames, pages), bits: memory, seed, ...(tickReferences && { tickReferences }) })
       : policy.make({ pages, frames, seed, ...(future && { future }) });
   return { policy: made, memory };
 }
@@ -78,11 +80,11 @@ export class Simulation {
   /** 1 for pages written since they were last loaded; empty until writes are known. */
   #dirty = new Uint8Array(0);
 
-  constructor({ policy, frames, pages, warmup = 0, seed = 1, future, missed }: SimulationOptions) {
-    this.#missed = missed;
-    this.#pages = pages;
-    this.#warmup = warmup;
-    ({ policy: this.#policy, memory: this.#memory } = replayedPolicy({ policy, frames, pages, seed, ...(future && { future }) }));
+  constructor(options: SimulationOptions) {
+    this.#missed = options.missed;
+    this.#pages = options.pages;
+    this.#warmup = options.warmup ?? 0;
+    ({ policy: this.#policy, memory: this.#memory } = replayedPolicy(options));
   }
 
   /**

@@ -1,9 +1,9 @@
-// Not recently used: a page of the lowest class, by what the hardware's two bits say since the last sweep.
+// Not recently used: a page of the lowest class, by what the hardware's two bits say since the last tick.
 //
-//   class = 2 * referenced since the last sweep + modified
+//   class = 2 * referenced since the last tick + modified
 //   loaded(p):   p is in class 0
-//   victim():    when max(1, size / 4) victims have gone since the last sweep, sweep: forget all references, sort all pages anew
-//                p = lowest page id of the lowest class that has pages
+//   tick:        forget all references, sort all pages anew                       (how often: ticks.ts)
+//   victim():    p = lowest page id of the lowest class that has pages
 //                if p's bits have raised its class: move it up (a reactivation if it was referenced) and look again
 //                else: return p
 //
@@ -11,12 +11,11 @@
 //              not ref.      not ref.      referenced    referenced
 //              clean         modified      clean         modified
 //
-// The sweep stands for the textbook's clock interrupt: time is counted in victims, so that runs repeat. Between sweeps
-// references are sticky, since reading the hardware's bit clears it. Between sweeps a page's class only rises, except
-// when a page is cleaned; that is seen at the next sweep. So it is enough to look at the page about to be taken.
+// Between ticks references are sticky, since reading the hardware's bit clears it, and a page's class only rises, except when a page is
+// cleaned; that is seen at the next tick. So it is enough to look at the page about to be taken.
 // In a replay the reference that loads a page sets its bit, as the retried access does in a live run.
-// Tie-break: the lowest page id. Cost: O(1) amortized (a page rises at most three times per sweep), 4 bits of set and a byte
-// per page of capacity; a sweep walks the capacity. Source: Tanenbaum, Modern Operating Systems, 3.4.
+// Tie-break: the lowest page id. Cost: O(1) amortized (a page rises at most three times between ticks, and a tick visits what is known);
+// 4 bits of set and a byte per page of capacity. Source: Tanenbaum, Modern Operating Systems, 3.4.
 
 import { invariant } from '../base/index.ts';
 import { expectKnown, expectUnknown } from './known-pages.ts';
@@ -24,14 +23,13 @@ import type { PageBits } from './page-bits.ts';
 import { PageSet } from './page-set.ts';
 import type { PolicyKind, PolicyOptions, ReplacementPolicy } from './replacement-policy.ts';
 import type { SimulatedMemory } from './simulated-memory.ts';
+import { Ticks } from './ticks.ts';
 
 const CLASSES = 4;
 const REFERENCED = 2;
 const MODIFIED = 1;
-/** A sweep comes after this share of the known pages has been taken. Arbitrary. */
-const SWEEP_DIVISOR = 4;
 
-/** Four classes of pages and a sweep. */
+/** Four classes of pages. */
 class NruPolicy implements ReplacementPolicy {
   readonly name = 'nru';
   readonly sees = 'bits';
@@ -41,14 +39,15 @@ class NruPolicy implements ReplacementPolicy {
   readonly #classes: Uint8Array;
   readonly #sets: readonly PageSet[];
   #size = 0;
-  #victimsSinceSweep = 0;
+  readonly #ticks: Ticks;
   #reactivations = 0;
 
-  constructor({ capacity, bits }: PolicyOptions) {
+  constructor({ capacity, bits, tickReferences }: PolicyOptions) {
     this.#capacity = capacity;
     this.#bits = bits;
     this.#classes = new Uint8Array(capacity);
     this.#sets = Array.from({ length: CLASSES }, () => new PageSet(capacity));
+    this.#ticks = new Ticks(tickReferences);
   }
 
   get size(): number {
@@ -72,16 +71,8 @@ class NruPolicy implements ReplacementPolicy {
 
   victim(): number {
     if (this.#size === 0) return -1;
-    if (this.#victimsSinceSweep >= Math.max(1, Math.floor(this.#size / SWEEP_DIVISOR))) this.#sweep();
-    this.#victimsSinceSweep++;
-    for (let rank = 0; ; ) {
-      const page = this.#set(rank).lowest();
-      if (page === -1) rank++;
-      else if (!this.#rises(page, rank)) {
-        this.#forget(page);
-        return page;
-      }
-    }
+    if (this.#ticks.isDueAtVictim(this.#size)) this.#tick();
+    return this.#takeLowest();
   }
 
   replay(ids: Uint32Array, from: number, to: number, memory: SimulatedMemory): number {
@@ -89,11 +80,12 @@ class NruPolicy implements ReplacementPolicy {
     for (let at = from; at < to; at++) {
       const page = ids[at] as number;
       const isWrite = memory.writeAt(at);
+      if (this.#ticks.isDueAtReference(memory.frames)) this.#tick();
       if (this.has(page)) {
         memory.referenced[page] = 1;
         memory.modified[page] = (memory.modified[page] as number) | isWrite;
       } else {
-        if (this.#size === memory.frames) this.victim();
+        if (this.#size === memory.frames) this.#takeLowest();
         this.loaded(page);
         memory.referenced[page] = 1;
         memory.modified[page] = isWrite;
@@ -124,6 +116,18 @@ class NruPolicy implements ReplacementPolicy {
     for (const set of this.#sets) set.check();
   }
 
+  /** Takes the lowest page of the lowest class; there are pages. */
+  #takeLowest(): number {
+    for (let rank = 0; ; ) {
+      const page = this.#set(rank).lowest();
+      if (page === -1) rank++;
+      else if (!this.#rises(page, rank)) {
+        this.#forget(page);
+        return page;
+      }
+    }
+  }
+
   /** Moves `page` up from class `rank` if its bits say so; returns whether they did. */
   #rises(page: number, rank: number): boolean {
     const referenced = rank >= REFERENCED || this.#bits.testAndClearReferenced(page);
@@ -134,14 +138,15 @@ class NruPolicy implements ReplacementPolicy {
     return true;
   }
 
-  /** Ends a period: bits are read and cleared, and only the modified bit counts for the class. */
-  #sweep(): void {
-    this.#victimsSinceSweep = 0;
-    for (let page = 0; page < this.#capacity; page++) {
-      if (this.#classes[page] === 0) continue;
-      this.#bits.testAndClearReferenced(page);
-      const now = this.#bits.isModified(page) ? MODIFIED : 0;
-      if (this.#classes[page] !== now + 1) this.#move(page, now);
+  /** Reads and clears the bits: then only the modified bit counts for the class. */
+  #tick(): void {
+    for (let rank = 0; rank < CLASSES; rank++) {
+      const set = this.#set(rank);
+      for (let page = set.lowest(); page !== -1; page = set.after(page)) {
+        this.#bits.testAndClearReferenced(page);
+        const now = this.#bits.isModified(page) ? MODIFIED : 0;
+        if (now !== rank) this.#move(page, now);
+      }
     }
   }
 

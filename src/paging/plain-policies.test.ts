@@ -1,45 +1,90 @@
 // The policies once more, as plainly as their definitions read: arrays, searches, no cleverness. The fast ones must miss at the same places.
 
+import { expect, test } from 'vitest';
 import { aging, nfu } from './aging.ts';
 import { arc } from './arc.ts';
 import { belady } from './belady.ts';
 import { car } from './car.ts';
 import { clock, clockR1 } from './clock.ts';
+import { clockPro, clockProAdaptive } from './clock-pro.ts';
+import { clockProAuthors, clockProAuthorsAdaptive } from './clock-pro-authors.ts';
 import { clock2 } from './clock2.ts';
 import { fifo } from './fifo.ts';
+import { livePolicies, replayPolicies } from './index.ts';
 import { lfu } from './lfu.ts';
 import { linux } from './linux.ts';
 import { lirs } from './lirs.ts';
+import { lirsLcs } from './lirs-lcs.ts';
 import { lru } from './lru.ts';
 import { lruK } from './lru-k.ts';
+import { mglru } from './mglru.ts';
 import { mru } from './mru.ts';
-import { describeAgainstPlain, type Refer } from './replay.conformance.ts';
+import { nru } from './nru.ts';
+import { plainClockPro, plainClockProAuthors } from './plain-clock-pro.conformance.ts';
+import {
+  type MakePlain,
+  plainAging,
+  plainFifo,
+  plainMglru,
+  plainNfu,
+  plainNru,
+  plainRandom,
+  plainSecondChance,
+  plainUvm,
+  plainWsClock,
+  replaying,
+  take,
+} from './plain-live-policies.conformance.ts';
+import { random } from './random.ts';
+import { describeLiveAgainstPlain } from './replacement-policy.conformance.ts';
+import type { AnyPolicyKind, PolicyKind } from './replacement-policy.ts';
+import * as replays from './replay.conformance.ts';
 import { s3fifo } from './s3fifo.ts';
 import { secondChance } from './second-chance.ts';
 import { sieve } from './sieve.ts';
 import { slru, slru2 } from './slru.ts';
 import { tinylfu } from './tinylfu.ts';
 import { twoQueue } from './two-queue.ts';
+import { uvm } from './uvm.ts';
 import { vms } from './vms.ts';
+import { wsclock } from './wsclock.ts';
 
-/** Takes `page` out of `list`; tells whether it was there. */
-function take(list: number[], page: number): boolean {
-  const at = list.indexOf(page);
-  if (at >= 0) list.splice(at, 1);
-  return at >= 0;
+type Refer = replays.Refer;
+
+/** The policies compared so far: none may be missing in the end. */
+const compared = new Set<AnyPolicyKind>();
+
+function describeAgainstPlain(kind: AnyPolicyKind, plain: (frames: number, trace: readonly number[]) => Refer): void {
+  compared.add(kind);
+  replays.describeAgainstPlain(kind, plain);
 }
 
-const first = (list: readonly number[]): number => list[0] as number;
+/** Compares a policy that sees bits live and in replays. @param bitAtLoad of a page's bit in replays */
+function describeBothAgainstPlain(kind: PolicyKind, make: MakePlain, bitAtLoad: 'clear' | 'set'): void {
+  describeLiveAgainstPlain(kind, make);
+  describeAgainstPlain(kind, replaying(make, bitAtLoad));
+}
 
-describeAgainstPlain(fifo, (frames) => {
-  const queue: number[] = [];
-  return (page) => {
-    if (queue.includes(page)) return true;
-    if (queue.length === frames) queue.shift();
-    queue.push(page);
-    return false;
-  };
-});
+describeBothAgainstPlain(fifo, plainFifo, 'clear');
+describeBothAgainstPlain(secondChance, plainSecondChance, 'clear');
+describeBothAgainstPlain(clock, plainSecondChance, 'clear');
+describeBothAgainstPlain(clockR1, plainSecondChance, 'set');
+describeBothAgainstPlain(random, plainRandom, 'clear');
+describeBothAgainstPlain(nru, plainNru, 'set');
+describeBothAgainstPlain(aging, plainAging, 'set');
+describeBothAgainstPlain(nfu, plainNfu, 'set');
+describeBothAgainstPlain(wsclock, plainWsClock, 'set');
+describeBothAgainstPlain(mglru, plainMglru, 'set');
+describeBothAgainstPlain(uvm, plainUvm, 'clear');
+describeBothAgainstPlain(clockPro, plainClockPro('fixed'), 'clear');
+describeBothAgainstPlain(clockProAdaptive, plainClockPro('adaptive'), 'clear');
+describeLiveAgainstPlain(clockPro, plainClockPro('fixed'), 'set');
+describeLiveAgainstPlain(clockProAdaptive, plainClockPro('adaptive'), 'set');
+
+describeAgainstPlain(clockProAuthors, plainClockProAuthors(0.05, 0.05));
+describeAgainstPlain(clockProAuthorsAdaptive, plainClockProAuthors(0.01, 0.95));
+
+const first = (list: readonly number[]): number => list[0] as number;
 
 describeAgainstPlain(lru, (frames) => {
   const queue: number[] = [];
@@ -90,8 +135,6 @@ const clockOf =
   };
 
 describeAgainstPlain(clock, clockOf(1, 0));
-describeAgainstPlain(secondChance, clockOf(1, 0));
-describeAgainstPlain(clockR1, clockOf(1, 1));
 describeAgainstPlain(clock2, clockOf(3, 0));
 
 describeAgainstPlain(lfu, (frames) => {
@@ -319,6 +362,72 @@ describeAgainstPlain(lirs, (frames) => {
   };
 });
 
+describeAgainstPlain(lirsLcs, (frames) => {
+  const queueRoom = Math.max(1, Math.trunc(frames / 100));
+  const stack: number[] = []; // bottom first
+  const queue: number[] = [];
+  const ghosts: number[] = []; // in the order in which they became ghosts
+  const lir = new Set<number>();
+  const isResident = (page: number): boolean => queue.includes(page) || (stack.includes(page) && !ghosts.includes(page));
+  const toTop = (page: number): void => {
+    take(stack, page);
+    stack.push(page);
+  };
+  const prune = (): void => {
+    while (stack.length > 1 && !lir.has(first(stack))) take(ghosts, stack.shift() as number);
+  };
+  const makeRoomInQueue = (): void => {
+    while (queue.length >= queueRoom) {
+      const oldest = queue.shift() as number;
+      if (stack.includes(oldest)) ghosts.push(oldest);
+    }
+  };
+  const makeRoomForLir = (): void => {
+    if (lir.size < frames - queueRoom) return;
+    prune();
+    const demoted = stack.shift() as number;
+    lir.delete(demoted);
+    makeRoomInQueue();
+    queue.push(demoted);
+    prune();
+  };
+  const refer = (page: number): boolean => {
+    if (lir.has(page)) {
+      toTop(page);
+      prune();
+      return true;
+    }
+    const isHit = isResident(page);
+    if (isHit && !stack.includes(page)) {
+      take(queue, page);
+      queue.push(page);
+      makeRoomForLir();
+      stack.push(page);
+    } else if (stack.includes(page)) {
+      // Resident or a ghost.
+      toTop(page);
+      take(queue, page);
+      makeRoomForLir();
+      take(ghosts, page);
+      lir.add(page);
+    } else if (lir.size < frames - queueRoom) {
+      lir.add(page);
+      stack.push(page);
+    } else {
+      makeRoomInQueue();
+      stack.push(page);
+      queue.push(page);
+    }
+    return isHit;
+  };
+  return (page) => {
+    if (frames === queueRoom) return false;
+    const isHit = refer(page);
+    while (stack.length > 2 * frames && ghosts.length > 0) take(stack, ghosts.shift() as number);
+    return isHit;
+  };
+});
+
 describeAgainstPlain(lruK, (frames) => {
   const uses = new Map<number, number[]>();
   const resident = new Set<number>();
@@ -464,34 +573,6 @@ describeAgainstPlain(tinylfu, (frames) => {
   };
 });
 
-const countingOf =
-  (atLoad: number, next: (counter: number, bit: number) => number) =>
-  (frames: number): Refer => {
-    const counters = new Map<number, number>();
-    const bits = new Set<number>();
-    let victims = 0;
-    return (page) => {
-      const isHit = counters.has(page);
-      if (!isHit && counters.size === frames) {
-        if (victims >= Math.max(1, Math.floor(frames / 4))) {
-          for (const [other, counter] of counters) counters.set(other, next(counter, bits.delete(other) ? 1 : 0));
-          victims = 0;
-        }
-        victims++;
-        const [victim] = [...counters].sort(([a, x], [b, y]) => x - y || a - b)[0] as [number, number];
-        counters.delete(victim);
-      }
-      if (!isHit) counters.set(page, atLoad);
-      bits.add(page);
-      return isHit;
-    };
-  };
-
-describeAgainstPlain(
-  aging,
-  countingOf(128, (counter, bit) => (counter >> 1) + 128 * bit),
-);
-describeAgainstPlain(
-  nfu,
-  countingOf(1, (counter, bit) => counter + bit),
-);
+test('every policy is compared with a plain one', () => {
+  expect([...livePolicies, ...replayPolicies].filter((kind) => !compared.has(kind)).map(({ name }) => name)).toEqual([]);
+});

@@ -70,16 +70,16 @@ describe('victims worked out by hand', () => {
     const { policy, bits } = policyWith(nru, [8, 7, 6, 5, 4, 3, 2, 1]);
     for (const page of [1, 2, 3, 4]) bits.referenced.add(page);
     for (const page of [1, 2, 5, 6]) bits.modified.add(page);
-    // Classes: 7 8 are 0; 5 6 are 1; 3 4 are 2; 1 2 are 3. Eight known: a sweep after two victims.
+    // Classes: 7 8 are 0; 5 6 are 1; 3 4 are 2; 1 2 are 3. Eight known: a tick after two victims.
     expect(policy.victim()).toBe(7);
     policy.loaded(7);
     bits.referenced.add(7);
     expect(policy.victim()).toBe(8);
-    // The sweep forgets the references: 3 4 7 are now 0; 1 2 5 6 are 1.
+    // The tick forgets the references: 3 4 7 are now 0; 1 2 5 6 are 1.
     expect(drain(policy)).toEqual([3, 4, 7, 1, 2, 5, 6]);
   });
 
-  test('nru: modified pages go before referenced ones, and references stick until the sweep', () => {
+  test('nru: modified pages go before referenced ones, and references stick until the tick', () => {
     const { policy, bits } = policyWith(nru, [...Array(16).keys()]);
     for (const page of Array(16).keys()) if (page !== 9) bits.referenced.add(page);
     bits.modified.add(9);
@@ -154,14 +154,14 @@ describe('victims worked out by hand', () => {
   test('mglru: a walk moves what was used to a new generation; the oldest goes in order of arrival', () => {
     const { policy, bits } = policyWith(mglru, [1, 2, 3, 4]);
     for (const page of [1, 3]) bits.referenced.add(page);
-    expect(policy.victim()).toBe(2); // generations: 4 | 1 3
+    expect(policy.victim()).toBe(2); // generations: 4 | 1 3 | none
     policy.loaded(5);
     bits.referenced.add(4);
-    expect(policy.victim()).toBe(1); // 4 joined the youngest: 1 3 5 4
+    expect(policy.victim()).toBe(1); // 4 joined the youngest: 1 3 | 5 4 | none
     expect(policy.reactivations).toBe(3);
     policy.demoted?.(4);
     policy.check();
-    expect(drain(policy)).toEqual([3, 5, 4]); // it was in the oldest generation already, and is at its tail
+    expect(drain(policy)).toEqual([3, 4, 5]); // it went to the tail of the oldest generation, 5 is in a younger one
   });
 
   test('uvm: a third waits inactive; a reference there brings a page back', () => {

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { PageBits } from './page-bits.ts';
+import type { MakePlain } from './plain-live-policies.conformance.ts';
 import type { PolicyKind, ReplacementPolicy } from './replacement-policy.ts';
 
 const CAPACITY = 70;
@@ -161,5 +162,59 @@ export function describePolicy(kind: PolicyKind): void {
       policy.check();
       expect(drain(policy).sort()).toEqual([1, 2, 3]);
     });
+  });
+}
+
+/** Returns whether a tick is due before the next victim of `size` pages, if `since` victims were taken after the last one: see ticks.ts. */
+const isTickDue = (since: number, size: number): boolean => since >= Math.max(1, Math.floor(size / 4));
+
+/** Runs a policy and a plain one side by side; every victim must be the same. Pages are loaded with clear bits, as frames are. */
+function playBoth(kind: PolicyKind, make: MakePlain, sequence: readonly Step[], bitAtLoad: 'clear' | 'set'): void {
+  const contents = new Map<number, number>();
+  const identityOf = (page: number): number => contents.get(page) ?? page;
+  const [bits, plainBits] = [new SettableBits(), new SettableBits()];
+  const policy = kind.make({ capacity: CAPACITY, bits, seed: 1, identityOf, bitAtLoad });
+  const plain = make({ bits: plainBits, identityOf, bitAtLoad });
+  const known = new Set<number>();
+  let sinceTick = 0;
+  sequence.forEach(({ kind: what, page }, step) => {
+    if (what === 'load' && !known.has(page)) {
+      contents.set(page, (page + (step % 3)) % CAPACITY);
+      for (const each of [bits, plainBits]) for (const set of [each.referenced, each.modified]) set.delete(page);
+      for (const each of [policy, plain]) each.loaded(page);
+      if (bitAtLoad === 'set') for (const each of [bits, plainBits]) each.referenced.add(page);
+      known.add(page);
+    } else if (what === 'remove' && known.delete(page)) for (const each of [policy, plain]) each.removed(page);
+    else if (what === 'demote' && known.has(page)) for (const each of [policy, plain]) each.demoted?.(page);
+    else if (what === 'reference' && known.has(page)) for (const each of [bits, plainBits]) each.referenced.add(page);
+    else if (what === 'modify' && known.has(page)) for (const each of [bits, plainBits]) each.modified.add(page);
+    else if (what === 'victim' && known.size > 0) {
+      if (isTickDue(sinceTick, known.size)) {
+        plain.tick?.();
+        sinceTick = 0;
+      }
+      sinceTick++;
+      const victim = plain.victim();
+      expect(policy.victim(), `step ${step}`).toBe(victim);
+      expect(known.delete(victim)).toBe(true);
+    }
+    policy.check();
+  });
+}
+
+/** Declares that a policy chooses the victims that a plain one chooses, whatever it is told. */
+export function describeLiveAgainstPlain(kind: PolicyKind, make: MakePlain, bitAtLoad: 'clear' | 'set' = 'clear'): void {
+  test(`${kind.name} live, bit ${bitAtLoad} at load: chooses exactly what its definition, written plainly, does`, () => {
+    fc.assert(
+      fc.property(steps, (sequence) => playBoth(kind, make, sequence, bitAtLoad)),
+      { numRuns: 150 },
+    );
+    // A memory that fills up to more pages than WSClock looks at for one victim.
+    const random = (n: number, below: number): number => (Math.imul(n + 1, 0x9e3779b1) >>> 8) % below;
+    const filling = Array.from({ length: 2_000 }, (_, n): Step => {
+      const kinds = ['load', 'load', 'load', 'reference', 'modify', n % 500 < 250 ? 'load' : 'victim'] as const;
+      return { kind: kinds[random(n, kinds.length)] as Step['kind'], page: random(7 * n, CAPACITY) };
+    });
+    playBoth(kind, make, filling, bitAtLoad);
   });
 }

@@ -38,6 +38,8 @@ export interface PolicyOptions {
   readonly identityOf?: (page: number) => number;
   /** Whether the access that loads a page sets its reference bit after `loaded`, as a kernel's does. Default `clear`. */
   readonly bitAtLoad?: 'clear' | 'set';
+  /** References from one tick to the next in a replay, at least 1: for policies with a clock interrupt (ticks.ts). Default: the frames. */
+  readonly tickReferences?: number;
 }
 
 /** One of a policy's queues, for people. */
