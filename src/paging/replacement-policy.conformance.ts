@@ -207,7 +207,7 @@ export function describeLiveAgainstPlain(kind: PolicyKind, make: MakePlain, bitA
   test(`${kind.name} live, bit ${bitAtLoad} at load: chooses exactly what its definition, written plainly, does`, () => {
     fc.assert(
       fc.property(steps, (sequence) => playBoth(kind, make, sequence, bitAtLoad)),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
     // A memory that fills up to more pages than WSClock looks at for one victim.
     const random = (n: number, below: number): number => (Math.imul(n + 1, 0x9e3779b1) >>> 8) % below;

@@ -9,7 +9,8 @@
 //              x to Am if it was in A1out, else to A1in
 //
 // No ties. Must see every reference. Source: Johnson and Shasha, "2Q: A Low Overhead High Performance Buffer Management Replacement
-// Algorithm", VLDB 1994, the full version; shares and order of steps as in libCacheSim, so that the counts can be compared.
+// Algorithm", VLDB 1994, the full version; shares and order of steps as in libCacheSim, so that the counts can be compared. Below 4 frames,
+// where a quarter is none, libCacheSim keeps no page at all; here A1in is then merely always above its share.
 
 import { expectWithinFrames } from './frames-invariant.ts';
 import { PageLists } from './page-list.ts';
