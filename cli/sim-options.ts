@@ -61,7 +61,8 @@ const MAX_FRAMES = 2 ** 40;
 export function simPlan(flags: SimFlags): SimPlan {
   if (flags.json && flags.csv) throw new UsageError('--json and --csv: choose one of them');
   if (flags.svg !== undefined && !flags.mrc) throw new UsageError('--svg: a picture is made of curves; add --mrc');
-  if (flags.tick !== undefined && flags.miniature) throw new UsageError('--tick: a miniature ticks as often as it has frames; leave it out');
+  if (flags.tick !== undefined && flags.miniature)
+    throw new UsageError('--tick: a miniature ticks as often as it has frames; leave it out');
   const choice = pageChoice(flags);
   const policies = parsePolicies(flags.policy ?? (flags.mrc ? 'lru' : DEFAULT_POLICIES));
   const sizes = flags.frames === undefined ? undefined : parseSizes(flags.frames, 2 ** choice.pageShift, policies.length);

@@ -1,7 +1,7 @@
 // CLOCK-Pro once more, in both forms, as plainly as the headers of clock-pro.ts and clock-pro-authors.ts read: one array is the clock, hands
 // are nodes of it, and counts are made by looking.
 
-import type { MakePlain } from './plain-live-policies.conformance.ts';
+import type { MakePlain } from './replacement-policy.conformance.ts';
 import type { Refer } from './replay.conformance.ts';
 
 /** A page on a kernel's ring, or what is left of one. */

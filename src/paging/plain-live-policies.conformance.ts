@@ -2,29 +2,8 @@
 // them is put behind a memory of so many frames here, with the bits that hardware would set.
 
 import { Random } from '../base/index.ts';
-import { SettableBits } from './replacement-policy.conformance.ts';
+import { type MakePlain, SettableBits } from './replacement-policy.conformance.ts';
 import type { Refer } from './replay.conformance.ts';
-
-/** A policy as `ReplacementPolicy` has it, without what is said about it. Pages are known when they should be. */
-export interface PlainPolicy {
-  loaded(page: number): void;
-  removed(page: number): void;
-  /** Called only while pages are known. */
-  victim(): number;
-  demoted?(page: number): void;
-  /** The clock interrupt, of those that have one: who calls decides when. */
-  tick?(): void;
-}
-
-/** What a plain policy is made over. */
-export interface PlainOptions {
-  readonly bits: SettableBits;
-  readonly identityOf: (page: number) => number;
-  readonly bitAtLoad: 'clear' | 'set';
-}
-
-/** Makes a plain policy. */
-export type MakePlain = (options: PlainOptions) => PlainPolicy;
 
 /** Takes `page` out of `list`; tells whether it was there. */
 export function take(list: number[], page: number): boolean {

@@ -22,7 +22,6 @@ import { mru } from './mru.ts';
 import { nru } from './nru.ts';
 import { plainClockPro, plainClockProAuthors } from './plain-clock-pro.conformance.ts';
 import {
-  type MakePlain,
   plainAging,
   plainFifo,
   plainMglru,
@@ -36,7 +35,7 @@ import {
   take,
 } from './plain-live-policies.conformance.ts';
 import { random } from './random.ts';
-import { describeLiveAgainstPlain } from './replacement-policy.conformance.ts';
+import { describeLiveAgainstPlain, type MakePlain } from './replacement-policy.conformance.ts';
 import type { AnyPolicyKind, PolicyKind } from './replacement-policy.ts';
 import * as replays from './replay.conformance.ts';
 import { s3fifo } from './s3fifo.ts';

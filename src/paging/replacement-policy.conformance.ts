@@ -3,7 +3,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { PageBits } from './page-bits.ts';
-import type { MakePlain } from './plain-live-policies.conformance.ts';
 import type { PolicyKind, ReplacementPolicy } from './replacement-policy.ts';
 
 const CAPACITY = 70;
@@ -21,6 +20,27 @@ export class SettableBits implements PageBits {
     return this.modified.has(page);
   }
 }
+
+/** A policy as `ReplacementPolicy` has it, without what is said about it. Pages are known when they should be. */
+interface PlainPolicy {
+  loaded(page: number): void;
+  removed(page: number): void;
+  /** Called only while pages are known. */
+  victim(): number;
+  demoted?(page: number): void;
+  /** The clock interrupt, of those that have one: who calls decides when. */
+  tick?(): void;
+}
+
+/** What a plain policy is made over. */
+interface PlainOptions {
+  readonly bits: SettableBits;
+  readonly identityOf: (page: number) => number;
+  readonly bitAtLoad: 'clear' | 'set';
+}
+
+/** Makes a plain policy. */
+export type MakePlain = (options: PlainOptions) => PlainPolicy;
 
 /** Makes a policy over settable bits and loads `pages` in order. */
 export function policyWith(kind: PolicyKind, pages: readonly number[], seed = 1): { policy: ReplacementPolicy; bits: SettableBits } {
