@@ -1,4 +1,4 @@
-// `quire quiz paging`: sets exercises in page replacement, solves them step by step, and grades answers.
+// `quire quiz`: exercises; here those in page replacement. `quire quiz paging` sets them, solves them step by step, and grades answers.
 
 import { Command, Option } from 'commander';
 import { UsageError } from '../src/base/index.ts';
@@ -6,6 +6,7 @@ import { canExplain, type Exercise, type ExercisePart, namedExercises, randomExe
 import { replayPolicies } from '../src/paging/index.ts';
 import { formatExercise, formatSolution } from '../src/report/index.ts';
 import { ExitCode } from './exit-code.ts';
+import { quizHeapCommand } from './quiz-heap-command.ts';
 import { rangeOf } from './ranges.ts';
 import { parseSeed } from './run-options.ts';
 import { FILE_COLUMNS, type Terminal } from './terminal.ts';
@@ -57,7 +58,8 @@ export function quizCommand(terminal: Terminal, finish: (exitCode: number) => vo
         .option('--json', 'as one JSON object')
         .addHelpText('after', examples)
         .action((flags: QuizFlags) => finish(quiz(flags, terminal))),
-    );
+    )
+    .addCommand(quizHeapCommand(terminal, finish));
 }
 
 function quiz(flags: QuizFlags, terminal: Terminal): number {

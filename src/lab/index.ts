@@ -16,6 +16,20 @@ export {
   solve,
 } from './exercise.ts';
 export { type Candidate, type EvictionExplanation, explainEviction } from './explanation.ts';
+export {
+  type Fit,
+  fitRules,
+  type Hole,
+  namedPlacements,
+  type PlacedBlock,
+  type PlacementExercise,
+  type PlacementRequest,
+  type PlacementStep,
+  parseRequests,
+  placeAll,
+  randomPlacement,
+  type SolvedPlacement,
+} from './heap/placement.ts';
 export { miniatureMisses } from './miniature.ts';
 export type { AllocationKind } from './multiprogram/allocation.ts';
 export { allocationKinds } from './multiprogram/allocation-kinds.ts';

@@ -5,6 +5,7 @@ export { formatExercise, formatSolution } from './exercise-text.ts';
 export { type Finding, findingRows, formatFindings } from './findings-text.ts';
 export { frameMap, type LetteredSpace, piecesOf } from './frame-map.ts';
 export { formatMissCurves, lruSteps, type MissCurves, missCurvesSvg } from './miss-curves.ts';
+export { formatAddress, formatFreeList, formatPlacement, formatSolvedPlacement } from './placement-text.ts';
 export { programReport, type RunFacts } from './program-report.ts';
 export * from './quantities.ts';
 export * from './run-report.ts';
