@@ -14,6 +14,7 @@ import { FAULT_PROTECTION } from '../machine/index.ts';
 import type { Pmap } from '../pmap/index.ts';
 import { FaultOutcome, type Machine, type MemorySystem, PROT_NONE, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
 import { GuestFault } from './guest-fault.ts';
+import { memmove, memset } from './memory-functions.ts';
 import { makeStackReserve, type StackReserve } from './stack-reserve.ts';
 
 /** Faults are counted per 64 KiB of the 32-bit space, for the report's heat line. */
@@ -162,47 +163,14 @@ export class Process {
   /** memory.fill: every byte of the range becomes `value`. Throws `GuestFault` before any change if a part is not accessible. */
   fill(address: number, value: number, length: number): void {
     this.require(address, length, 'write');
-    for (let done = 0; done < length; ) {
-      const run = Math.min(length - done, PAGE_SIZE - ((address + done) & PAGE_MASK));
-      const physical = this.translate(address + done, 1);
-      this.#bytes.fill(value, physical, physical + run);
-      done += run;
-    }
+    memset(this, address, value, length);
   }
 
   /** memory.copy: as if through a buffer. Throws `GuestFault` before any change if a part is not accessible. */
   move(destination: number, source: number, length: number): void {
     this.require(source, length, 'read');
     this.require(destination, length, 'write');
-    const backwards = destination > source && destination < source + length;
-    for (let left = length; left > 0; ) {
-      left -= backwards
-        ? this.#moveRunBefore(destination + left, source + left, left)
-        : this.#moveRun(destination + length - left, source + length - left, left);
-    }
-  }
-
-  /** Moves the longest run from `source` on that stays in one page on both sides. Returns its length. */
-  #moveRun(destination: number, source: number, limit: number): number {
-    const run = Math.min(limit, PAGE_SIZE - (destination & PAGE_MASK), PAGE_SIZE - (source & PAGE_MASK));
-    this.#moveWithin(destination, source, run);
-    return run;
-  }
-
-  /** The same for the run that ends at `sourceEnd`. */
-  #moveRunBefore(destinationEnd: number, sourceEnd: number, limit: number): number {
-    const inPage = (end: number) => ((end - 1) & PAGE_MASK) + 1;
-    const run = Math.min(limit, inPage(destinationEnd), inPage(sourceEnd));
-    this.#moveWithin(destinationEnd - run, sourceEnd - run, run);
-    return run;
-  }
-
-  #moveWithin(destination: number, source: number, run: number): void {
-    let to = this.translate(destination, 1);
-    const from = this.translate(source, 0);
-    // Bringing the source in cannot have evicted the destination (it is held), but may have replaced its frame (copy-on-write of a page shared by both).
-    to = this.translate(destination, 1);
-    this.#bytes.copyWithin(to, from, from + run);
+    memmove(this, destination, source, length);
   }
 
   /** Throws `GuestFault` unless the whole range allows the access. An empty range must begin in memory or at its end. */

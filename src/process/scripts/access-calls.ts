@@ -3,9 +3,10 @@
 // A long access goes page run by page run and keeps how far it has come, so that a fault that is mended, or a page that is waited for,
 // does not begin it anew.
 
-import { PAGE_MASK, PAGE_SIZE } from '../../base/index.ts';
+import { PAGE_MASK } from '../../base/index.ts';
 import { FaultOutcome } from '../../system/index.ts';
 import { GuestFault } from '../guest-fault.ts';
+import { compareRun, fillRun, findRun, moveRun, runLength } from '../memory-functions.ts';
 import type { Process } from '../process.ts';
 import { callerMemory, type ScriptCore } from './core.ts';
 import { call } from './script.ts';
@@ -45,17 +46,18 @@ export function accessCalls(core: ScriptCore): AccessCalls {
       });
     },
     memset: (at, value, size) => {
-      const fill = resumable(size, (done) => {
-        const run = runLength(at + done, size - done);
-        memory().fill(at + done, value, run);
-        return run;
-      });
+      const fill = resumable(size, (done) => fillRun(memory(), at, value, size, done));
       return call('memset', [at, value, size], () => {
         requireAddresses(at, size, 'write');
         fill();
       });
     },
     memcpy: (to, from, size) => call('memcpy', [to, from, size], mover(memory, to, from, size)),
+    memchr: (at, value, size) => call('memchr', [at, value, size], finder(memory, at, value, size)),
+    strlen: (at) => {
+      const find = finder(memory, at, 0, Number.POSITIVE_INFINITY);
+      return call('strlen', [at], () => find() - at);
+    },
     memcmp: (a, b, size) => call('memcmp', [a, b, size], comparer(memory, a, b, size)),
   };
 }
@@ -67,11 +69,6 @@ function resumable(size: number, run: (done: number) => number): () => void {
     while (done < size) done += run(done);
   };
 }
-
-/** Bytes from `at` to the end of its page, at most `limit`. */
-const runLength = (at: number, limit: number): number => Math.min(limit, PAGE_SIZE - (at & PAGE_MASK));
-/** The same backwards from `end`. */
-const runLengthBefore = (end: number, limit: number): number => Math.min(limit, ((end - 1) & PAGE_MASK) + 1);
 
 /** Faults on what is no address at all. */
 function requireAddresses(at: number, size: number, access: 'read' | 'write'): void {
@@ -126,18 +123,7 @@ function readString(memory: Process, at: number, limit: number): string {
 }
 
 function mover(memory: () => Process, to: number, from: number, size: number): () => void {
-  const backwards = to > from && to < from + size;
-  const copy = resumable(size, (done) => {
-    const left = size - done;
-    if (!backwards) {
-      const run = runLength(to + done, runLength(from + done, left));
-      memory().move(to + done, from + done, run);
-      return run;
-    }
-    const run = runLengthBefore(to + left, runLengthBefore(from + left, left));
-    memory().move(to + left - run, from + left - run, run);
-    return run;
-  });
+  const copy = resumable(size, (done) => moveRun(memory(), to, from, size, done));
   return () => {
     requireAddresses(from, size, 'read');
     requireAddresses(to, size, 'write');
@@ -148,19 +134,29 @@ function mover(memory: () => Process, to: number, from: number, size: number): (
 function comparer(memory: () => Process, a: number, b: number, size: number): () => number {
   let difference = 0;
   const compare = resumable(size, (done) => {
-    const run = runLength(a + done, runLength(b + done, size - done));
-    const [left, right] = [new Uint8Array(run), new Uint8Array(run)];
-    memory().copyIn(a + done, left);
-    memory().copyIn(b + done, right);
-    const at = left.findIndex((byte, index) => byte !== right[index]);
-    if (at < 0) return run;
-    difference = (left[at] as number) - (right[at] as number);
-    return size - done;
+    const step = compareRun(memory(), a, b, size, done);
+    difference = step.difference;
+    return difference === 0 ? step.run : size - done;
   });
   return () => {
     requireAddresses(a, size, 'read');
     requireAddresses(b, size, 'read');
     compare();
     return difference;
+  };
+}
+
+/** memchr; without a size it goes on until it finds the byte or faults. */
+function finder(memory: () => Process, at: number, value: number, size: number): () => number {
+  let found = -1;
+  const find = resumable(size, (done) => {
+    const step = findRun(memory(), at, value, size, done);
+    found = step.found;
+    return found < 0 ? step.run : size - done;
+  });
+  return () => {
+    requireAddresses(at, Math.min(size, 1), 'read');
+    find();
+    return found;
   };
 }

@@ -41,6 +41,10 @@ export interface AccessCalls {
   memcpy(to: number, from: number, size: number): Script<void>;
   /** Returns 0 if the ranges are equal, else the difference of the first two bytes that differ. */
   memcmp(a: number, b: number, size: number): Script<number>;
+  /** Returns the address of the first byte of the range that is the low byte of `value`, or -1. */
+  memchr(at: number, value: number, size: number): Script<number>;
+  /** Returns the number of bytes before the next 0 byte. */
+  strlen(at: number): Script<number>;
 }
 
 /** What `mmap` takes: a mapping of the contract, with a descriptor instead of an object. */
