@@ -16,6 +16,7 @@ export {
   solve,
 } from './exercise.ts';
 export { type Candidate, type EvictionExplanation, explainEviction } from './explanation.ts';
+export { type HeapError, HeapReplay, type ReplayOptions } from './heap/heap-replay.ts';
 export {
   type Fit,
   fitRules,
@@ -30,6 +31,9 @@ export {
   randomPlacement,
   type SolvedPlacement,
 } from './heap/placement.ts';
+export { measureSpeed, type ReplaySpeed, type SpeedOptions } from './heap/replay-speed.ts';
+export type { ContentCheck, HeapFault } from './heap/shadow-map.ts';
+export { type HeapSubject, ownSubjects, type SubjectBacking, type SubjectKind, type SubjectOptions } from './heap/subject.ts';
 export { miniatureMisses } from './miniature.ts';
 export type { AllocationKind } from './multiprogram/allocation.ts';
 export { allocationKinds } from './multiprogram/allocation-kinds.ts';

@@ -1,6 +1,7 @@
 // The formats by name, and which one a file is in: by its first bytes, not by its name.
 
 import { UsageError } from '../base/index.ts';
+import { detectsLines } from './detection.ts';
 import { ArcParser } from './formats/arc.ts';
 import { ChampSimParser } from './formats/champsim.ts';
 import { CsvParser } from './formats/csv.ts';
@@ -35,20 +36,6 @@ export interface TraceFormat {
   make(name: string, sink: ReferenceSink, options: ParserOptions): TraceParser;
 }
 
-/** Lines of text at the start of a file that decide. */
-const DECIDING_LINES = 20;
-
-/** A format is recognised by lines if all of the first ones that are complete and not skipped match. */
-function byLines(pattern: RegExp, skipped?: RegExp): (head: Uint8Array) => boolean {
-  return (head) => {
-    const text = Array.from(head, (byte) => String.fromCharCode(byte)).join('');
-    const lines = text.split('\n').map((line) => line.trimEnd());
-    if (lines.length > 1) lines.pop();
-    const telling = lines.filter((line) => line !== '' && skipped?.test(line) !== true).slice(0, DECIDING_LINES);
-    return telling.length > 0 && telling.every((line) => pattern.test(line));
-  };
-}
-
 const HEAD_NUMBERS = /^\s*(0x[0-9a-f]+|\d+)\s*$/i;
 
 /** Every format. Those that are recognised come in the order in which they are tried: what says more about itself first. */
@@ -64,7 +51,7 @@ export const traceFormats: readonly TraceFormat[] = [
     name: 'lackey',
     meaning: "valgrind's lackey: ' L 1fff000350,8'",
     unit: 'bytes',
-    detects: byLines(/^(I {2}| [LSM] )[0-9a-f]+,\d+$/i, /^(==|--)/),
+    detects: detectsLines(/^(I {2}| [LSM] )[0-9a-f]+,\d+$/i, /^(==|--)/),
     make: (name, sink) => new LackeyParser(name, sink, 'kept'),
   },
   {
@@ -77,49 +64,49 @@ export const traceFormats: readonly TraceFormat[] = [
     name: 'pin',
     meaning: "Pin's pinatrace: '0x401a2b: R 0x7ffe1038'",
     unit: 'bytes',
-    detects: byLines(/^0x[0-9a-f]+: [RW] 0x[0-9a-f]+/i, /^#/),
+    detects: detectsLines(/^0x[0-9a-f]+: [RW] 0x[0-9a-f]+/i, /^#/),
     make: (name, sink) => new PinParser(name, sink),
   },
   {
     name: 'load-store',
     meaning: "Caffeine's address traces: 'l 0x7ffe1038 8'",
     unit: 'bytes',
-    detects: byLines(/^[ls] (0x)?[0-9a-f]+( \d+)?$/i, /^#/),
+    detects: detectsLines(/^[ls] (0x)?[0-9a-f]+( \d+)?$/i, /^#/),
     make: (name, sink) => new LoadStoreParser(name, sink),
   },
   {
     name: 'msr',
     meaning: 'MSR Cambridge block requests',
     unit: 'bytes',
-    detects: byLines(/^\d+,[^,]*,\d+,(read|write),\d+,\d+,\d+$/i, /^[a-z]/i),
+    detects: detectsLines(/^\d+,[^,]*,\d+,(read|write),\d+,\d+,\d+$/i, /^[a-z]/i),
     make: (name, sink) => new MsrParser(name, sink),
   },
   {
     name: 'arc',
     meaning: "the ARC authors' .lis: 'start count ignored request'",
     unit: 'pages',
-    detects: byLines(/^\d+ \d+ \d+ \d+$/),
+    detects: detectsLines(/^\d+ \d+ \d+ \d+$/),
     make: (name, sink) => new ArcParser(name, sink),
   },
   {
     name: 'dinero',
     meaning: "Dinero's din: '0 7fff5a8c'",
     unit: 'bytes',
-    detects: byLines(/^[012]\s+(0x)?[0-9a-f]+(\s|$)/i),
+    detects: detectsLines(/^[012]\s+(0x)?[0-9a-f]+(\s|$)/i),
     make: (name, sink) => new DineroParser(name, sink),
   },
   {
     name: 'lirs',
     meaning: "the LIRS authors' .trc: page numbers and '*'",
     unit: 'pages',
-    detects: (head) => byLines(HEAD_NUMBERS, /^\*/)(head) && head.includes('*'.charCodeAt(0)),
+    detects: (head) => detectsLines(HEAD_NUMBERS, /^\*/)(head) && head.includes('*'.charCodeAt(0)),
     make: (name, sink) => new LirsParser(name, sink),
   },
   {
     name: 'numbers',
     meaning: 'one page number per line',
     unit: 'pages',
-    detects: byLines(HEAD_NUMBERS, /^#/),
+    detects: detectsLines(HEAD_NUMBERS, /^#/),
     make: (name, sink) => new NumbersParser(name, sink),
   },
   {

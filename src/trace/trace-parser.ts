@@ -2,17 +2,12 @@
 //
 //   file -> chunks -> [ carry | chunk ] -> whole lines or records -> parse -> batch -> sink
 //
-// A line or record that lies across two chunks is put together in the carry; all others are parsed where they are.
+// A line (line-cutter.ts) or record that lies across two chunks is put together in the carry; all others are parsed where they are.
 // A format is a subclass whose `parse` is one loop over bytes: no strings are made. Errors name the line, or the byte of a binary file.
 
 import { UsageError } from '../base/index.ts';
+import { LineCutter, quotedLine } from './line-cutter.ts';
 import { ReferenceBatch, type ReferenceKind, type ReferenceSink } from './references.ts';
-
-const NEWLINE = 10;
-/** No format has longer lines: what has is not a trace. */
-const LONGEST_LINE_BYTES = 64 * 1024;
-/** Bytes of a bad line that a message quotes. */
-const QUOTED_BYTES = 40;
 
 /** Turns a trace's bytes into references. */
 export abstract class TraceParser {
@@ -65,52 +60,26 @@ export abstract class TraceParser {
 export abstract class LineParser extends TraceParser {
   /** Lines parsed so far: `parse` counts them. */
   protected line = 0;
-  #carry = new Uint8Array(LONGEST_LINE_BYTES + 1);
-  #carried = 0;
+  readonly #cutter = new LineCutter(
+    (bytes, start, end) => this.parse(bytes, start, end),
+    (problem) => this.refuse(`line ${this.line + 1}`, problem),
+  );
 
   feed(piece: Uint8Array): void {
-    // A plain Uint8Array like the carry, not a subclass such as Node's Buffer: `parse` is to see one shape.
-    const chunk = new Uint8Array(piece.buffer, piece.byteOffset, piece.length);
-    let start = 0;
-    if (this.#carried > 0) {
-      const newline = chunk.indexOf(NEWLINE);
-      const end = newline < 0 ? chunk.length : newline + 1;
-      this.#append(chunk, 0, end);
-      if (newline < 0) return;
-      const carried = this.#carried;
-      this.#carried = 0;
-      this.parse(this.#carry, 0, carried);
-      start = end;
-    }
-    const last = chunk.lastIndexOf(NEWLINE) + 1;
-    if (last > start) this.parse(chunk, start, last);
-    this.#append(chunk, Math.max(start, last), chunk.length);
+    this.#cutter.feed(piece);
   }
 
   end(): void {
-    if (this.#carried > 0) {
-      this.#carry[this.#carried] = NEWLINE;
-      this.parse(this.#carry, 0, this.#carried + 1);
-    }
+    this.#cutter.end();
     this.flush();
   }
 
   /** Parses whole lines, each with its newline: `bytes[start, end)`. */
   protected abstract parse(bytes: Uint8Array, start: number, end: number): void;
 
-  #append(chunk: Uint8Array, start: number, end: number): void {
-    if (this.#carried + end - start > LONGEST_LINE_BYTES) this.refuse(`line ${this.line + 1}`, 'a line of over 64 KiB: this is no trace');
-    this.#carry.set(chunk.subarray(start, end), this.#carried);
-    this.#carried += end - start;
-  }
-
   /** Refuses the line that begins at or before `at`: the one after the `line` lines parsed. @param expected what should have been there. */
   protected refuseLine(bytes: Uint8Array, at: number, expected: string): never {
-    const start = bytes.lastIndexOf(NEWLINE, at - 1) + 1;
-    const newline = bytes.indexOf(NEWLINE, start);
-    const end = newline < 0 ? bytes.length : newline;
-    const quoted = printable(bytes.subarray(start, Math.min(end, start + QUOTED_BYTES)));
-    this.refuse(`line ${this.line + 1}`, `expected ${expected}, found '${quoted}${end - start > QUOTED_BYTES ? '...' : ''}'`);
+    this.refuse(`line ${this.line + 1}`, `expected ${expected}, found ${quotedLine(bytes, at)}`);
   }
 }
 
@@ -158,9 +127,4 @@ export abstract class RecordParser extends TraceParser {
     this.parse(new DataView(bytes.buffer, bytes.byteOffset, bytes.length));
     this.#done += bytes.length;
   }
-}
-
-/** Returns bytes as text, with a dot for each that a terminal should not see. */
-function printable(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.')).join('');
 }

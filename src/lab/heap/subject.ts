@@ -1,0 +1,80 @@
+// What the laboratory judges: an allocator, ours or anyone's, as a handful of functions and the bytes that it hands out.
+//
+//   trace -> subject -> addresses -> shadow map (shadow-map.ts): is that right?
+//                                 -> clock (replay-speed.ts): how fast?
+//                                 -> extent (heap-profile.ts): how much room?
+//
+// Nothing here knows how a subject works. What it leaves out (walk, usableSize, check) makes reports poorer, not verdicts.
+
+import { type AllocatorName, allocatorNames, type BlockVisitor, Heap } from '../../heap/malloc/index.ts';
+
+/** An allocator that is judged, with one heap of its own. */
+export interface HeapSubject {
+  readonly malloc: (bytes: number) => number;
+  readonly calloc: (count: number, bytes: number) => number;
+  readonly realloc: (address: number, bytes: number) => number;
+  readonly memalign: (alignment: number, bytes: number) => number;
+  /** `false` is a refusal; anything else, also nothing, is taken for done. */
+  readonly free: (address: number) => unknown;
+  /** Returns all bytes that there are now: a block's first is at its address. Another array after the heap has grown. */
+  readonly bytes: () => Uint8Array;
+  /** The heap's first byte, its own bytes included: no block lies below it, and its size is counted from there. */
+  readonly base: number;
+  /** What every block's address is a multiple of. */
+  readonly alignment: number;
+  /** Bytes that a block's owner may use. */
+  readonly usableSize?: (address: number) => number;
+  /** As a HeapAllocator's. */
+  readonly walk?: (visit: BlockVisitor) => void;
+  /** Throws if the heap's bytes contradict each other. */
+  readonly check?: () => void;
+}
+
+/** Where a subject's heap lies: in an ArrayBuffer, a SharedArrayBuffer, or a WebAssembly.Memory that grows. */
+export type SubjectBacking = 'array' | 'shared' | 'wasm';
+
+/** How a subject is made. */
+export interface SubjectOptions {
+  readonly alignment: 8 | 16;
+  readonly backing: SubjectBacking;
+  /** Bytes that the heap may take; a buffer has them from the start, a wasm memory grows to them. */
+  readonly limitBytes: number;
+}
+
+/** A kind of subject, by name. */
+export interface SubjectKind {
+  readonly name: string;
+  /** Makes one with an empty heap. Throws a UsageError if these options cannot be had. */
+  make(options: SubjectOptions): HeapSubject;
+}
+
+/** Wasm memories are measured in pages of so many bytes, of which there can be so many. */
+const WASM_PAGE = 65_536;
+const WASM_PAGES = 65_536;
+
+/** Quire's own allocators, in the order of their numbers. */
+export const ownSubjects: readonly SubjectKind[] = allocatorNames.map((name) => ({ name, make: (options) => ownSubject(name, options) }));
+
+/** The heap's own closures, not functions that call them: a loop that is specialised to the subject inlines them. */
+function ownSubject(allocator: AllocatorName, { alignment, backing, limitBytes }: SubjectOptions): HeapSubject {
+  const heap = Heap.create(backingOf(backing, limitBytes), { allocator, alignment, limitBytes });
+  return {
+    malloc: heap.malloc,
+    calloc: (count, bytes) => heap.calloc(count, bytes),
+    realloc: heap.realloc,
+    memalign: heap.memalign,
+    free: heap.free,
+    bytes: () => heap.bytes,
+    base: 0,
+    alignment,
+    usableSize: heap.usableSize,
+    walk: (visit) => heap.walk(visit),
+    check: () => heap.check(),
+  };
+}
+
+function backingOf(backing: SubjectBacking, bytes: number): ArrayBufferLike | WebAssembly.Memory {
+  if (backing === 'array') return new ArrayBuffer(bytes);
+  if (backing === 'shared') return new SharedArrayBuffer(bytes);
+  return new WebAssembly.Memory({ initial: 1, maximum: Math.min(WASM_PAGES, Math.ceil(bytes / WASM_PAGE)) });
+}
