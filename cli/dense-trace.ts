@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UsageError } from '../src/base/index.ts';
 import { Densifier } from '../src/lab/index.ts';
+import { formatCountOf, type PartialTrace } from '../src/report/index.ts';
 import { PageStream, type ReferenceBatch, ReferenceKind } from '../src/trace/index.ts';
 import { reasonOf } from './output-file.ts';
 import type { PageChoice } from './trace-options.ts';
@@ -141,28 +142,35 @@ function openNameless(): number {
   }
 }
 
+/** What is counted while a trace is read. */
+interface ReadCounts {
+  references: number;
+  writes: number;
+  defect?: UsageError;
+}
+
 /** A trace that was read. To be closed. */
 export class DenseTrace {
   /** For people: the file's name. */
   readonly name: string;
   readonly opened: OpenTrace;
   readonly content: TraceContent;
+  /** Where the file has a defect: what was read before it, which is all that is here. */
+  readonly partial: PartialTrace | undefined;
   readonly #densifier: Densifier;
   readonly #store: ChunkStore;
 
-  private constructor(opened: OpenTrace, densifier: Densifier, store: ChunkStore, counts: { references: number; writes: number }) {
+  private constructor(opened: OpenTrace, densifier: Densifier, store: ChunkStore, counts: ReadCounts) {
     this.name = opened.name;
     this.opened = opened;
-    this.content = { ...counts, pages: densifier.pages, chunks: store.end() };
+    const { references, writes, defect } = counts;
+    this.content = { references, writes, pages: densifier.pages, chunks: store.end() };
+    this.partial = defect && { references, reason: defect.message };
     this.#densifier = densifier;
     this.#store = store;
   }
 
-  /**
-   * Reads a trace. Throws a UsageError for a file that cannot be read, is not of its format, or has nothing of what was chosen.
-   * @param progress called now and then with the references read so far
-   * @param chunksInMemory how many may stay there; all go to a file once they are more
-   */
+  /** Reads a trace as `readSound` does, but keeps what comes before a defect of the file: `partial` tells. */
   static async read(
     source: TraceSource,
     choice: PageChoice,
@@ -171,22 +179,32 @@ export class DenseTrace {
   ): Promise<DenseTrace> {
     const densifier = new Densifier();
     const store = new ChunkStore(chunksInMemory);
-    const counts = { references: 0, writes: 0 };
+    const counts: ReadCounts = { references: 0, writes: 0 };
     const reading: { trace?: OpenTrace; stream?: PageStream } = {};
+    let storing: 'done' | 'in progress' = 'done';
     let ids = new Uint32Array(0);
     const take = ({ addresses, kinds, count }: ReferenceBatch): void => {
+      storing = 'in progress';
       if (ids.length < count) ids = new Uint32Array(count);
       densifier.densify(addresses, ids, count);
       store.add(ids, kinds, count);
       for (let i = 0; i < count; i++) if (kinds[i] === ReferenceKind.write) counts.writes++;
       counts.references += count;
       progress(counts.references);
+      storing = 'done';
     };
     try {
       await readTrace(source, (trace) => {
         const stream = new PageStream({ ...choice, unit: trace.unit }, take);
         Object.assign(reading, { trace, stream });
         return { sink: (batch) => stream.add(batch), isComplete: () => stream.isComplete };
+      }).catch((error: unknown) => {
+        // Room that is lacking here is no defect of the file.
+        if (!(error instanceof UsageError) || reading.stream === undefined || storing === 'in progress') throw error;
+        reading.stream.end();
+        if (counts.references === 0) throw error;
+        // After `--limit` it does not matter what else there is in the file.
+        if (!reading.stream.isComplete) counts.defect = error;
       });
       reading.stream?.end();
       if (reading.trace === undefined || counts.references === 0) {
@@ -197,6 +215,30 @@ export class DenseTrace {
       store.close();
       throw error;
     }
+  }
+
+  /**
+   * Reads a whole trace. Throws a UsageError for a file that cannot be read, is not of its format, or has nothing of what was chosen.
+   * @param progress called now and then with the references read so far
+   * @param chunksInMemory how many may stay there; all go to a file once they are more
+   */
+  static async readSound(
+    source: TraceSource,
+    choice: PageChoice,
+    progress: (references: number) => void,
+    chunksInMemory = MAX_CHUNKS_IN_MEMORY,
+  ): Promise<DenseTrace> {
+    const trace = await DenseTrace.read(source, choice, progress, chunksInMemory);
+    if (trace.partial === undefined) return trace;
+    trace.close();
+    throw new UsageError(trace.partial.reason);
+  }
+
+  /** Throws a UsageError if the file had a defect: to be called when everything has been said of what came before it. */
+  refuseDefect(): void {
+    if (this.partial === undefined) return;
+    const { references, reason } = this.partial;
+    throw new UsageError(`${reason}; results are of the ${formatCountOf(references, 'reference')} before that`);
   }
 
   /** Returns the number that a page has in the trace. */

@@ -12,6 +12,14 @@ const DELAY = 300;
 /** ECMA-48: to the first column, erase the line. */
 const ERASE = '\r\u001b[2K';
 
+const BAR_CELLS = 10;
+
+/** Returns a bar that is filled to a share from 0 to 1. */
+export function barOf(share: number): string {
+  const cells = Math.round(BAR_CELLS * share);
+  return '█'.repeat(cells) + '░'.repeat(Math.max(0, BAR_CELLS - cells));
+}
+
 /** A line that is drawn over itself. */
 export class LiveLine {
   readonly #output: Output;

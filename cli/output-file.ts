@@ -1,8 +1,13 @@
 // A file that a command will write once there is something to say. Opening it tells at once whether it can be written, yet
-// nothing of an existing file is lost, and no new file is left behind, until the first write.
+// nothing of an existing file is lost, and no new file is left behind, until the first write. A file that is of no use without its end
+// is there whole or not at all. The path `-` is the standard output.
 
-import { closeSync, constants, existsSync, fstatSync, ftruncateSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, ftruncateSync, openSync, unlinkSync } from 'node:fs';
 import { UsageError } from '../src/base/index.ts';
+import { writeFully } from './write-fully.ts';
+
+/** The path that means the standard output. */
+const STANDARD_OUTPUT = '-';
 
 /** A file opened for writing, empty from the first write on. */
 export class OutputFile {
@@ -16,9 +21,9 @@ export class OutputFile {
   constructor(path: string, option: string) {
     this.path = path;
     this.#option = option;
-    this.#existed = existsSync(path);
+    this.#existed = path === STANDARD_OUTPUT || existsSync(path);
     try {
-      this.#descriptor = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o666);
+      this.#descriptor = path === STANDARD_OUTPUT ? 1 : openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o666);
     } catch (error) {
       throw new UsageError(`${option} ${path}: cannot be written: ${reasonOf(error)}`);
     }
@@ -29,12 +34,13 @@ export class OutputFile {
     this.writeBytes(Buffer.from(text));
   }
 
-  /** Adds text. Throws a UsageError with a sentence if the host does not take it. */
+  /** Adds text. If the host does not take it the file is removed, where there can be one, and a UsageError thrown. */
   writeOrRefuse(text: string | Uint8Array): void {
     try {
       if (typeof text === 'string') this.write(text);
       else this.writeBytes(text);
     } catch (error) {
+      this.abandon();
       throw new UsageError(`${this.#option} ${this.path}: cannot be written: ${reasonOf(error)}`);
     }
   }
@@ -42,15 +48,14 @@ export class OutputFile {
   /** Adds bytes. Throws the host's error, such as ENOSPC. */
   writeBytes(all: Uint8Array): void {
     if (this.#state === 'untouched') this.#begin();
-    for (let bytes = all; bytes.length > 0; ) bytes = bytes.subarray(writeSync(this.#descriptor, bytes));
+    writeFully(this.#descriptor, all);
   }
 
   /** Ends the file; one that nothing was written to ends empty. */
   close(): void {
     if (this.#state === 'closed') return;
     if (this.#state === 'untouched') this.#begin();
-    this.#state = 'closed';
-    closeSync(this.#descriptor);
+    this.#end();
   }
 
   /** Ends it as if it had never been opened, if nothing was written. */
@@ -59,12 +64,17 @@ export class OutputFile {
     else this.close();
   }
 
-  /** Ends a file whose content is of no use without its end: a new one is removed. */
+  /** Ends a file whose content is of no use without its end: it is removed, unless it is an old one that nothing was written to. */
   abandon(): void {
     if (this.#state === 'closed') return;
+    const isOurs = !this.#existed || (this.#state === 'written' && fstatSync(this.#descriptor).isFile());
+    this.#end();
+    if (isOurs && this.path !== STANDARD_OUTPUT) unlinkSync(this.path);
+  }
+
+  #end(): void {
     this.#state = 'closed';
-    closeSync(this.#descriptor);
-    if (!this.#existed) unlinkSync(this.path);
+    if (this.path !== STANDARD_OUTPUT) closeSync(this.#descriptor);
   }
 
   #begin(): void {

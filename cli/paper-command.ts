@@ -5,13 +5,14 @@ import { join } from 'node:path';
 import { Argument, Command } from 'commander';
 import { UsageError } from '../src/base/index.ts';
 import { type ComparisonTable, type Experiment, type Laboratory, uvm99Experiments } from '../src/lab/index.ts';
-import { comparisonSvg, formatComparison } from '../src/report/index.ts';
+import { comparisonParts, comparisonRows, comparisonSvg, csvLine, formatComparison, htmlPage } from '../src/report/index.ts';
 import { tuneEngine } from './engine-settings.ts';
 import { ExitCode } from './exit-code.ts';
 import { interruptible } from './interruptible.ts';
 import { reasonOf } from './output-file.ts';
 import { paperPrograms } from './paper-programs.ts';
-import { FILE_COLUMNS, type Terminal } from './terminal.ts';
+import { addReportOptions, pageFactsOf, type ReportFlags, type ReportForm, ReportOutput, reportForm } from './report-output.ts';
+import type { Terminal } from './terminal.ts';
 
 /** The one publication so far. */
 const UVM99 = 'uvm99';
@@ -20,23 +21,25 @@ const SOURCE = 'Cranor and Parulkar, "The UVM Virtual Memory System", USENIX Ann
 const ERASE = '\r\u001b[2K';
 
 /** The options as commander leaves them. */
-interface PaperFlags {
+interface PaperFlags extends ReportFlags {
   readonly only?: string;
   readonly quick?: true;
-  readonly json?: true;
   readonly svg?: string;
 }
+
+const forms: readonly ReportForm[] = ['text', 'json', 'csv', 'html'];
 
 const examples = `
 Experiments of uvm99: ${uvm99Experiments.map(({ id }) => id).join(', ')}
 
 Examples:
   $ quire paper uvm99
+  $ quire paper uvm99 -o uvm99.html
   $ quire paper uvm99 --only table3,figure5 --svg figures`;
 
 /** Makes the command; `finish` gets its exit code. */
 export function paperCommand(terminal: Terminal, finish: (exitCode: number) => void): Command {
-  return new Command('paper')
+  const command = new Command('paper')
     .summary("repeat a publication's experiments")
     .description(
       "Repeats the experiments of a publication and shows its numbers beside Quire's. uvm99 is the paper on UVM, which compares it with " +
@@ -45,11 +48,11 @@ export function paperCommand(terminal: Terminal, finish: (exitCode: number) => v
     .addArgument(new Argument('<paper>', 'which publication').choices([UVM99]))
     .option('--only <ids>', 'only these experiments, separated by commas')
     .option('--quick', 'fewer points and repeats: a few seconds, for a look')
-    .option('--json', 'as one JSON object')
-    .option('--svg <directory>', 'write each figure there as an SVG file')
+    .option('--svg <directory>', 'write each figure there as an SVG file');
+  return addReportOptions(command, forms)
     .addHelpText('after', examples)
     .action((_paper: string, flags: PaperFlags) => {
-      finish(new Paper(terminal, flags).perform());
+      finish(new Paper(terminal, flags, command).perform());
     });
 }
 
@@ -57,18 +60,32 @@ export function paperCommand(terminal: Terminal, finish: (exitCode: number) => v
 class Paper {
   readonly #terminal: Terminal;
   readonly #flags: PaperFlags;
+  readonly #command: Command;
+  readonly #form: ReportForm;
+  readonly #output: ReportOutput;
   readonly #experiments: readonly Experiment[];
   readonly #results: ComparisonTable[] = [];
 
-  constructor(terminal: Terminal, flags: PaperFlags) {
+  constructor(terminal: Terminal, flags: PaperFlags, command: Command) {
     this.#terminal = terminal;
     this.#flags = flags;
+    this.#command = command;
+    this.#form = reportForm(flags, forms);
     this.#experiments = chosen(flags.only);
     if (flags.svg !== undefined) makeDirectory(flags.svg);
+    this.#output = new ReportOutput(flags, terminal);
   }
 
-  /** Runs the experiments, shows the results, and returns the exit code. Text is shown table by table; JSON only when all is done. */
+  /** Runs the experiments, shows the results, and returns the exit code. Text is shown table by table; other forms only when all is done. */
   perform(): number {
+    try {
+      return this.#perform();
+    } finally {
+      this.#output.close();
+    }
+  }
+
+  #perform(): number {
     const laboratory = this.#laboratory();
     for (const experiment of this.#experiments) {
       this.#progress(experiment.id);
@@ -83,7 +100,7 @@ class Paper {
       }
       this.#show(table);
     }
-    if (this.#flags.json) this.#terminal.out.write(`${jsonText(this.#results)}\n`);
+    this.#showAll();
     return ExitCode.fine;
   }
 
@@ -95,12 +112,24 @@ class Paper {
   }
 
   #show(table: ComparisonTable): void {
-    const { out } = this.#terminal;
     const isFirst = this.#results.length === 0;
     this.#results.push(table);
     this.#drawFigure(table);
-    if (this.#flags.json) return;
-    out.write(`${isFirst ? '' : '\n'}${formatComparison(table, { width: out.columns ?? FILE_COLUMNS, color: out.color })}`);
+    if (this.#form !== 'text') return;
+    const { columns, color } = this.#output;
+    this.#output.write(`${isFirst ? '' : '\n'}${formatComparison(table, { width: columns, color })}`);
+  }
+
+  #showAll(): void {
+    const results = this.#results;
+    if (this.#form === 'json') this.#output.write(`${jsonText(results)}\n`);
+    else if (this.#form === 'csv') this.#output.write(comparisonRows(results).map(csvLine).join(''));
+    else if (this.#form === 'html') {
+      const about = { kind: 'lines', lines: [`${SOURCE}, its experiments repeated. Ratios compare: UVM / BSD VM.`] } as const;
+      this.#output.write(
+        htmlPage(pageFactsOf(this.#command, 'The UVM Virtual Memory System, repeated'), [about, ...results.flatMap(comparisonParts)]),
+      );
+    }
   }
 
   #drawFigure(table: ComparisonTable): void {

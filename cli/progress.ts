@@ -6,7 +6,7 @@
 
 import { PAGE_SIZE } from '../src/base/index.ts';
 import { formatBytes, formatCount, formatSeconds } from '../src/report/index.ts';
-import { LiveLine } from './live-line.ts';
+import { barOf, LiveLine } from './live-line.ts';
 import type { Output } from './terminal.ts';
 
 /** What the line shows; all counts since the run began. */
@@ -17,8 +17,6 @@ export interface ProgressSnapshot {
   readonly swapPagesIn: number;
   readonly swapPagesOut: number;
 }
-
-const BAR_CELLS = 10;
 
 /** A line that shows how a run is going. */
 export class ProgressLine {
@@ -42,8 +40,7 @@ export class ProgressLine {
 
 function lineOf(snapshot: ProgressSnapshot, seconds: number): string {
   const { residentPages, ramPages, faults, swapPagesIn, swapPagesOut } = snapshot;
-  const cells = Math.round((BAR_CELLS * residentPages) / Math.max(1, ramPages));
-  const bar = '█'.repeat(cells) + '░'.repeat(Math.max(0, BAR_CELLS - cells));
+  const bar = barOf(residentPages / Math.max(1, ramPages));
   return [
     formatSeconds(seconds),
     `RAM ${bar} ${size(residentPages)} of ${size(ramPages)}`,

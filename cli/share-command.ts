@@ -12,12 +12,26 @@ import {
   type SharingOutcome,
   swapChoices,
 } from '../src/lab/index.ts';
-import { formatCount, formatSharing, formatSweep, type SharingFacts } from '../src/report/index.ts';
+import {
+  csvLine,
+  formatCount,
+  htmlPage,
+  partsText,
+  type ReportPart,
+  type SharingFacts,
+  type SweepPoint,
+  sharingParts,
+  sharingRows,
+  sweepParts,
+  sweepSvg,
+  timelineSvg,
+} from '../src/report/index.ts';
 import { DenseTrace, piecesOf } from './dense-trace.ts';
 import { ExitCode } from './exit-code.ts';
 import { LiveLine } from './live-line.ts';
-import { type ShareFlags, type SharePlan, sharePlan } from './share-options.ts';
-import { FILE_COLUMNS, type Terminal } from './terminal.ts';
+import { addReportOptions, pageFactsOf, ReportOutput } from './report-output.ts';
+import { type ShareFlags, type SharePlan, shareForms, sharePlan } from './share-options.ts';
+import type { Terminal } from './terminal.ts';
 import { addTraceOptions, changesOf, traceSource } from './trace-options.ts';
 
 const examples = `
@@ -27,7 +41,7 @@ pff (page-fault frequency), balance (working sets with minimum and maximum, trim
 Examples:
   $ quire share a.lackey.gz b.lackey.gz --design local:lru,ws --frames 4MiB
   $ quire share a.txt --processes 12 --sweep processes --design global:lru --load-control
-  $ quire share a.lackey.gz b.lackey.gz --page-size 64KiB --fault-ahead 3 --json`;
+  $ quire share a.lackey.gz b.lackey.gz --page-size 64KiB --fault-ahead 3 -o share.html`;
 
 /** Makes the command. @param run takes the work, which ends with an exit code */
 export function shareCommand(terminal: Terminal, run: (work: Promise<number>) => void): Command {
@@ -44,9 +58,9 @@ export function shareCommand(terminal: Terminal, run: (work: Promise<number>) =>
     .addOption(new Option('--partitions <how>', 'local: shares of memory').choices(['equal', 'proportional']).default('equal'))
     .option('--quantum <n>', 'references until the next process has its turn', '10000')
     .option('--reference-ns <n>', 'nanoseconds of a reference', '10');
-  return addTraceOptions(addPagingOptions(command))
+  return addTraceOptions(addReportOptions(addPagingOptions(command), shareForms))
     .addHelpText('after', examples)
-    .action((paths: string[], flags: ShareFlags) => run(share(paths, flags, terminal)));
+    .action((paths: string[], flags: ShareFlags) => run(share(paths, flags, terminal, command)));
 }
 
 function addPagingOptions(command: Command): Command {
@@ -60,12 +74,12 @@ function addPagingOptions(command: Command): Command {
     .addOption(new Option('--swap-out <which>', 'load control: the process that goes').choices([...swapChoices]).default('lowest'))
     .addOption(new Option('--come-back <how>', 'load control: its pages').choices(['prepaged', 'on-demand']).default('prepaged'))
     .option('--thrashing-below <share>', 'use of the processor below which memory may be thrashing', '50%')
-    .option('--seed <number>', 'the seed of everything random', '1')
-    .option('--json', 'as one JSON object');
+    .option('--seed <number>', 'the seed of everything random', '1');
 }
 
-async function share(paths: readonly string[], flags: ShareFlags, terminal: Terminal): Promise<number> {
+async function share(paths: readonly string[], flags: ShareFlags, terminal: Terminal, command: Command): Promise<number> {
   const plan = sharePlan(flags, paths.length);
+  const output = new ReportOutput(flags, terminal);
   const line = new LiveLine(terminal.err, () => performance.now());
   try {
     const programs: Program[] = [];
@@ -81,14 +95,35 @@ async function share(paths: readonly string[], flags: ShareFlags, terminal: Term
       }),
     );
     line.hide();
-    const width = terminal.out.columns ?? FILE_COLUMNS;
-    const facts = factsOf(most, frames, plan, flags);
-    const outcomes = points.map(({ outcome }) => outcome);
-    if (flags.json) terminal.out.write(jsonOf(outcomes, facts));
-    else terminal.out.write(flags.sweep === undefined ? formatSharing(outcomes, facts, width) : formatSweep(points, facts, width));
+    output.write(reportOf(points, factsOf(most, frames, plan, flags), plan, { command, columns: output.columns, paths }));
     return ExitCode.fine;
   } finally {
     line.hide();
+    output.close();
+  }
+}
+
+/** Where a report appears. */
+interface Place {
+  readonly command: Command;
+  readonly columns: number;
+  readonly paths: readonly string[];
+}
+
+function reportOf(points: readonly SweepPoint[], facts: SharingFacts, { form, sweep }: SharePlan, place: Place): string {
+  const outcomes = points.map(({ outcome }) => outcome);
+  const parts = (): ReportPart[] => (sweep === 'no' ? sharingParts(outcomes, facts) : sweepParts(points, facts));
+  switch (form) {
+    case 'json':
+      return jsonOf(outcomes, facts);
+    case 'csv':
+      return sharingRows(outcomes, facts).map(csvLine).join('');
+    case 'svg':
+      return sweep === 'no' ? timelineSvg(outcomes[0] as SharingOutcome) : sweepSvg(points);
+    case 'html':
+      return htmlPage(pageFactsOf(place.command, `Processes that share memory: ${place.paths.join(', ')}`), parts());
+    case 'text':
+      return partsText(parts(), place.columns);
   }
 }
 
@@ -98,7 +133,7 @@ function processesOf(programs: readonly Program[], processes: number): Program[]
 }
 
 async function readProgram(path: string, flags: ShareFlags, { choice, blocksPerPage }: SharePlan, line: LiveLine): Promise<Program> {
-  const trace = await DenseTrace.read(traceSource(path, flags), choice, (count) =>
+  const trace = await DenseTrace.readSound(traceSource(path, flags), choice, (count) =>
     line.update((seconds) => `${seconds.toFixed(1)} s   reading ${path}: ${formatCount(count)} references`),
   );
   try {

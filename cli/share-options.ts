@@ -11,11 +11,12 @@ import {
   type SharingOptions,
 } from '../src/lab/index.ts';
 import { parseByteSize } from './byte-size.ts';
+import { type ReportFlags, type ReportForm, reportForm } from './report-output.ts';
 import { parseSeed } from './run-options.ts';
 import { type PageChoice, pageChoice, parseCount, type TraceFlags } from './trace-options.ts';
 
 /** The options as commander leaves them. */
-export interface ShareFlags extends TraceFlags {
+export interface ShareFlags extends TraceFlags, ReportFlags {
   readonly design: string;
   readonly processes?: string;
   readonly sweep?: 'processes';
@@ -33,7 +34,6 @@ export interface ShareFlags extends TraceFlags {
   readonly comeBack: 'prepaged' | 'on-demand';
   readonly thrashingBelow: string;
   readonly seed: string;
-  readonly json?: true;
 }
 
 /** What to do, apart from the programs. */
@@ -47,7 +47,13 @@ export interface SharePlan {
   /** Undefined: half of the pages of all processes. */
   readonly frames: number | undefined;
   readonly settings: Omit<SharingOptions, 'programs' | 'frames' | 'design'>;
+  readonly form: ReportForm;
+  /** Whether every number of processes is simulated, from one up. */
+  readonly sweep: 'no' | 'processes';
 }
+
+/** Forms in which it reports. */
+export const shareForms: readonly ReportForm[] = ['text', 'json', 'csv', 'svg', 'html'];
 
 /** Blocks of a page at most: 2 MiB. */
 const MAX_BLOCKS = 512;
@@ -63,10 +69,15 @@ export function sharePlan(flags: ShareFlags, traces: number): SharePlan {
   if (blocksPerPage < 1 || blocksPerPage > MAX_BLOCKS)
     throw new UsageError(`--page-size ${flags.pageSize}: pages have 4 KiB to 2 MiB here`);
   const [short, long] = parseInterval(flags.faultInterval);
+  const form = reportForm(flags, shareForms);
+  const designs = parseDesigns(flags.design);
+  if (form === 'svg' && flags.sweep === undefined && designs.length > 1) {
+    throw new UsageError('--output: a picture shows one design, or a sweep; a page, .html, shows all');
+  }
   return {
     choice: { ...choice, pageShift: Math.log2(BLOCK_BYTES) },
     blocksPerPage,
-    designs: parseDesigns(flags.design),
+    designs,
     degrees: parseDegrees(flags, traces),
     frames: flags.frames === undefined ? undefined : parseFrames(flags.frames, 2 ** choice.pageShift),
     settings: {
@@ -82,6 +93,8 @@ export function sharePlan(flags: ShareFlags, traces: number): SharePlan {
       faultInterval: { short, long },
       partitions: flags.partitions,
     },
+    form,
+    sweep: flags.sweep ?? 'no',
   };
 }
 

@@ -6,12 +6,13 @@ import { replayPolicies } from '../src/paging/index.ts';
 import { formatCount } from '../src/report/index.ts';
 import { parseByteSize } from './byte-size.ts';
 import { rangeOf } from './ranges.ts';
+import { type ReportFlags, type ReportForm, reportForm } from './report-output.ts';
 import { parseSeed } from './run-options.ts';
 import { parseQuestions, type QuestionFlags, type Questions } from './sim-questions.ts';
-import { type PageChoice, pageChoice, parseCount, type TraceFlags } from './trace-options.ts';
+import { type PageChoice, pageChoice, parseCount, parseShare, type TraceFlags } from './trace-options.ts';
 
 /** The options as commander leaves them. */
-export interface SimFlags extends TraceFlags, QuestionFlags {
+export interface SimFlags extends TraceFlags, QuestionFlags, ReportFlags {
   readonly policy?: string;
   readonly frames?: string;
   readonly warmup: string;
@@ -20,10 +21,8 @@ export interface SimFlags extends TraceFlags, QuestionFlags {
   readonly tick?: string;
   readonly jobs?: string;
   readonly mrc?: true;
+  readonly exact?: true;
   readonly svg?: string;
-  readonly json?: true;
-  readonly csv?: true;
-  readonly output?: string;
 }
 
 /** What to do, apart from what depends on the trace. */
@@ -40,7 +39,9 @@ export interface SimPlan {
   readonly threads: number | undefined;
   /** Counts of everything at some sizes, or misses at every size. */
   readonly question: 'counts' | 'curves';
-  readonly form: 'text' | 'json' | 'csv';
+  /** Share of the pages that LRU's curve is made from; undefined if their number decides. */
+  readonly curveShare: number | undefined;
+  readonly form: ReportForm;
   /** What is asked of the trace instead of the misses of the policies; undefined if nothing is. */
   readonly questions: Questions | undefined;
 }
@@ -57,16 +58,22 @@ const DEFAULT_SIZES = 8;
 /** More frames than any machine has, and few enough for exact arithmetic with bytes. */
 const MAX_FRAMES = 2 ** 40;
 
-/** Checks everything that was typed. Throws a UsageError for the first value that is wrong. */
-export function simPlan(flags: SimFlags): SimPlan {
-  if (flags.json && flags.csv) throw new UsageError('--json and --csv: choose one of them');
+/** Forms in which it reports. */
+export const simForms: readonly ReportForm[] = ['text', 'json', 'csv', 'svg', 'html'];
+
+/** Checks everything that was typed. Throws a UsageError for the first value that is wrong. @param traces how many are to be read */
+export function simPlan(flags: SimFlags, traces: number): SimPlan {
+  const form = reportForm(flags, simForms);
+  if (traces > 1 && (form === 'svg' || flags.svg !== undefined)) {
+    throw new UsageError(`${form === 'svg' ? '--output' : '--svg'}: a picture shows one trace; give one`);
+  }
   if (flags.svg !== undefined && !flags.mrc) throw new UsageError('--svg: a picture is made of curves; add --mrc');
   if (flags.tick !== undefined && flags.miniature)
     throw new UsageError('--tick: a miniature ticks as often as it has frames; leave it out');
   const choice = pageChoice(flags);
   const policies = parsePolicies(flags.policy ?? (flags.mrc ? 'lru' : DEFAULT_POLICIES));
   const sizes = flags.frames === undefined ? undefined : parseSizes(flags.frames, 2 ** choice.pageShift, policies.length);
-  const form = flags.json ? 'json' : flags.csv ? 'csv' : 'text';
+  if (flags.exact && !flags.mrc) throw new UsageError('--exact: it is about the curve; add --mrc');
   return {
     choice,
     policies,
@@ -77,6 +84,7 @@ export function simPlan(flags: SimFlags): SimPlan {
     tick: flags.tick === undefined ? undefined : parseCount(flags.tick, '--tick', 1),
     threads: flags.jobs === undefined ? undefined : parseCount(flags.jobs, '--jobs', 1),
     question: flags.mrc ? 'curves' : 'counts',
+    curveShare: flags.exact ? 1 : flags.share === undefined ? undefined : parseShare(flags.share, '--share'),
     form,
     questions: parseQuestions(flags, form, policies),
   };

@@ -24,7 +24,7 @@ import { parseCount, parseShare } from './trace-options.ts';
 export interface QuestionFlags {
   readonly estimate?: string;
   readonly miniature?: true;
-  readonly share: string;
+  readonly share?: string;
   readonly ws?: string;
   readonly pff?: string;
   readonly explain?: string;
@@ -62,6 +62,8 @@ interface Setting {
   readonly seed: number;
 }
 
+/** Share of the pages that samples have if nothing else is said: hundreds of pages of a small trace, ten thousand of a million. */
+const DEFAULT_SHARE = 0.01;
 /** Values of T at most: PFF simulates each. */
 const MAX_WINDOWS = 1000;
 
@@ -70,7 +72,7 @@ export function addQuestionOptions(command: Command): Command {
   return command
     .option('--estimate <ways>', "instead: LRU's misses by exact, shards or aet, with commas between")
     .option('--miniature', 'instead: what the policies miss, estimated from a sample of the pages in a smaller memory')
-    .option('--share <share>', 'the share of the pages that shards and --miniature look at', '0.01')
+    .option('--share <share>', 'the share of the pages that shards, --miniature and --mrc look at (default: 0.01; --mrc: what is enough)')
     .option('--ws <windows>', 'instead: faults and size of the working set, by window in references; auto, or as in 100,1000..64000')
     .option('--pff <windows>', 'instead: faults and size under page fault frequency, by threshold in references')
     .option('--explain <n>', 'instead: why the n-th page that a policy gave up was that one');
@@ -85,7 +87,7 @@ export function parseQuestions(
   const asked = (['estimate', 'miniature', 'ws', 'pff', 'explain'] as const).filter((question) => flags[question] !== undefined);
   if (asked.length === 0) return undefined;
   const questions: Questions = {
-    share: parseShare(flags.share, '--share'),
+    share: flags.share === undefined ? DEFAULT_SHARE : parseShare(flags.share, '--share'),
     ...(flags.estimate !== undefined && { estimate: parseMethods(flags.estimate) }),
     ...(flags.miniature && { miniature: true }),
     ...(flags.ws !== undefined && { ws: { windows: parseWindows(flags.ws, '--ws') } }),
@@ -96,6 +98,9 @@ export function parseQuestions(
   if (!/^0+(\.0+)?\s*%?$/.test(flags.warmup)) throw new UsageError(`--warmup ${flags.warmup}: --${asked[0]} counts every reference`);
   if (form === 'csv' && (asked.length > 1 || questions.explain !== undefined)) {
     throw new UsageError('--csv: give one of --estimate, --miniature, --ws and --pff alone, or use --json');
+  }
+  if (form === 'svg' && (asked.length > 1 || questions.explain !== undefined)) {
+    throw new UsageError('--output: a picture shows one of --estimate, --miniature, --ws and --pff; a page, .html, shows all');
   }
   if (questions.explain !== undefined) expectExplainable(policies);
   if (questions.explain !== undefined && flags.frames === undefined)

@@ -2,21 +2,28 @@
 
 import { type Anomaly, findAnomalies } from '../src/lab/index.ts';
 import {
+  csvLine,
   type Finding,
+  findingParts,
   findingRows,
-  formatFindings,
-  formatMissCurves,
-  formatSimulation,
+  findingSvg,
+  htmlPage,
   lruSteps,
   type MissCurves,
+  missCurveParts,
   missCurvesSvg,
+  missesSvg,
+  type PageFacts,
+  partsText,
   type ReplayedTrace,
+  type ReportPart,
   type SimulationResult,
+  simulationParts,
   type TraceResults,
 } from '../src/report/index.ts';
 import type { OutputFile } from './output-file.ts';
+import type { ReportOutput } from './report-output.ts';
 import type { SimPlan } from './sim-options.ts';
-import { FILE_COLUMNS } from './terminal.ts';
 
 /** Takes results as they come. */
 export interface ResultWriter {
@@ -32,12 +39,22 @@ export interface ResultWriter {
 
 const nothing = (): void => undefined;
 
-/** Returns the writer for a plan. @param columns of the terminal, if the text goes to one */
-export function writerFor({ form, question, questions }: SimPlan, write: (text: string) => void, columns = FILE_COLUMNS): ResultWriter {
-  if (form === 'csv' && questions !== undefined) return csvFindingsWriter(write);
-  if (form === 'csv') return question === 'curves' ? csvCurvesWriter(write) : csvWriter(write);
-  if (form === 'json') return jsonWriter(write);
-  return textWriter(write, columns);
+/** Returns the writer for a plan. @param page what a page says of itself */
+export function writerFor({ form, question, questions }: SimPlan, output: ReportOutput, page: () => PageFacts): ResultWriter {
+  const write = (text: string): void => output.write(text);
+  switch (form) {
+    case 'csv':
+      if (questions !== undefined) return csvFindingsWriter(write);
+      return question === 'curves' ? csvCurvesWriter(write) : csvWriter(write);
+    case 'json':
+      return jsonWriter(write);
+    case 'svg':
+      return svgWriter(write);
+    case 'html':
+      return htmlWriter(write, page);
+    case 'text':
+      return textWriter(write, output.columns);
+  }
 }
 
 /** Returns `writer` that also draws its curves, if there is a file for the picture. */
@@ -52,15 +69,43 @@ export function pictureWriter(picture: OutputFile | undefined, writer: ResultWri
 
 function textWriter(write: (text: string) => void, columns: number): ResultWriter {
   let gap = '';
-  const show = (text: string): void => {
-    write(`${gap}${text}`);
+  const show = (parts: readonly ReportPart[]): void => {
+    write(`${gap}${partsText(parts, columns)}`);
     gap = '\n';
   };
+  return partsWriter(show, nothing);
+}
+
+/** One page for all traces, at the end. */
+function htmlWriter(write: (text: string) => void, page: () => PageFacts): ResultWriter {
+  const all: ReportPart[] = [];
+  return partsWriter(
+    (parts) => all.push(...parts),
+    () => {
+      if (all.length > 0) write(htmlPage(page(), all));
+    },
+  );
+}
+
+function partsWriter(show: (parts: readonly ReportPart[]) => void, end: () => void): ResultWriter {
   return {
     result: nothing,
-    counts: (all) => show(formatSimulation(all, columns)),
-    curves: (curves) => show(formatMissCurves(curves, columns)),
-    findings: (trace, findings) => show(formatFindings(trace, findings, columns)),
+    counts: (all) => show(simulationParts(all)),
+    curves: (curves) => show(missCurveParts(curves)),
+    findings: (trace, findings) => show(findingParts(trace, findings)),
+    end,
+  };
+}
+
+/** A picture of the one trace there is. */
+function svgWriter(write: (text: string) => void): ResultWriter {
+  return {
+    result: nothing,
+    counts: (all) => write(missesSvg(all)),
+    curves: (curves) => write(missCurvesSvg(curves)),
+    findings: (trace, findings) => {
+      for (const finding of findings) if (finding.question !== 'explain') write(findingSvg(trace, finding));
+    },
     end: nothing,
   };
 }
@@ -68,7 +113,7 @@ function textWriter(write: (text: string) => void, columns: number): ResultWrite
 function csvWriter(write: (text: string) => void): ResultWriter {
   let head = 'trace,policy,frames,references,misses,compulsory,clean_evictions,dirty_evictions\n';
   const result = ({ trace, policy, frames, references, misses, compulsory, evictions: { clean, dirty } }: SimulationResult): void => {
-    write(`${head}${csvText(trace)},${policy},${frames},${references},${misses},${compulsory},${clean},${dirty}\n`);
+    write(`${head}${csvLine([trace, policy, frames, references, misses, compulsory, clean, dirty])}`);
     head = '';
   };
   return { result, counts: nothing, curves: nothing, findings: nothing, end: nothing };
@@ -80,9 +125,7 @@ function csvCurvesWriter(write: (text: string) => void): ResultWriter {
   const curves = (all: MissCurves): void => {
     const { trace, references, compulsory, results } = all;
     const points = [...lruSteps(all).map((step) => ({ policy: 'lru', ...step })), ...results];
-    const lines = points.map(
-      ({ policy, frames, misses }) => `${csvText(trace.name)},${policy},${frames},${references},${misses},${compulsory}\n`,
-    );
+    const lines = points.map(({ policy, frames, misses }) => csvLine([trace.name, policy, frames, references, misses, compulsory]));
     write(`${head}${lines.join('')}`);
     head = '';
   };
@@ -96,17 +139,12 @@ function csvFindingsWriter(write: (text: string) => void): ResultWriter {
     for (const finding of all) {
       if (finding.question === 'explain') continue;
       const [head = [], ...rows] = findingRows(finding);
-      const lines = rows.map((row) => `${[csvText(name), ...row].join(',')}\n`);
-      write(`${isFirst ? `${['trace', ...head].join(',')}\n` : ''}${lines.join('')}`);
+      const lines = rows.map((row) => csvLine([name, ...row]));
+      write(`${isFirst ? csvLine(['trace', ...head]) : ''}${lines.join('')}`);
       isFirst = false;
     }
   };
   return { result: nothing, counts: nothing, curves: nothing, findings, end: nothing };
-}
-
-/** Returns a cell as RFC 4180 has it. */
-function csvText(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 /** One object for all traces, at the end. */
@@ -127,8 +165,8 @@ function jsonWriter(write: (text: string) => void): ResultWriter {
     counts: take,
     curves: (curves) => {
       take(curves);
-      const { trace, references, compulsory } = curves;
-      lru.push({ trace: trace.name, references, compulsory, steps: lruSteps(curves) });
+      const { trace, references, compulsory, sampledPages } = curves;
+      lru.push({ trace: trace.name, references, compulsory, ...(sampledPages !== undefined && { sampledPages }), steps: lruSteps(curves) });
     },
     findings: ({ name, ...facts }, findings) => {
       traces.push({ trace: name, ...facts, warmup: 0 });

@@ -13,8 +13,13 @@ import type { TraceContent } from './dense-trace.ts';
 import { bytesFor, performJob, type SimulationJob } from './simulation-job.ts';
 import type { JobAnswer, JobMessage } from './simulation-worker.ts';
 
-/** Takes a result: which job of the list, which of its sizes. */
-export type ResultSink = (job: number, size: number, counts: SimulationCounts) => void;
+/** Takes what comes of jobs. */
+export interface ResultSink {
+  /** A result: which job of the list, which of its sizes. */
+  readonly result: (job: number, size: number, counts: SimulationCounts) => void;
+  /** So many more references have been replayed, in whichever jobs; less than a message's worth may not be told. */
+  readonly replayed: (references: number) => void;
+}
 
 const canStartThreads = import.meta.url.endsWith('.js');
 
@@ -65,7 +70,7 @@ function threadsThatFit(jobs: readonly SimulationJob[], content: TraceContent): 
 async function runHere(jobs: readonly SimulationJob[], content: TraceContent, sink: ResultSink): Promise<void> {
   for (const [at, job] of jobs.entries()) {
     let size = 0;
-    performJob(job, content, (counts) => sink(at, size++, counts));
+    performJob(job, content, { counts: (counts) => sink.result(at, size++, counts), replayed: sink.replayed });
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
@@ -78,7 +83,8 @@ function perform(worker: Worker, message: JobMessage, at: number, sink: ResultSi
       settle();
     };
     const onAnswer = (answer: JobAnswer): void => {
-      if (answer.kind === 'counts') sink(at, size++, answer.counts);
+      if (answer.kind === 'counts') sink.result(at, size++, answer.counts);
+      else if (answer.kind === 'replayed') sink.replayed(answer.references);
       else if (answer.kind === 'done') end(resolve);
       else end(() => reject(new UsageError(`${message.job.policy} with this trace does not fit in memory: ${answer.reason}`)));
     };

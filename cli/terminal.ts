@@ -1,10 +1,13 @@
 // Where the command line writes, and what it knows about the terminal. Commands get it passed, so that tests can read what they say.
 
-import { writeSync } from 'node:fs';
 import process from 'node:process';
+import { UsageError } from '../src/base/index.ts';
+import { hostCode } from './host-errors.ts';
+import { writeFully } from './write-fully.ts';
 
 /** One output of the command: the standard output or the standard error. */
 export interface Output {
+  /** Throws a UsageError if it is the standard output and its reader has left. */
   readonly write: (text: string) => void;
   /** Columns if it is a terminal. */
   readonly columns: number | undefined;
@@ -30,7 +33,7 @@ export function processTerminal(): Terminal {
   };
 }
 
-function outputOf(descriptor: number, stream: NodeJS.WriteStream, environment: NodeJS.ProcessEnv): Output {
+function outputOf(descriptor: 1 | 2, stream: NodeJS.WriteStream, environment: NodeJS.ProcessEnv): Output {
   const columns = stream.isTTY ? stream.columns : undefined;
   return { write: (text) => writeAll(descriptor, text), columns, color: colorFor(columns, environment) };
 }
@@ -40,16 +43,12 @@ function colorFor(columns: number | undefined, environment: NodeJS.ProcessEnv): 
   return columns === undefined || environment.NO_COLOR || environment.TERM === 'dumb' ? 'none' : 'ansi';
 }
 
-function writeAll(descriptor: number, text: string): void {
-  let bytes = Buffer.from(text);
-  while (bytes.length > 0) {
-    try {
-      bytes = bytes.subarray(writeSync(descriptor, bytes));
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      // A reader that left, as `| head` does, is not our failure; a full pipe that does not block needs another try.
-      if (code === 'EPIPE') return;
-      if (code !== 'EAGAIN') throw error;
-    }
+// A reader that left, as `| head` does, must learn from the exit code that there was more. Nobody is left to be told of standard error's.
+function writeAll(descriptor: 1 | 2, text: string): void {
+  try {
+    writeFully(descriptor, Buffer.from(text));
+  } catch (error) {
+    if (hostCode(error) !== 'EPIPE') throw error;
+    if (descriptor === 1) throw new UsageError('the standard output was closed before all of it was read');
   }
 }

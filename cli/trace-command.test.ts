@@ -142,7 +142,11 @@ describe('quire trace info', () => {
     const refused = async (...parameters: string[]): Promise<string> => refusal(await quireLater('trace', 'info', ...parameters));
     expect(await refused(join(folder, 'none'))).toMatch(/there is no such file$/);
     expect(await refused(file('empty', ''))).toBe('empty is empty: a trace has at least one reference');
-    expect(await refused(file('bad', '1\n-2\n'), '--format', 'numbers')).toBe("bad, line 2: expected a page number below 2^53, found '-2'");
+    expect(await refused(file('bad', '-2\n1\n'), '--format', 'numbers')).toBe("bad, line 1: expected a page number below 2^53, found '-2'");
+    expect(await refused(file('a', numbers), '-o', join(folder, 'a.csv'))).toMatch(
+      /a.csv: there is no such form of this; choose from .txt, .json, .html$/,
+    );
+    expect(await refused(file('a', numbers), '--json', '-o', join(folder, 'a.html'))).toMatch(/the ending asks for something else/);
     expect(await refused(file('a', numbers), '--skip', '5')).toMatch(/^nothing of .* is left to replay/);
   });
 });

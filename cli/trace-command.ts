@@ -50,7 +50,7 @@ function convertCommand(terminal: Terminal, run: (work: Promise<number>) => void
     new Command('convert')
       .description("Writes a trace's page references as Quire's own compact format, or as plain numbers.")
       .addArgument(new Argument('<trace>', 'the file, or - for the standard input'))
-      .requiredOption('-o, --output <path>', 'the file to write')
+      .option('-o, --output <file>', 'the file to write; - is the standard output', '-')
       .addOption(new Option('--to <format>', 'what to write').choices(writtenFormats).default('quire'))
       .option('--filter <policy:frames>', 'only what misses in a first level of memory, as in lru:64'),
   ).action((trace: string, flags: ConvertFlags) => run(convert(trace, flags, terminal)));
@@ -60,6 +60,9 @@ async function convert(path: string, flags: ConvertFlags, terminal: Terminal): P
   const source = traceSource(path, flags);
   const choice = pageChoice(flags);
   const firstLevel = flags.filter === undefined ? undefined : parseFirstLevel(flags.filter, '--filter');
+  if (flags.output === '-' && flags.to === 'quire' && terminal.out.columns !== undefined) {
+    throw new UsageError('a terminal cannot show the quire format: name a file with -o, or choose --to numbers');
+  }
   const output = new OutputFile(flags.output, '--output');
   try {
     const writer = traceWriter(flags.to, choice.pageShift, output);
@@ -67,7 +70,7 @@ async function convert(path: string, flags: ConvertFlags, terminal: Terminal): P
     writer.end();
     if (written === 0) throw new UsageError(`nothing of ${path} is left to write: look at --skip, --kinds and --sample`);
     output.close();
-    terminal.err.write(`${formatCount(written)} page references in ${flags.output}\n`);
+    terminal.err.write(`${formatCount(written)} page references in ${flags.output === '-' ? 'the standard output' : flags.output}\n`);
     return ExitCode.fine;
   } finally {
     output.abandon();
@@ -91,7 +94,7 @@ async function copy(source: TraceSource, choice: PageChoice, writer: TraceWriter
 }
 
 async function writeMisses(source: TraceSource, choice: PageChoice, firstLevel: FirstLevel, writer: TraceWriter): Promise<number> {
-  const trace = await DenseTrace.read(source, choice, () => undefined);
+  const trace = await DenseTrace.readSound(source, choice, () => undefined);
   try {
     return filterTrace(trace, firstLevel, writer.sink);
   } finally {

@@ -2,12 +2,13 @@
 //
 //   file -> undo gzip, zstd (by their first bytes) or brotli (by .br) -> format (by first bytes, or given) -> parser -> batches
 //
-// Whatever is wrong with the file is a UsageError with one sentence; the batches before it have been passed on.
+// Whatever is wrong with the file is a UsageError with one sentence; all references before it have been passed on.
 
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import process from 'node:process';
-import { pipeline, Readable, type Transform } from 'node:stream';
+import type { Readable, Transform } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { createBrotliDecompress, createGunzip } from 'node:zlib';
 import { Decompress } from 'fzstd';
 import { UsageError } from '../src/base/index.ts';
@@ -26,6 +27,8 @@ import {
 const STANDARD_INPUT = '-';
 /** Bytes read at once. */
 const CHUNK_BYTES = 256 * 1024;
+/** Compressed bytes that are undone at once: what they become is in memory, up to a thousand times as much. */
+const STEP_BYTES = 16 * 1024;
 const GZIP_MAGIC: readonly number[] = [0x1f, 0x8b];
 const ZSTD_MAGIC: readonly number[] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -53,48 +56,65 @@ export interface TraceConsumer {
   readonly isComplete?: () => boolean;
 }
 
-/** Reads a whole trace. @param open is called once, before the first reference. Throws a UsageError for a file that cannot be read or is not of its format. */
+/** Reads a whole trace. @param open is called once, before the first reference. Throws a UsageError for a file that cannot be read or is not of its format, after all references before that. */
 export async function readTrace(source: TraceSource, open: (trace: OpenTrace) => TraceConsumer): Promise<void> {
   const name = source.path === STANDARD_INPUT ? 'the standard input' : basename(source.path);
   const given = source.format === undefined ? undefined : findTraceFormat(source.format);
   let head: Uint8Array = new Uint8Array(0);
-  let reading: { readonly parser: TraceParser; readonly consumer: TraceConsumer } | undefined;
-  const begin = (): { readonly parser: TraceParser; readonly consumer: TraceConsumer } => {
+  const reading: { parser?: TraceParser; consumer?: TraceConsumer } = {};
+  const begin = (): TraceParser => {
     const format = given ?? detectTraceFormat(head, name);
     if (head.length === 0) throw new UsageError(`${name} is empty: a trace has at least one reference`);
-    const consumer = open({ name, format, unit: unitOf(format, head, name) });
-    const parser = format.make(name, consumer.sink, source.column === undefined ? {} : { column: source.column });
-    parser.feed(head);
-    return { parser, consumer };
+    reading.consumer = open({ name, format, unit: unitOf(format, head, name) });
+    reading.parser = format.make(name, reading.consumer.sink, source.column === undefined ? {} : { column: source.column });
+    reading.parser.feed(head);
+    return reading.parser;
   };
-  for await (const chunk of decompressed(source.path, name)) {
-    if (reading !== undefined) reading.parser.feed(chunk);
+  const stopAtDefect = (): void => {
+    try {
+      (reading.parser ?? begin()).stop();
+    } catch (error) {
+      // The defect says more than what follows from it.
+      if (!(error instanceof UsageError)) throw error;
+    }
+  };
+  for await (const chunk of decompressed(source.path, name, stopAtDefect)) {
+    if (reading.parser !== undefined) reading.parser.feed(chunk);
     else {
       head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
-      if (head.length >= DETECTION_BYTES) reading = begin();
+      if (head.length >= DETECTION_BYTES) begin();
     }
-    if (reading?.consumer.isComplete?.() === true) return;
+    if (reading.consumer?.isComplete?.() === true) return;
   }
-  (reading ?? begin()).parser.end();
+  (reading.parser ?? begin()).end();
 }
 
-/** Yields a file's bytes, decompressed. */
-async function* decompressed(path: string, name: string): AsyncGenerator<Uint8Array> {
+/** Yields a file's bytes, decompressed. @param beforeRefusal called where no more can be read, after all that could be was yielded */
+async function* decompressed(path: string, name: string, beforeRefusal: () => void): AsyncGenerator<Uint8Array> {
+  let some: 'none yet' | 'some' = 'none yet';
   const file: Readable = path === STANDARD_INPUT ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES });
   try {
     const chunks = withFirstBytes(file);
     const first = await chunks.next();
     if (first.done === true) return;
     const rest = prepend(first.value, chunks);
-    if (startsWith(first.value, GZIP_MAGIC)) yield* through(rest, createGunzip({ chunkSize: CHUNK_BYTES }));
-    else if (startsWith(first.value, ZSTD_MAGIC)) yield* unzstd(rest);
-    else if (path.endsWith('.br')) yield* through(rest, createBrotliDecompress({ chunkSize: CHUNK_BYTES }));
-    else yield* rest;
+    for await (const chunk of undone(first.value, rest, path)) {
+      yield chunk;
+      some = 'some';
+    }
   } catch (error) {
+    if (some === 'some') beforeRefusal();
     throw readError(error, path, name);
   } finally {
     file.destroy();
   }
+}
+
+/** Yields chunks with their compression undone, which the first bytes tell. */
+function undone(first: Uint8Array, chunks: AsyncGenerator<Uint8Array>, path: string): AsyncGenerator<Uint8Array> {
+  if (startsWith(first, GZIP_MAGIC)) return through(chunks, createGunzip({ chunkSize: CHUNK_BYTES }));
+  if (startsWith(first, ZSTD_MAGIC)) return unzstd(chunks);
+  return path.endsWith('.br') ? through(chunks, createBrotliDecompress({ chunkSize: CHUNK_BYTES })) : chunks;
 }
 
 function readError(error: unknown, path: string, name: string): unknown {
@@ -129,25 +149,59 @@ async function* prepend(first: Uint8Array, rest: AsyncIterable<Uint8Array>): Asy
   yield* rest;
 }
 
-/** Yields what Node's transform makes of the chunks. Its errors, and those of the chunks, come out of the iteration. */
+/** Yields what Node's transform makes of the chunks, all that it can even where one is damaged. Its errors, and those of the chunks, come out of the iteration. */
 async function* through(chunks: AsyncIterable<Uint8Array>, transform: Transform): AsyncGenerator<Uint8Array> {
-  pipeline(Readable.from(chunks, { objectMode: false }), transform, () => undefined);
-  yield* transform as AsyncIterable<Uint8Array>;
+  // A stream that fails drops what nobody has read yet, so everything is read at once.
+  let out: Uint8Array[] = [];
+  const taken = (): Uint8Array[] => {
+    const all = out;
+    out = [];
+    return all;
+  };
+  transform.on('data', (chunk: Uint8Array) => out.push(chunk));
+  const ended = finished(transform);
+  ended.catch(() => undefined);
+  try {
+    for await (const chunk of chunks) {
+      for (let at = 0; at < chunk.length; at += STEP_BYTES) {
+        // A transform that fails never calls back for the bytes on which it did.
+        await Promise.race([written(transform, chunk.subarray(at, at + STEP_BYTES)), ended]);
+        yield* taken();
+      }
+    }
+    transform.end();
+    await ended;
+    yield* taken();
+  } catch (error) {
+    yield* taken();
+    throw error;
+  } finally {
+    transform.destroy();
+  }
 }
 
-/** Yields what is in zstd frames. Node 20 has no zstd. */
+function written(transform: Transform, chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => transform.write(chunk, (error) => (error ? reject(error) : resolve())));
+}
+
+/** Yields what is in zstd frames, up to a defect. Node 20 has no zstd. */
 async function* unzstd(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let out: Uint8Array[] = [];
   const frames = new Decompress((chunk) => {
     if (chunk.length > 0) out.push(chunk);
   });
-  for await (const chunk of chunks) {
-    frames.push(chunk);
+  try {
+    for await (const chunk of chunks) {
+      frames.push(chunk);
+      yield* out;
+      out = [];
+    }
+    frames.push(new Uint8Array(0), true);
     yield* out;
-    out = [];
+  } catch (error) {
+    yield* out;
+    throw error;
   }
-  frames.push(new Uint8Array(0), true);
-  yield* out;
 }
 
 const startsWith = (bytes: Uint8Array, magic: readonly number[]): boolean => magic.every((byte, i) => bytes[i] === byte);

@@ -32,6 +32,12 @@ export class PageSample {
     this.rate = chosen / pages;
   }
 
+  /** Counts from here on. */
+  restart(): void {
+    this.references = 0;
+    this.sampled = 0;
+  }
+
   /** Returns the references of `ids` to pages of the sample, by their numbers there. The next call uses the same memory. */
   of(ids: Uint32Array): Uint32Array {
     if (this.#out.length < ids.length) this.#out = new Uint32Array(ids.length);

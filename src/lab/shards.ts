@@ -19,10 +19,13 @@ export class Shards {
   readonly #sample: PageSample;
   readonly #distances: StackDistances;
   readonly #pages: number;
+  /** Pages that miss once in any memory. */
+  #compulsory: number;
 
   /** @param pages the distinct pages of the trace: ids are integers in [0, pages). @param share of the pages to look at, above 0 and up to 1 */
   constructor(pages: number, share: number) {
     this.#pages = pages;
+    this.#compulsory = pages;
     this.#sample = new PageSample(pages, share);
     this.#distances = new StackDistances(this.#sample.pages);
   }
@@ -37,15 +40,33 @@ export class Shards {
     this.#distances.feed(this.#sample.of(ids));
   }
 
+  /** What was fed so far has filled memory and is counted in nothing. @param seen how many pages it referred to */
+  restart(seen: number): void {
+    this.#compulsory = this.#pages - seen;
+    this.#sample.restart();
+    this.#distances.restart();
+  }
+
   /** Returns the estimated misses, a whole number, for each of `sizes` in frames, ascending. */
   misses(sizes: readonly number[]): number[] {
+    return sizes.map(this.#estimator());
+  }
+
+  /** Returns the estimated misses with 0, 1, 2, ... frames, up to the number of pages. */
+  missesBySize(): Float64Array {
+    const missesWith = this.#estimator();
+    return new Float64Array(this.#pages + 1).map((_, frames) => (frames === 0 ? this.#sample.references : missesWith(frames)));
+  }
+
+  /** Returns a function that takes frames, ascending from call to call. */
+  #estimator(): (frames: number) => number {
     const { rate, references, sampled } = this.#sample;
     const { hits } = this.#distances.curve();
     let found = rate * references - sampled;
     let distance = 1;
-    return sizes.map((frames) => {
+    return (frames) => {
       for (; distance < hits.length && (distance - 1) / rate + 1 <= frames; distance++) found += hits[distance] as number;
-      return Math.round(Math.min(references, Math.max(this.#pages, references - found / rate)));
-    });
+      return Math.round(Math.min(references, Math.max(this.#compulsory, references - found / rate)));
+    };
   }
 }

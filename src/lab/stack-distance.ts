@@ -39,6 +39,8 @@ export class StackDistances {
   #now = 0;
   #live = 0;
   #references = 0;
+  /** Pages that had been referred to when counting began. */
+  #liveBefore = 0;
 
   /** @param pages ids are integers in [0, pages). */
   constructor(pages: number) {
@@ -61,9 +63,16 @@ export class StackDistances {
     this.#references += ids.length;
   }
 
+  /** What was fed so far has filled memory and is counted in nothing. */
+  restart(): void {
+    this.#references = 0;
+    this.#liveBefore = this.#live;
+    this.#hits.fill(0);
+  }
+
   /** Returns the curve up to here. */
   curve(): LruCurve {
-    return { references: this.#references, compulsory: this.#live, hits: this.#hits.slice(0, this.#live + 1) };
+    return { references: this.#references, compulsory: this.#live - this.#liveBefore, hits: this.#hits.slice(0, this.#live + 1) };
   }
 
   #feedStretch(ids: Uint32Array, from: number, to: number): void {

@@ -27,11 +27,11 @@ export function formatComparison(table: ComparisonTable, { width, color }: Repor
   const style = textStyle(color);
   const lines = [
     style.paint('title', table.title),
-    ...sentences(`${table.about} ${originSentence(table)}`, 'plain', width, style),
+    ...sentences(aboutLine(table), 'plain', width, style),
     '',
     ...numberLines(table, width, style),
     '',
-    ...sentences(`${capital(table.verdict.shape)}: ${table.verdict.text}`, table.verdict.shape === 'holds' ? 'good' : 'bad', width, style),
+    ...sentences(verdictLine(table), table.verdict.shape === 'holds' ? 'good' : 'bad', width, style),
     ...notesOf(table).flatMap((note) => sentences(note, 'quiet', width, style)),
   ];
   return `${lines.map((line) => line.trimEnd()).join('\n')}\n`;
@@ -41,12 +41,23 @@ function capital(sentence: string): string {
   return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 
+/** Returns what was done, the unit and how numbers came about, in sentences. */
+export function aboutLine(table: ComparisonTable): string {
+  return `${table.about} ${originSentence(table)}`;
+}
+
+/** Returns whether the published result is seen here, as a sentence. */
+export function verdictLine({ verdict }: ComparisonTable): string {
+  return `${capital(verdict.shape)}: ${verdict.text}`;
+}
+
 function originSentence({ origin, unit, ratioOf }: ComparisonTable): string {
   const how = { counted: 'counted', measured: 'measured here', modelled: 'in part modelled' }[origin];
   return `Unit: ${unit}, ${how}; ratio: ${ratioOf}.`;
 }
 
-function notesOf({ notes, rows }: ComparisonTable): string[] {
+/** Returns the notes below a table: its own, and what a mark means that is in it. */
+export function notesOf({ notes, rows }: ComparisonTable): string[] {
   const doubtful = rows.some(({ verified, paper }) => !verified && paper.ratio !== null);
   return doubtful ? [...notes, `${UNVERIFIED} a published number that was not checked against its source.`] : [...notes];
 }
@@ -78,12 +89,17 @@ function block(title: string, cells: readonly Columns[]): string[] {
 }
 
 function paperCells({ paper, verified }: ComparisonRow): Columns {
-  const [bsd, uvm, ratio] = sideCells(paper) as [string, string, string];
-  return [bsd, uvm, verified || ratio === NONE ? ratio : `${UNVERIFIED}${ratio}`];
+  return [formatNumber(paper.bsd), formatNumber(paper.uvm), ratioText(paper.ratio, verified ? 'verified' : 'doubtful')];
+}
+
+/** Returns a ratio, marked if it is doubtful. */
+export function ratioText(ratio: number | null, source: 'verified' | 'doubtful'): string {
+  if (ratio === null) return NONE;
+  return `${source === 'doubtful' ? UNVERIFIED : ''}${ratio.toFixed(3)}`;
 }
 
 function sideCells({ bsd, uvm, ratio }: Sides): Columns {
-  return [formatNumber(bsd), formatNumber(uvm), ratio === null ? NONE : ratio.toFixed(3)];
+  return [formatNumber(bsd), formatNumber(uvm), ratioText(ratio, 'verified')];
 }
 
 function counterBlock(rows: readonly ComparisonRow[]): string[] | undefined {
@@ -98,8 +114,8 @@ function counterBlock(rows: readonly ComparisonRow[]): string[] | undefined {
   return ['counters: BSD / UVM', ...table([names, ...cells])];
 }
 
-/** Counts as they are; measurements with three digits. */
-function formatNumber(value: number | null): string {
+/** Returns counts as they are, measurements with three digits, and a dash for what there is not. */
+export function formatNumber(value: number | null): string {
   if (value === null) return NONE;
   if (Number.isInteger(value)) return formatCount(value);
   if (value >= 100) return formatCount(Math.round(value));

@@ -1,16 +1,27 @@
-// report/: results of runs and experiments, as data, text and pictures.
+// report/: results of runs and experiments, as data, text, pictures and pages.
 export { comparisonSvg } from './comparison-chart.ts';
+export { comparisonParts, comparisonRows } from './comparison-parts.ts';
 export { formatComparison } from './comparison-text.ts';
+export { csvLine } from './csv.ts';
 export { formatExercise, formatSolution } from './exercise-text.ts';
-export { type Finding, findingRows, formatFindings } from './findings-text.ts';
+export { type Finding, findingParts, findingRows, findingSvg } from './findings-parts.ts';
 export { frameMap, type LetteredSpace, piecesOf } from './frame-map.ts';
-export { formatMissCurves, lruSteps, type MissCurves, missCurvesSvg } from './miss-curves.ts';
+export { htmlPage, type PageFacts } from './html-page.ts';
+export { lruSteps, type MissCurves, missCurveParts, missCurvesSvg } from './miss-curves.ts';
 export { formatAddress, formatFreeList, formatPlacement, formatSolvedPlacement } from './placement-text.ts';
 export { programReport, type RunFacts } from './program-report.ts';
 export * from './quantities.ts';
+export { partsText, type ReportPart } from './report-part.ts';
 export * from './run-report.ts';
 export { formatRunReport, type ReportTextOptions } from './run-report-text.ts';
-export { formatSharing, formatSweep, type SharingFacts, type SweepPoint } from './sharing-text.ts';
-export { formatSimulation, type ReplayedTrace, type SimulationResult, type TraceResults } from './simulation-text.ts';
-export { formatTraceProfile, type ProfiledTrace } from './trace-profile-text.ts';
+export { type SharingFacts, type SweepPoint, sharingParts, sharingRows, sweepParts, sweepSvg, timelineSvg } from './sharing-parts.ts';
+export {
+  missesSvg,
+  type PartialTrace,
+  type ReplayedTrace,
+  type SimulationResult,
+  simulationParts,
+  type TraceResults,
+} from './simulation-parts.ts';
+export { type ProfiledTrace, traceProfileParts } from './trace-profile-parts.ts';
 export { Transcript } from './transcript.ts';

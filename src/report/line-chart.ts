@@ -36,7 +36,7 @@ export interface LineChart {
 const WIDTH = 860;
 const HEIGHT = 480;
 const PLOT = { left: 80, right: 620, top: 50, bottom: 420 } as const;
-/** Least distance of two names. */
+/** Distance of two names, at least, where there is room for it. */
 const NAME_GAP = 16;
 /** Ticks that a linear axis is cut into, about. */
 const TICKS = 6;
@@ -161,14 +161,15 @@ function namesOf(curves: readonly ChartCurve[], y: Placing): string[] {
     .filter(({ points }) => points.length > 0)
     .map((curve) => ({ curve, at: y((curve.points.at(-1) as readonly [number, number])[1]) }))
     .sort((a, b) => a.at - b.at);
+  const gap = Math.min(NAME_GAP, (PLOT.bottom - PLOT.top) / ends.length);
   for (let i = 1; i < ends.length; i++) {
     const [above, below] = [ends[i - 1], ends[i]] as [(typeof ends)[number], (typeof ends)[number]];
-    below.at = Math.max(below.at, above.at + NAME_GAP);
+    below.at = Math.max(below.at, above.at + gap);
   }
   let limit: number = PLOT.bottom;
   for (const end of ends.reverse()) {
     end.at = Math.min(end.at, limit);
-    limit = end.at - NAME_GAP;
+    limit = end.at - gap;
   }
   return ends.map(({ curve, at }) => {
     const name = `${curve.name}${curve.line === 'dashed' ? ' - -' : ''}`;

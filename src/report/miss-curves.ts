@@ -1,11 +1,10 @@
-// How often a trace misses as a function of the memory: LRU's whole curve, and other policies at some sizes. As text and as a picture.
+// How often a trace misses as a function of the memory: LRU's whole curve, exact or from a sample, and other policies at some sizes.
 
 import type { MissesAtSize } from '../lab/index.ts';
-import { tableLines } from './columns.ts';
 import { dotChartLines } from './dot-chart.ts';
-import { lineChartSvg } from './line-chart.ts';
-import { formatBytes, formatCount, formatShare } from './quantities.ts';
-import { headLines, type ReplayedTrace, type SimulationResult } from './simulation-text.ts';
+import { formatBytes, formatCount, formatCountOf, formatShare } from './quantities.ts';
+import type { ReportPart } from './report-part.ts';
+import { headPart, missChartSvg, type ReplayedTrace, type SimulationResult } from './simulation-parts.ts';
 
 /** The curves of one trace. */
 export interface MissCurves {
@@ -17,6 +16,8 @@ export interface MissCurves {
   readonly compulsory: number;
   /** LRU's misses with 0, 1, 2, ... frames up to the pages of the trace; more frames change nothing. */
   readonly lru: Float64Array;
+  /** Where `lru` is an estimate by SHARDS: how many pages it looked at. */
+  readonly sampledPages?: number;
   /** Sizes of the table, ascending. */
   readonly sizes: readonly number[];
   /** Other policies, each at all of `sizes`. */
@@ -41,8 +42,8 @@ export function lruSteps({ lru }: MissCurves): MissesAtSize[] {
   return steps;
 }
 
-/** Returns a table and a chart, with a line break at the end. @param width characters in a line, where the table can be broken to fit */
-export function formatMissCurves(curves: MissCurves, width: number): string {
+/** Returns the report on one trace: a table and a chart. */
+export function missCurveParts(curves: MissCurves): ReportPart[] {
   const { trace, sizes, references } = curves;
   const others = othersOf(curves);
   const cell = (misses: number): string => `${formatCount(misses)} ${formatShare(misses, references).padStart(7)}`;
@@ -52,12 +53,21 @@ export function formatMissCurves(curves: MissCurves, width: number): string {
     cell(lruAt(curves, frames)),
     ...others.map(({ points }) => cell((points[i] as MissesAtSize).misses)),
   ]);
-  const table = tableLines(
-    { head: ['frames', 'memory', 'lru', ...others.map(({ name }) => name)], rows, keys: 2, keysAre: 'numbers' },
-    width,
-  );
-  const lines = [...headLines(curves), '', "misses, and their share of references; lru's are exact for every size", ...table];
-  return `${[...lines, ...chartLines(curves, others, width)].join('\n')}\n`;
+  const head = ['frames', 'memory', 'lru', ...others.map(({ name }) => name)];
+  return [
+    headPart(curves),
+    { kind: 'table', caption: captionOf(curves), table: { head, rows, keys: 2, keysAre: 'numbers' } },
+    { kind: 'picture', svg: () => missCurvesSvg(curves), text: (width) => chartLines(curves, others, width) },
+  ];
+}
+
+function captionOf({ trace, sampledPages }: MissCurves): string[] {
+  if (sampledPages === undefined) return ["misses, and their share of references; lru's are exact for every size"];
+  const sample = `${formatCount(sampledPages)} of ${formatCountOf(trace.pages, 'page')}, ${formatShare(sampledPages, trace.pages)}`;
+  return [
+    "misses, and their share of references; lru's are estimated for every size by SHARDS",
+    `  from a sample of ${sample}; --share looks at more or fewer, --exact at all`,
+  ];
 }
 
 /** Returns the chart as an SVG document: LRU as a line, other policies with a marker for each size. */
@@ -67,15 +77,10 @@ export function missCurvesSvg(curves: MissCurves): string {
   const sizes = new Set(Array.from({ length: PICTURE_SIZES }, (_, i) => Math.round(most ** (i / (PICTURE_SIZES - 1)))));
   const share = ({ frames, misses }: MissesAtSize) => [frames, (100 * misses) / references] as const;
   const lru = [...sizes].map((frames) => share({ frames, misses: lruAt(curves, frames) }));
-  return lineChartSvg({
-    title: `${trace.name}: misses by size of memory`,
-    x: { label: `frames of ${formatBytes(trace.pageBytes)}`, scale: 'log' },
-    y: { label: 'misses, % of references', scale: 'linear' },
-    curves: [
-      { name: 'lru', points: lru, tone: 0, line: 'solid', markers: 'hidden' },
-      ...othersOf(curves).map(({ name, points }, i) => ({ name, points: points.map(share), tone: i + 1, line: 'solid' as const })),
-    ],
-  });
+  return missChartSvg(trace, [
+    { name: 'lru', points: lru, tone: 0, line: 'solid', markers: 'hidden' },
+    ...othersOf(curves).map(({ name, points }, i) => ({ name, points: points.map(share), tone: i + 1, line: 'solid' as const })),
+  ]);
 }
 
 function othersOf({ results, sizes }: MissCurves): { readonly name: string; readonly points: readonly MissesAtSize[] }[] {
@@ -94,7 +99,7 @@ function chartLines(curves: MissCurves, others: ReturnType<typeof othersOf>, wid
   const legend = others.length === 0 ? [] : [`  ${['⠉ lru', ...others.map(({ name }, i) => `${markOf(i)} ${name}`)].join('   ')}`];
   const { references } = curves;
   const chart = { references, most: mostFrames(curves), missesAt: (frames: number) => lruAt(curves, frames), marked };
-  return ['', 'misses as a share of references, by frames', ...dotChartLines(chart, width), ...legend];
+  return ['misses as a share of references, by frames', ...dotChartLines(chart, width), ...legend];
 }
 
 function markOf(index: number): string {

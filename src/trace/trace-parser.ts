@@ -27,6 +27,11 @@ export abstract class TraceParser {
   /** The file has ended. Throws a UsageError if it ends inside a line or record that cannot end there. */
   abstract end(): void;
 
+  /** The file can be read no further, and may have been cut anywhere: passes on the references that were whole. */
+  stop(): void {
+    this.flush();
+  }
+
   /** Adds a reference to the batch. */
   protected emit(address: number, size: number, kind: ReferenceKind): void {
     const { batch } = this;

@@ -1,8 +1,11 @@
 // What a trace is like, for people: a table for each part of its profile.
 
 import type { Phase, TraceProfile } from '../lab/index.ts';
-import { tableLines } from './columns.ts';
+import type { TextTable } from './columns.ts';
+import { lineChartSvg } from './line-chart.ts';
 import { formatAddress, formatBytes, formatCount, formatCountOf, formatShare } from './quantities.ts';
+import { type HeadPart, pagePicture, type ReportPart } from './report-part.ts';
+import { type PartialTrace, partialSentence } from './simulation-parts.ts';
 
 /** What is known of a trace beside its profile. */
 export interface ProfiledTrace {
@@ -13,6 +16,8 @@ export interface ProfiledTrace {
   readonly pageBytes: number;
   /** What was left out or changed before, in words that follow "of it". */
   readonly changes: readonly string[];
+  /** Where the file has a defect. */
+  readonly partial?: PartialTrace;
   /** Returns the page number that a dense id stands for. */
   readonly pageNumber: (id: number) => number;
 }
@@ -21,23 +26,30 @@ export interface ProfiledTrace {
 const PHASES_SHOWN = 20;
 const BAR_WIDTH = 30;
 
-/** Returns the text, with a line break at its end. @param width characters in a line, where a table can be broken to fit */
-export function formatTraceProfile(trace: ProfiledTrace, profile: TraceProfile, width: number): string {
-  const blocks = [
-    headLines(trace, profile),
-    ['pages referenced so far, after each tenth of the trace', ...footprintLines(trace, profile, width)],
-    [
-      'working set: mean pages in the last so many references, and faults if just those are kept',
-      ...workingSetLines(trace, profile, width),
-    ],
-    ['reuse: distinct pages since the last reference to the same page, itself included', ...distanceLines(profile, width)],
-    ['most referenced pages', ...hotLines(trace, profile, width)],
-    phaseLines(profile, width),
+/** Returns the report on one trace. */
+export function traceProfileParts(trace: ProfiledTrace, profile: TraceProfile): ReportPart[] {
+  const table = (caption: string, own: TextTable): ReportPart => ({ kind: 'table', caption: [caption], table: own });
+  return [
+    headPart(trace, profile),
+    table('pages referenced so far, after each tenth of the trace', footprintTable(profile)),
+    table('working set: mean pages in the last so many references, and faults if just those are kept', workingSetTable(trace, profile)),
+    pagePicture(() => workingSetSvg(trace, profile)),
+    table('reuse: distinct pages since the last reference to the same page, itself included', distanceTable(profile)),
+    table('most referenced pages', hotTable(trace, profile)),
+    phasePart(profile),
   ];
-  return `${blocks.map((block) => block.join('\n')).join('\n\n')}\n`;
 }
 
-function headLines({ name, format, pageBytes, changes }: ProfiledTrace, profile: TraceProfile): string[] {
+function workingSetSvg({ name, pageBytes }: ProfiledTrace, { workingSet }: TraceProfile): string {
+  return lineChartSvg({
+    title: `${name}: working set by window`,
+    x: { label: 'references in the window', scale: 'log' },
+    y: { label: `mean pages of ${formatBytes(pageBytes)}`, scale: 'log' },
+    curves: [{ name: 'working set', points: workingSet.map(({ window, pages }) => [window, pages]), tone: 0, line: 'solid' }],
+  });
+}
+
+function headPart({ name, format, pageBytes, changes, partial }: ProfiledTrace, profile: TraceProfile): HeadPart {
   const { references, reads, writes, fetches, pages, writtenPages } = profile;
   const size = `${formatCountOf(pages, 'page')} of ${formatBytes(pageBytes)}, ${formatBytes(pages * pageBytes)}`;
   const kinds = [
@@ -46,16 +58,18 @@ function headLines({ name, format, pageBytes, changes }: ProfiledTrace, profile:
     formatCountOf(fetches, 'instruction fetch', 'instruction fetches'),
   ];
   const written = writes === 0 ? 'none of them named as a write' : `${formatCountOf(writtenPages, 'page')} written`;
-  const lines = [`${name} (${format}): ${formatCountOf(references, 'reference')} to ${size}`, `  ${kinds.join(', ')}; ${written}`];
-  return changes.length > 0 ? [...lines, `  of it: ${changes.join('; ')}`] : lines;
+  const lines = [`${formatCountOf(references, 'reference')} to ${size}`, `${kinds.join(', ')}; ${written}`];
+  if (partial !== undefined) lines.push(partialSentence(partial));
+  if (changes.length > 0) lines.push(`of it: ${changes.join('; ')}`);
+  return { kind: 'head', name: `${name} (${format})`, lines };
 }
 
-function footprintLines(_trace: ProfiledTrace, { footprint, pages }: TraceProfile, width: number): string[] {
+function footprintTable({ footprint, pages }: TraceProfile): TextTable {
   const rows = footprint.map((seen, i) => [`${10 * (i + 1)} %`, formatCount(seen), formatShare(seen, pages), bar(seen, pages)]);
-  return withBars(['after', 'pages', 'of all'], rows, width);
+  return withBars(['after', 'pages', 'of all'], rows);
 }
 
-function workingSetLines({ pageBytes }: ProfiledTrace, { workingSet, references }: TraceProfile, width: number): string[] {
+function workingSetTable({ pageBytes }: ProfiledTrace, { workingSet, references }: TraceProfile): TextTable {
   const rows = workingSet.map(({ window, pages, faults }) => [
     formatCount(window),
     pages < 99.95 ? pages.toFixed(1) : formatCount(Math.round(pages)),
@@ -63,10 +77,10 @@ function workingSetLines({ pageBytes }: ProfiledTrace, { workingSet, references 
     formatCount(faults),
     formatShare(faults, references),
   ]);
-  return tableLines({ head: ['window', 'pages', 'memory', 'faults', 'of references'], rows, keys: 1, keysAre: 'numbers' }, width);
+  return { head: ['window', 'pages', 'memory', 'faults', 'of references'], rows, keys: 1, keysAre: 'numbers' };
 }
 
-function distanceLines({ distances, references, pages }: TraceProfile, width: number): string[] {
+function distanceTable({ distances, references, pages }: TraceProfile): TextTable {
   let sum = 0;
   const rows = distances.map(({ from, to, references: count }) => {
     sum += count;
@@ -74,10 +88,10 @@ function distanceLines({ distances, references, pages }: TraceProfile, width: nu
     return [range, formatCount(count), formatShare(count, references), formatShare(sum, references), bar(count, references)];
   });
   const first = ['first', formatCount(pages), formatShare(pages, references), formatShare(references, references), bar(pages, references)];
-  return withBars(['distance', 'references', 'share', 'up to here'], [...rows, first], width);
+  return withBars(['distance', 'references', 'share', 'up to here'], [...rows, first]);
 }
 
-function hotLines(trace: ProfiledTrace, { hotPages, references }: TraceProfile, width: number): string[] {
+function hotTable(trace: ProfiledTrace, { hotPages, references }: TraceProfile): TextTable {
   const rows = hotPages.map(({ id, references: count, writes }) => [
     pageText(trace, id),
     formatCount(count),
@@ -85,15 +99,15 @@ function hotLines(trace: ProfiledTrace, { hotPages, references }: TraceProfile, 
     formatCount(writes),
   ]);
   const what = trace.unit === 'bytes' ? 'address' : 'page';
-  return tableLines({ head: [what, 'references', 'of all', 'writes'], rows, keys: 1, keysAre: 'numbers' }, width);
+  return { head: [what, 'references', 'of all', 'writes'], rows, keys: 1, keysAre: 'numbers' };
 }
 
 function pageText({ unit, pageBytes, pageNumber }: ProfiledTrace, id: number): string {
   return unit === 'bytes' ? formatAddress(pageNumber(id) * pageBytes) : String(pageNumber(id));
 }
 
-function phaseLines({ phases, references }: TraceProfile, width: number): string[] {
-  if (phases.length === 1) return ['one phase: the trace stays with its pages throughout'];
+function phasePart({ phases, references }: TraceProfile): ReportPart {
+  if (phases.length === 1) return { kind: 'lines', lines: ['one phase: the trace stays with its pages throughout'] };
   const row = ({ start, references: length, pages }: Phase): string[] => [
     formatCount(start),
     formatCount(length),
@@ -102,18 +116,18 @@ function phaseLines({ phases, references }: TraceProfile, width: number): string
   ];
   const rows = phases.slice(0, PHASES_SHOWN).map(row);
   const rest = phases.length - rows.length;
-  return [
+  const caption = [
     `${formatCount(phases.length)} phases: one ends where less than half of the references of a hundredth of the trace go to pages of the`,
     '  hundredth two before it, or of the one before where the phase has no more',
-    ...tableLines({ head: ['first reference', 'references', 'of all', 'pages'], rows, keys: 1, keysAre: 'numbers' }, width),
-    ...(rest > 0 ? [`  and ${formatCount(rest)} more`] : []),
   ];
+  const table = { head: ['first reference', 'references', 'of all', 'pages'], rows, keys: 1, keysAre: 'numbers' } as const;
+  return { kind: 'table', caption, table, below: rest > 0 ? [`  and ${formatCount(rest)} more`] : [] };
 }
 
 /** A table whose last column, which has no name, are bars: those stand to the left. */
-function withBars(head: readonly string[], rows: readonly (readonly string[])[], width: number): string[] {
+function withBars(head: readonly string[], rows: readonly (readonly string[])[]): TextTable {
   const padded = rows.map((row) => [...row.slice(0, -1), (row.at(-1) as string).padEnd(BAR_WIDTH)]);
-  return tableLines({ head: [...head, ''], rows: padded, keys: 1, keysAre: 'numbers' }, width).map((line) => line.trimEnd());
+  return { head: [...head, ''], rows: padded, keys: 1, keysAre: 'numbers' };
 }
 
 function bar(part: number, whole: number): string {

@@ -1,8 +1,9 @@
 // Several processes in one memory, for people: what each got and waited for, how frames were divided over time, and when memory thrashed.
 
 import type { ProcessOutcome, SharingOutcome, TimelinePiece } from '../lab/index.ts';
-import { tableLines } from './columns.ts';
+import { lineChartSvg } from './line-chart.ts';
 import { formatBytes, formatCount, formatCountOf, formatSeconds, formatShare } from './quantities.ts';
+import { pagePicture, type ReportPart } from './report-part.ts';
 
 /** What all simulations of a command have in common. */
 export interface SharingFacts {
@@ -31,24 +32,71 @@ const PERIODS_SHOWN = 5;
 /** Columns of a bar of a sweep. */
 const BAR = 16;
 
-/** Returns the text of one or more designs, with a line break at its end. @param width characters in a line */
-export function formatSharing(outcomes: readonly SharingOutcome[], facts: SharingFacts, width: number): string {
-  const parts = outcomes.map((outcome) => outcomeLines(outcome, facts, width).join('\n'));
-  const comparison = outcomes.length > 1 ? [designLines(outcomes, width).join('\n')] : [];
-  return `${[headLines(facts).join('\n'), ...parts, ...comparison].join('\n\n')}\n`;
+/** Returns the report on one or more designs. */
+export function sharingParts(outcomes: readonly SharingOutcome[], facts: SharingFacts): ReportPart[] {
+  const comparison = outcomes.length > 1 ? [designPart(outcomes)] : [];
+  return [{ kind: 'lines', lines: headLines(facts) }, ...outcomes.flatMap((outcome) => outcomeParts(outcome, facts)), ...comparison];
 }
 
-/** Returns the text of a sweep over the number of processes: points in order, designs one after another. */
-export function formatSweep(points: readonly SweepPoint[], facts: SharingFacts, width: number): string {
+/** Returns the report on a sweep over the number of processes: points in order, designs one after another. */
+export function sweepParts(points: readonly SweepPoint[], facts: SharingFacts): ReportPart[] {
   const designs = [...new Set(points.map(({ outcome }) => outcome.design))];
-  const parts = designs.map((design) => {
+  const tables = designs.map((design): ReportPart => {
     const own = points.filter(({ outcome }) => outcome.design === design);
     const swaps = own.some(({ outcome }) => outcome.swaps.out > 0) ? ['swapped out'] : [];
     const head = ['processes', 'processor use', '', 'device', 'faults', 'again', 'thrashing', 'time', ...swaps];
     const rows = own.map((point) => sweepRow(point).slice(0, head.length));
-    return [design, ...tableLines({ head, rows, keys: 1, keysAre: 'numbers' }, width)].join('\n');
+    return { kind: 'table', caption: [design], table: { head, rows, keys: 1, keysAre: 'numbers' } };
   });
-  return `${[headLines(facts).join('\n'), ...parts].join('\n\n')}\n`;
+  return [{ kind: 'lines', lines: headLines(facts) }, pagePicture(() => sweepSvg(points)), ...tables];
+}
+
+/** Returns simulations as rows of cells, the head first: one for each process of each, with what the simulation did as a whole repeated. */
+export function sharingRows(outcomes: readonly SharingOutcome[], { workingSets }: SharingFacts): (string | number)[][] {
+  const whole = 'design,processes,seconds,processor_use,device_use,thrashing_seconds,pages_written,swapped_out';
+  const own = 'process,trace,references,pages,working_set,faults,faults_again,mean_frames,peak_frames,ran,paging,ready,out';
+  const rows = outcomes.flatMap((outcome) =>
+    outcome.processes.map((process, number) => [
+      ...[outcome.design, outcome.processes.length, outcome.seconds, outcome.processorUse, outcome.deviceUse],
+      ...[thrashingSeconds(outcome), outcome.device.pagesWritten, outcome.swaps.out],
+      ...[number + 1, process.name, process.references, process.pages, workingSets[number] as number],
+      ...[process.faults, process.refaults, process.meanFrames, process.peakFrames],
+      ...[process.processorSeconds, process.pagingSeconds, process.readySeconds, process.outSeconds],
+    ]),
+  );
+  return [`${whole},${own}`.split(','), ...rows];
+}
+
+/** Returns the use of the processor over the number of processes as an SVG document, a curve for each design. */
+export function sweepSvg(points: readonly SweepPoint[]): string {
+  const designs = [...new Set(points.map(({ outcome }) => outcome.design))];
+  return lineChartSvg({
+    title: 'use of the processor by number of processes',
+    x: { label: 'processes', scale: 'linear' },
+    y: { label: 'processor in use, % of the time', scale: 'linear' },
+    curves: designs.map((name, tone) => {
+      const own = points.filter(({ outcome }) => outcome.design === name);
+      return { name, points: own.map(({ processes, outcome }) => [processes, 100 * outcome.processorUse]), tone, line: 'solid' };
+    }),
+  });
+}
+
+/** Returns how frames were divided over the time of the model as an SVG document, a curve for each process. */
+export function timelineSvg({ design, processes, timeline }: SharingOutcome): string {
+  let seconds = 0;
+  const middles = timeline.map((piece) => {
+    seconds += piece.seconds;
+    return seconds - piece.seconds / 2;
+  });
+  return lineChartSvg({
+    title: `${design}: frames over time`,
+    x: { label: 'seconds, modelled', scale: 'linear' },
+    y: { label: 'frames', scale: 'linear' },
+    curves: processes.map((process, number) => {
+      const points = timeline.map(({ frames }, piece) => [middles[piece] as number, frames[number] as number] as const);
+      return { name: nameOf(process, number), points, tone: number, line: 'solid', markers: 'hidden' };
+    }),
+  });
 }
 
 function sweepRow({ processes, outcome }: SweepPoint): string[] {
@@ -71,20 +119,18 @@ function headLines({ frames, pageBytes, device, referenceNs, changes }: SharingF
   return changes.length === 0 ? lines : [...lines, `  of the traces: ${changes.join('; ')}`];
 }
 
-function outcomeLines(outcome: SharingOutcome, facts: SharingFacts, width: number): string[] {
+function outcomeParts(outcome: SharingOutcome, facts: SharingFacts): ReportPart[] {
   const { design, processes, seconds } = outcome;
+  const done = `${formatCountOf(processes.length, 'process', 'processes')} done in ${formatSeconds(seconds)}`;
   return [
-    `${design}: ${formatCountOf(processes.length, 'process', 'processes')} done in ${formatSeconds(seconds)}`,
-    ...processLines(outcome, facts, width),
-    '',
-    ...totalLines(outcome, facts),
-    ...thrashingLines(outcome),
-    '',
-    ...chartLines(outcome, width),
+    { kind: 'head', name: design, lines: [done] },
+    processPart(outcome, facts),
+    { kind: 'lines', lines: [...totalLines(outcome, facts), ...thrashingLines(outcome)] },
+    { kind: 'picture', svg: () => timelineSvg(outcome), text: (width) => chartLines(outcome, width) },
   ];
 }
 
-function processLines({ processes }: SharingOutcome, { workingSets, window }: SharingFacts, width: number): string[] {
+function processPart({ processes }: SharingOutcome, { workingSets, window }: SharingFacts): ReportPart {
   const head = [
     '',
     'references',
@@ -101,7 +147,8 @@ function processLines({ processes }: SharingOutcome, { workingSets, window }: Sh
   ];
   const columns = processes.some(({ timesSwappedOut }) => timesSwappedOut > 0) ? head.length : head.length - 1;
   const rows = processes.map((process, number) => processRow(process, number, workingSets[number] as number).slice(0, columns));
-  return tableLines({ head: head.slice(0, columns), rows, keys: 1, keysAre: 'words' }, width);
+  const table = { head: head.slice(0, columns), rows, keys: 1, keysAre: 'words' } as const;
+  return { kind: 'table', placed: 'directly below', caption: [], table };
 }
 
 function processRow(process: ProcessOutcome, number: number, workingSet: number): string[] {
@@ -199,7 +246,7 @@ function averageOf(pieces: readonly TimelinePiece[]): TimelinePiece {
   };
 }
 
-function designLines(outcomes: readonly SharingOutcome[], width: number): string[] {
+function designPart(outcomes: readonly SharingOutcome[]): ReportPart {
   const head = ['design', 'time', 'processor use', 'faults', 'again', 'pages written', 'thrashing', 'swapped out'];
   const rows = outcomes.map((outcome) => [
     outcome.design,
@@ -211,5 +258,5 @@ function designLines(outcomes: readonly SharingOutcome[], width: number): string
     formatShare(thrashingSeconds(outcome), outcome.seconds),
     formatCount(outcome.swaps.out),
   ]);
-  return ['all designs', ...tableLines({ head, rows, keys: 1, keysAre: 'words' }, width)];
+  return { kind: 'table', caption: ['all designs'], table: { head, rows, keys: 1, keysAre: 'words' } };
 }

@@ -1,9 +1,11 @@
-// What `quire sim` finds out about a trace beside misses of policies: estimates of them, resident sets, and why a page went. One form for all: a sentence, then a table.
+// What `quire sim` finds out about a trace beside misses of policies: estimates of them, resident sets, and why a page went. One form for all: a sentence, a table, a picture.
 
 import type { Candidate, EvictionExplanation, ResidentSetPoint } from '../lab/index.ts';
-import { tableLines } from './columns.ts';
+import type { TextTable } from './columns.ts';
+import { lineChartSvg } from './line-chart.ts';
 import { formatBytes, formatCount, formatCountOf, formatShare } from './quantities.ts';
-import type { ReplayedTrace } from './simulation-text.ts';
+import { type HeadPart, pagePicture, type ReportPart } from './report-part.ts';
+import { missChartSvg, partialSentence, type ReplayedTrace } from './simulation-parts.ts';
 
 /** Misses of LRU by size. */
 export interface EstimateFinding {
@@ -44,10 +46,22 @@ export type Finding = EstimateFinding | MiniatureFinding | ResidentSetFinding | 
 /** Candidates shown; the rest is counted. */
 const CANDIDATES_SHOWN = 20;
 
-/** Returns the text of what was found about one trace, with a line break at its end. @param width characters in a line, where a table can be broken to fit */
-export function formatFindings(trace: ReplayedTrace, findings: readonly Finding[], width: number): string {
-  const blocks = [headLines(trace), ...findings.map((finding) => linesOf(finding, trace, width))];
-  return `${blocks.map((lines) => lines.join('\n')).join('\n\n')}\n`;
+/** Returns the report on what was found about one trace. */
+export function findingParts(trace: ReplayedTrace, findings: readonly Finding[]): ReportPart[] {
+  return [headPart(trace), ...findings.flatMap((finding) => partsOf(finding, trace))];
+}
+
+/** Returns a finding over sizes or windows as an SVG document; there is none of an explanation. */
+export function findingSvg(trace: ReplayedTrace, finding: Exclude<Finding, EvictionFinding>): string {
+  switch (finding.question) {
+    case 'estimate':
+      return sizesSvg(finding.sizes, columnsOf(finding), trace);
+    case 'miniature':
+      return sizesSvg(finding.sizes, columnsOf(finding), trace);
+    case 'ws':
+    case 'pff':
+      return residentSetSvg(finding, trace);
+  }
 }
 
 /** Returns a finding as rows of cells, the head first: for comma-separated values. */
@@ -67,55 +81,75 @@ function rowsOf(name: string, sizes: readonly number[], misses: readonly number[
   return sizes.map((frames, i) => [name, frames, misses[i] as number]);
 }
 
-function headLines({ name, references, pages, pageBytes, changes }: ReplayedTrace): string[] {
-  const head = `${name}: ${formatCountOf(references, 'reference')} to ${formatCountOf(pages, 'page')} of ${formatBytes(pageBytes)}`;
-  return changes.length === 0 ? [head] : [head, `  of it: ${changes.join('; ')}`];
+function headPart({ name, references, pages, pageBytes, changes, partial }: ReplayedTrace): HeadPart {
+  const lines = [`${formatCountOf(references, 'reference')} to ${formatCountOf(pages, 'page')} of ${formatBytes(pageBytes)}`];
+  if (partial !== undefined) lines.push(partialSentence(partial));
+  if (changes.length > 0) lines.push(`of it: ${changes.join('; ')}`);
+  return { kind: 'head', name, lines };
 }
 
-function linesOf(finding: Finding, trace: ReplayedTrace, width: number): string[] {
+function partsOf(finding: Finding, trace: ReplayedTrace): ReportPart[] {
+  if (finding.question === 'explain') return explanationParts(finding.explanation);
+  const places = 'sizes' in finding ? finding.sizes.length : finding.points.length;
+  const picture = places > 1 ? [pagePicture(() => findingSvg(trace, finding))] : [];
   switch (finding.question) {
     case 'estimate':
-      return estimateLines(finding, trace, width);
+      return [missPart(estimateCaption(finding, trace), finding.sizes, columnsOf(finding), trace), ...picture];
     case 'miniature':
-      return miniatureLines(finding, trace, width);
+      return [missPart(miniatureCaption(finding), finding.sizes, columnsOf(finding), trace), ...picture];
     case 'ws':
     case 'pff':
-      return residentSetLines(finding, trace, width);
-    case 'explain':
-      return explanationLines(finding.explanation, width);
+      return [residentSetPart(finding, trace), ...picture];
   }
 }
 
-function estimateLines({ sizes, curves }: EstimateFinding, trace: ReplayedTrace, width: number): string[] {
+/** Misses by size under a name. */
+interface MissColumn {
+  readonly name: string;
+  readonly misses: readonly number[];
+}
+
+function columnsOf(finding: EstimateFinding | MiniatureFinding): MissColumn[] {
+  if (finding.question === 'estimate') return finding.curves.map(({ method, misses }) => ({ name: method, misses }));
+  return finding.curves.map(({ policy, misses }) => ({ name: policy, misses }));
+}
+
+function estimateCaption({ curves }: EstimateFinding, trace: ReplayedTrace): string {
   const ways = curves.map(({ method, sampledPages = 0 }) => {
     const sample = `SHARDS, estimated from ${formatCountOf(sampledPages, 'page')}, ${formatShare(sampledPages, trace.pages)} of them`;
     return { exact: 'exact, from stack distances', shards: sample, aet: 'AET, estimated from reuse times' }[method];
   });
-  const columns = curves.map(({ method, misses }) => ({ name: method, misses }));
-  return [`misses of LRU: ${ways.join('; ')}`, ...missTable(sizes, columns, trace, width)];
+  return `misses of LRU: ${ways.join('; ')}`;
 }
 
-function miniatureLines({ share, sizes, curves }: MiniatureFinding, trace: ReplayedTrace, width: number): string[] {
-  const columns = curves.map(({ policy, misses }) => ({ name: policy, misses }));
-  const title = `misses, estimated by simulating ${formatShare(share, 1)} of the pages in as small a share of the frames`;
-  return [title, ...missTable(sizes, columns, trace, width)];
+function miniatureCaption({ share }: MiniatureFinding): string {
+  return `misses, estimated by simulating ${formatShare(share, 1)} of the pages in as small a share of the frames`;
 }
 
-function missTable(
+function missPart(
+  caption: string,
   sizes: readonly number[],
-  columns: readonly { readonly name: string; readonly misses: readonly number[] }[],
+  columns: readonly MissColumn[],
   { references, pageBytes }: ReplayedTrace,
-  width: number,
-): string[] {
+): ReportPart {
   const rows = sizes.map((frames, i) => [
     formatCount(frames),
     formatBytes(frames * pageBytes),
     ...columns.map(({ misses }) => `${formatCount(misses[i] as number)} ${formatShare(misses[i] as number, references).padStart(7)}`),
   ]);
-  return tableLines({ head: ['frames', 'memory', ...columns.map(({ name }) => name)], rows, keys: 2, keysAre: 'numbers' }, width);
+  const head = ['frames', 'memory', ...columns.map(({ name }) => name)];
+  return { kind: 'table', caption: [caption], table: { head, rows, keys: 2, keysAre: 'numbers' } };
 }
 
-function residentSetLines({ question, points }: ResidentSetFinding, { pageBytes }: ReplayedTrace, width: number): string[] {
+function sizesSvg(sizes: readonly number[], columns: readonly MissColumn[], trace: ReplayedTrace): string {
+  const shareOf = (misses: number): number => (100 * misses) / trace.references;
+  const curves = columns.map(({ name, misses }, tone) => {
+    return { name, points: misses.map((count, i) => [sizes[i] as number, shareOf(count)] as const), tone, line: 'solid' as const };
+  });
+  return missChartSvg(trace, curves);
+}
+
+function residentSetPart({ question, points }: ResidentSetFinding, { pageBytes }: ReplayedTrace): ReportPart {
   const rows = points.map(({ window, references, faults, meanPages }) => [
     formatCount(window),
     formatCount(faults),
@@ -127,29 +161,43 @@ function residentSetLines({ question, points }: ResidentSetFinding, { pageBytes 
     question === 'ws'
       ? 'working set: the pages of the last T references'
       : 'page fault frequency: at a fault T or more references after the last one, pages not used in between leave';
-  return [title, ...tableLines({ head: ['T', 'faults', 'share', 'mean pages', 'memory'], rows, keys: 1, keysAre: 'numbers' }, width)];
+  const head = ['T', 'faults', 'share', 'mean pages', 'memory'];
+  return { kind: 'table', caption: [title], table: { head, rows, keys: 1, keysAre: 'numbers' } };
 }
 
-function explanationLines(explanation: EvictionFinding['explanation'], width: number): string[] {
+/** What memory buys: faults over the mean size of the resident set. */
+function residentSetSvg({ question, points }: ResidentSetFinding, { name, references, pageBytes }: ReplayedTrace): string {
+  const places = points.map(({ meanPages, faults }) => [meanPages, (100 * faults) / references] as const).sort(([a], [b]) => a - b);
+  return lineChartSvg({
+    title: `${name}: faults by mean size of the resident set`,
+    x: { label: `mean pages of ${formatBytes(pageBytes)}`, scale: 'log' },
+    y: { label: 'faults, % of references', scale: 'linear' },
+    curves: [{ name: question === 'ws' ? 'working set' : 'page fault frequency', points: places, tone: 0, line: 'solid' }],
+  });
+}
+
+function explanationParts(explanation: EvictionFinding['explanation']): ReportPart[] {
   const { policy, frames } = explanation;
   const who = `${policy} with ${formatCountOf(frames, 'frame')}`;
-  if ('evictions' in explanation) return [`${who}: the trace makes only ${formatCountOf(explanation.evictions, 'eviction')}`];
+  if ('evictions' in explanation) {
+    return [{ kind: 'head', name: who, lines: [`the trace makes only ${formatCountOf(explanation.evictions, 'eviction')}`] }];
+  }
   const { eviction, reference, loaded, victim, reason, candidates, ghosts, optimum } = explanation;
   const shown = candidates.filter(({ page }, i) => i < CANDIDATES_SHOWN || page === victim || page === optimum);
   const rest = candidates.length - shown.length;
-  return [
-    `${who}, eviction ${formatCount(eviction)}: reference ${formatCount(reference)} loads page ${loaded}, page ${victim} goes`,
-    `  since ${reason}`,
-    '',
-    ...candidateTable(shown, explanation, width),
+  const below = [
     ...(rest > 0 ? [`  and ${formatCountOf(rest, 'page')} more`] : []),
     ...ghosts.filter(({ pages }) => pages.length > 0).map((each) => `  remembered in ${each.name}: ${ghostText(each.pages)}`),
-    '',
-    `  ${optimumSentence(explanation)}`,
+  ];
+  const lines = [`reference ${formatCount(reference)} loads page ${loaded}, page ${victim} goes`, `since ${reason}`];
+  return [
+    { kind: 'head', name: `${who}, eviction ${formatCount(eviction)}`, lines },
+    { kind: 'table', caption: [], table: candidateTable(shown, explanation), below },
+    { kind: 'lines', lines: [`  ${optimumSentence(explanation)}`] },
   ];
 }
 
-function candidateTable(candidates: readonly Candidate[], { victim, optimum }: EvictionExplanation, width: number): string[] {
+function candidateTable(candidates: readonly Candidate[], { victim, optimum }: EvictionExplanation): TextTable {
   const markNames = [...new Set(candidates.flatMap(({ mark }) => (mark === undefined ? [] : [mark.name])))];
   const rows = candidates.map(({ page, queue, place, mark, loadedAgo, usedAgo, nextUseIn }) => [
     `${page}`,
@@ -161,7 +209,7 @@ function candidateTable(candidates: readonly Candidate[], { victim, optimum }: E
     page === victim ? 'goes' : page === optimum ? "optimum's" : '',
   ]);
   const head = ['page', 'place', ...markNames, 'loaded ago', 'used ago', 'used next', ''];
-  return tableLines({ head, rows, keys: 2, keysAre: 'numbers' }, width).map((line) => line.trimEnd());
+  return { head, rows, keys: 2, keysAre: 'numbers' };
 }
 
 function ghostText(pages: readonly number[]): string {
