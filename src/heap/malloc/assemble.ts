@@ -2,7 +2,7 @@
 // Heap does this over buffers (heap.ts), SpaceHeap over an address space (process/space-heap.ts).
 
 import type { AllocatorDesign, AllocatorOptions, HeapAllocator } from './allocator.ts';
-import { type AllocatorName, allocatorNames, designs } from './designs.ts';
+import { type AllocatorName, allocatorNames, designs, isAllocatorName } from './designs.ts';
 import { HEAP_MAGIC, HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
 
@@ -26,8 +26,8 @@ export interface AssembledAllocator {
  */
 export function formatAllocator(memory: HeapMemory, settings: AllocatorSettings): AssembledAllocator {
   const { allocator: name = 'segregated', alignment = 8 } = settings;
-  const design = designs[name];
-  if (design === undefined) throw new RangeError(`no allocator is called ${name}; there are ${allocatorNames.join(', ')}`);
+  if (!isAllocatorName(name)) throw new RangeError(`no allocator is called ${name}; there are ${allocatorNames.join(', ')}`);
+  const design: AllocatorDesign = designs[name];
   if (alignment !== 8 && alignment !== 16) throw new RangeError(`alignment is 8 or 16, not ${alignment}`);
   const needed = HeapHeader.BYTES + design.ownBytes({ alignment }, memory.limit - memory.start);
   if (!has(memory, needed)) throw new RangeError(`a ${name} heap needs at least ${needed} bytes, not ${memory.end - memory.start}`);
@@ -40,7 +40,7 @@ export function formatAllocator(memory: HeapMemory, settings: AllocatorSettings)
 /** Returns the limit in bytes of the heap that lies at the memory's start. Throws a RangeError if there is none, or one that began elsewhere. */
 export function limitOfHeapIn(memory: HeapMemory): number {
   const name = allocatorNames[headerWord(memory, HeapHeader.DESIGN)];
-  if (headerWord(memory, HeapHeader.MAGIC) !== HEAP_MAGIC || name === undefined || designs[name] === undefined)
+  if (headerWord(memory, HeapHeader.MAGIC) !== HEAP_MAGIC || name === undefined)
     throw new RangeError(`there is no heap at byte ${memory.start}`);
   const start = headerWord(memory, HeapHeader.START) >>> 0;
   if (start !== memory.start) throw new RangeError(`the heap at byte ${memory.start} was made to lie at byte ${start}`);
@@ -52,7 +52,7 @@ export function openAllocator(memory: HeapMemory): AssembledAllocator {
   limitOfHeapIn(memory);
   const name = allocatorNames[headerWord(memory, HeapHeader.DESIGN)] as AllocatorName;
   const alignment = headerWord(memory, HeapHeader.ALIGNMENT) === 16 ? 16 : 8;
-  return { name, operations: (designs[name] as AllocatorDesign).open(memory, { alignment }) };
+  return { name, operations: designs[name].open(memory, { alignment }) };
 }
 
 const headerWord = (memory: HeapMemory, index: number): number => memory.words[(memory.start >>> 2) + index] as number;

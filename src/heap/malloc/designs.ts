@@ -1,12 +1,21 @@
 // Every allocator design by name. A heap's header holds a design's place in this list: new ones go to the end.
 
 import type { AllocatorDesign } from './allocator.ts';
+import { bestFit, segregated } from './segregated.ts';
 
 /** The designs by name. */
-export const designs: Readonly<Record<string, AllocatorDesign>> = {};
+export const designs = {
+  segregated,
+  'best-fit': bestFit,
+} as const satisfies Readonly<Record<string, AllocatorDesign>>;
 
 /** The name of an allocator, as in `--allocator`. */
-export type AllocatorName = string;
+export type AllocatorName = keyof typeof designs;
 
 /** Names of the allocators, in the order of their numbers. */
-export const allocatorNames: readonly AllocatorName[] = Object.keys(designs);
+export const allocatorNames = Object.keys(designs) as readonly AllocatorName[];
+
+/** Tells whether `name` is the name of an allocator. */
+export function isAllocatorName(name: string): name is AllocatorName {
+  return Object.hasOwn(designs, name);
+}

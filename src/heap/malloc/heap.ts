@@ -13,6 +13,7 @@ import type { BlockVisitor, HeapAllocator } from './allocator.ts';
 import { type AllocatorSettings, type AssembledAllocator, formatAllocator, limitOfHeapIn, openAllocator } from './assemble.ts';
 import type { AllocatorName } from './designs.ts';
 import { BufferMemory, type HeapBacking, type HeapMemory, type HeapRange } from './heap-memory.ts';
+import { blocksIn, type HeapStatistics, statisticsOf } from './heap-statistics.ts';
 
 /** How a heap is made. */
 export interface HeapOptions extends HeapRange, AllocatorSettings {}
@@ -66,22 +67,33 @@ export class Heap {
 
   /** The buffer that holds the heap. Another object after a wasm memory has grown. */
   get buffer(): ArrayBufferLike {
-    return this.#memory.bytes.buffer;
+    return this.bytes.buffer;
   }
 
   /** The whole buffer as bytes: `bytes[address]` is a block's first byte. Another object after the heap has grown. */
   get bytes(): Uint8Array {
+    // Detached: the memory has grown by another's hand.
+    if (this.#memory.bytes.length === 0) this.#memory.refresh();
     return this.#memory.bytes;
   }
 
-  /** Gives a block of `count` times `bytes` bytes, all zero; 0 if there is no room or the product is not below 2^32. */
+  /** Gives a block of `count` times `bytes` bytes, all zero; 0 if there is no room, the product is not below 2^32, or one is no integer. */
   calloc(count: number, bytes: number): number {
-    const address = this.malloc(count * bytes);
-    if (address !== 0) this.#memory.bytes.fill(0, address, address + count * bytes);
+    if (!Number.isInteger(count) || !Number.isInteger(bytes) || count < 0) return 0;
+    const total = count * bytes;
+    const address = this.malloc(total);
+    if (address !== 0) this.#memory.bytes.fill(0, address, address + total);
     return address;
   }
 
-  /** Forgets all blocks. */
+  /** Frees every address in turn. Returns how many were freed; the others were visibly none of a live block. */
+  freeAll(addresses: Iterable<number>): number {
+    let freed = 0;
+    for (const address of addresses) if (this.free(address)) freed++;
+    return freed;
+  }
+
+  /** Forgets all blocks: as after the making, and the peak stays. */
   reset(): void {
     this.#allocator.reset();
   }
@@ -94,5 +106,21 @@ export class Heap {
   /** See HeapAllocator. */
   check(): void {
     this.#allocator.check();
+  }
+
+  /** See HeapAllocator. */
+  top(): number {
+    return this.#allocator.top();
+  }
+
+  /** Counts what the bytes are used for; a walk over all blocks. */
+  statistics(): HeapStatistics {
+    this.#allocator.refresh();
+    return statisticsOf(this.#memory, this.#allocator);
+  }
+
+  /** Returns the live blocks that have a byte among the `bytes` bytes at `address`, lowest first: who keeps this page in use? */
+  pinning(address: number, bytes: number): number[] {
+    return blocksIn(this.#allocator, address, bytes);
   }
 }

@@ -1,4 +1,13 @@
-// malloc over any buffer: what `quire/heap` gives.
-export type { BlockVisitor } from './allocator.ts';
-export { type AllocatorName, allocatorNames } from './designs.ts';
-export { Heap } from './heap.ts';
+// heap/malloc/: heaps over any buffer, for programs that embed Quire and for the laboratory. `import { Heap } from 'quire/heap'`.
+export {
+  type AllocatorDesign,
+  type AllocatorOptions,
+  BlockUse,
+  type BlockVisitor,
+  type HeapAllocator,
+  HeapDamage,
+} from './allocator.ts';
+export { type AllocatorName, allocatorNames, designs, isAllocatorName } from './designs.ts';
+export { Heap, type HeapOptions } from './heap.ts';
+export type { GrowingBytes, HeapBacking, HeapRange } from './heap-memory.ts';
+export type { HeapStatistics } from './heap-statistics.ts';

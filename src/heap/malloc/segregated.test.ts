@@ -1,0 +1,4 @@
+import { describeHeapAllocator } from './heap-allocator.conformance.ts';
+
+describeHeapAllocator('segregated');
+describeHeapAllocator('best-fit');
