@@ -35,7 +35,7 @@ export const USED = 1;
 /** Bit of a tag: the block before is given, and has no footer. */
 export const PREV_USED = 2;
 /** Words of the smallest block: a tag, two links, a footer. */
-export const MIN_WORDS = 4;
+const MIN_WORDS = 4;
 /** No request above it can succeed: addresses end 64 KiB before 4 GiB, and the sum with the overhead must not wrap. */
 export const MAX_REQUEST = 2 ** 32 - 65_536;
 
