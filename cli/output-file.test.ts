@@ -51,6 +51,25 @@ describe('OutputFile', () => {
     expect(readFileSync(other, 'utf8')).toBe('kept');
   });
 
+  it('abandons: nothing half written stays, new or old; an old file that nothing was written to does', () => {
+    writeFileSync(path, 'old');
+    new OutputFile(path, '--x').abandon();
+    expect(readFileSync(path, 'utf8')).toBe('old');
+    for (const name of [path, join(folder, 'new')]) {
+      const file = new OutputFile(name, '--x');
+      file.write('half');
+      file.abandon();
+      file.write('too late');
+      expect(existsSync(name)).toBe(false);
+    }
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('refuses what does not fit, and leaves the device alone', () => {
+    const file = new OutputFile('/dev/full', '--x');
+    expect(() => file.writeOrRefuse('text')).toThrow('--x /dev/full: cannot be written: no space left on device');
+    expect(existsSync('/dev/full')).toBe(true);
+  });
+
   it.each([
     ['a missing folder', (): string => join(folder, 'no', 'file'), 'no such file or directory'],
     ['a folder', (): string => folder, 'illegal operation on a directory'],

@@ -4,10 +4,10 @@
 
 import { closeSync, constants, existsSync, fstatSync, ftruncateSync, openSync, unlinkSync } from 'node:fs';
 import { UsageError } from '../src/base/index.ts';
-import { writeFully } from './write-fully.ts';
+import { STANDARD_OUTPUT, writeFully, writeStandardOutput } from './write-fully.ts';
 
 /** The path that means the standard output. */
-const STANDARD_OUTPUT = '-';
+export const STANDARD_PATH = '-';
 
 /** A file opened for writing, empty from the first write on. */
 export class OutputFile {
@@ -21,9 +21,9 @@ export class OutputFile {
   constructor(path: string, option: string) {
     this.path = path;
     this.#option = option;
-    this.#existed = path === STANDARD_OUTPUT || existsSync(path);
+    this.#existed = path === STANDARD_PATH || existsSync(path);
     try {
-      this.#descriptor = path === STANDARD_OUTPUT ? 1 : openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o666);
+      this.#descriptor = path === STANDARD_PATH ? STANDARD_OUTPUT : openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o666);
     } catch (error) {
       throw new UsageError(`${option} ${path}: cannot be written: ${reasonOf(error)}`);
     }
@@ -41,14 +41,17 @@ export class OutputFile {
       else this.writeBytes(text);
     } catch (error) {
       this.abandon();
+      if (error instanceof UsageError) throw error;
       throw new UsageError(`${this.#option} ${this.path}: cannot be written: ${reasonOf(error)}`);
     }
   }
 
-  /** Adds bytes. Throws the host's error, such as ENOSPC. */
+  /** Adds bytes. Throws the host's error, such as ENOSPC. What comes after the end, from threads that have not heard of it, is dropped. */
   writeBytes(all: Uint8Array): void {
+    if (this.#state === 'closed') return;
     if (this.#state === 'untouched') this.#begin();
-    writeFully(this.#descriptor, all);
+    if (this.path === STANDARD_PATH) writeStandardOutput(all);
+    else writeFully(this.#descriptor, all);
   }
 
   /** Ends the file; one that nothing was written to ends empty. */
@@ -69,18 +72,18 @@ export class OutputFile {
     if (this.#state === 'closed') return;
     const isOurs = !this.#existed || (this.#state === 'written' && fstatSync(this.#descriptor).isFile());
     this.#end();
-    if (isOurs && this.path !== STANDARD_OUTPUT) unlinkSync(this.path);
+    if (isOurs && this.path !== STANDARD_PATH) unlinkSync(this.path);
   }
 
   #end(): void {
     this.#state = 'closed';
-    if (this.path !== STANDARD_OUTPUT) closeSync(this.#descriptor);
+    if (this.path !== STANDARD_PATH) closeSync(this.#descriptor);
   }
 
   #begin(): void {
     this.#state = 'written';
     // Pipes and devices cannot be cut.
-    if (fstatSync(this.#descriptor).isFile()) ftruncateSync(this.#descriptor);
+    if (this.path !== STANDARD_PATH && fstatSync(this.#descriptor).isFile()) ftruncateSync(this.#descriptor);
   }
 }
 

@@ -356,17 +356,34 @@ describe('quire sim --mrc', () => {
     }
   });
 
-  it('keeps what could be read of a damaged file, to the last whole line', async () => {
-    const lines = Array.from({ length: 30_000 }, (_, i) => Math.imul(i, 0x9e37_79b1) >>> 8);
-    const said = await quireLater('sim', file('t', damaged(`${lines.join('\n')}\n`)), '--policy', 'fifo', '--frames', '64', '--json');
-    const { results: partial, traces } = JSON.parse(said.out);
-    const { references, reason } = traces[0].partial;
-    expect([said.code, reason]).toEqual([2, 't is damaged: invalid block type']);
-    expect(references).toBeGreaterThan(15_000);
-    expect(references).toBeLessThanOrEqual(30_000);
-    const whole = file('whole', `${lines.join('\n')}\n`);
-    const [first] = await results(whole, '--policy', 'fifo', '--frames', '64', '--limit', String(references));
-    expect(partial[0]).toEqual({ ...first, trace: 't' });
+  it('looks at a sample above a million pages, says so, and at all pages if it is told to', async () => {
+    const trace = join(folder, 'loop');
+    const pages = 1_050_000;
+    await quireLater('trace', 'generate', 'loop', '--pages', String(pages), '--references', String(2 * pages), '-o', trace);
+    const curve = async (...flags: string[]) => JSON.parse(await sim(trace, '--mrc', '--json', ...flags)).lru[0];
+    const missesAt = ({ steps }: { steps: { frames: number; misses: number }[] }, frames: number) =>
+      steps.findLast((step) => step.frames <= frames)?.misses;
+    const exact = await curve('--exact');
+    expect([exact.sampledPages, exact.steps]).toEqual([
+      undefined,
+      [
+        { frames: 1, misses: 2 * pages },
+        { frames: pages, misses: pages },
+      ],
+    ]);
+    // All distances are the number of pages, which a sample of an eighth of them tells to within eight.
+    const sampled = await curve();
+    expect(sampled.sampledPages).toBeGreaterThan(120_000);
+    expect(sampled.sampledPages).toBeLessThan(140_000);
+    expect([missesAt(sampled, pages - 10), missesAt(sampled, pages)]).toEqual([2 * pages, pages]);
+    // After a first round nothing is left that is new.
+    const later = await curve('--share', '0.01', '--warmup', String(pages));
+    expect([later.references, later.compulsory, missesAt(later, pages / 2), missesAt(later, pages)]).toEqual([pages, 0, pages, 0]);
+    expect(later.sampledPages).toBeLessThan(11_000);
+    const text = await sim(trace, '--mrc', '--frames', '1000');
+    expect(text).toMatch(
+      /\n {2}from a sample of 1\d\d,\d{3} of 1,050,000 pages, 12.\d %; --share looks at more or fewer, --exact at all\n/,
+    );
   });
 
   it('refuses, in a sentence', async () => {

@@ -82,11 +82,19 @@ function perform(worker: Worker, message: JobMessage, at: number, sink: ResultSi
       worker.off('message', onAnswer).off('error', onError);
       settle();
     };
-    const onAnswer = (answer: JobAnswer): void => {
+    const take = (answer: JobAnswer): void => {
       if (answer.kind === 'counts') sink.result(at, size++, answer.counts);
       else if (answer.kind === 'replayed') sink.replayed(answer.references);
       else if (answer.kind === 'done') end(resolve);
       else end(() => reject(new UsageError(`${message.job.policy} with this trace does not fit in memory: ${answer.reason}`)));
+    };
+    // What the sink throws, a full disk say, is this job's failure: out of an event it would end the process.
+    const onAnswer = (answer: JobAnswer): void => {
+      try {
+        take(answer);
+      } catch (error) {
+        end(() => reject(error));
+      }
     };
     const onError = (error: Error): void => end(() => reject(error));
     worker.on('message', onAnswer).on('error', onError);

@@ -1,9 +1,8 @@
 // Where the command line writes, and what it knows about the terminal. Commands get it passed, so that tests can read what they say.
 
 import process from 'node:process';
-import { UsageError } from '../src/base/index.ts';
 import { hostCode } from './host-errors.ts';
-import { writeFully } from './write-fully.ts';
+import { writeFully, writeStandardOutput } from './write-fully.ts';
 
 /** One output of the command: the standard output or the standard error. */
 export interface Output {
@@ -27,15 +26,15 @@ export const FILE_COLUMNS = 100;
 /** Returns the terminal of this process. Writes are synchronous: a guest that runs holds the event loop. */
 export function processTerminal(): Terminal {
   return {
-    out: outputOf(1, process.stdout, process.env),
-    err: outputOf(2, process.stderr, process.env),
+    out: outputOf((text) => writeStandardOutput(Buffer.from(text)), process.stdout, process.env),
+    err: outputOf(writeError, process.stderr, process.env),
     environment: process.env,
   };
 }
 
-function outputOf(descriptor: 1 | 2, stream: NodeJS.WriteStream, environment: NodeJS.ProcessEnv): Output {
+function outputOf(write: Output['write'], stream: NodeJS.WriteStream, environment: NodeJS.ProcessEnv): Output {
   const columns = stream.isTTY ? stream.columns : undefined;
-  return { write: (text) => writeAll(descriptor, text), columns, color: colorFor(columns, environment) };
+  return { write, columns, color: colorFor(columns, environment) };
 }
 
 // https://no-color.org: any value that is not empty counts.
@@ -43,12 +42,11 @@ function colorFor(columns: number | undefined, environment: NodeJS.ProcessEnv): 
   return columns === undefined || environment.NO_COLOR || environment.TERM === 'dumb' ? 'none' : 'ansi';
 }
 
-// A reader that left, as `| head` does, must learn from the exit code that there was more. Nobody is left to be told of standard error's.
-function writeAll(descriptor: 1 | 2, text: string): void {
+function writeError(text: string): void {
   try {
-    writeFully(descriptor, Buffer.from(text));
+    writeFully(2, Buffer.from(text));
   } catch (error) {
+    // Nobody is left to be told.
     if (hostCode(error) !== 'EPIPE') throw error;
-    if (descriptor === 1) throw new UsageError('the standard output was closed before all of it was read');
   }
 }

@@ -8,7 +8,7 @@ import { formatCount } from '../src/report/index.ts';
 import { PageStream, traceFormats } from '../src/trace/index.ts';
 import { DenseTrace } from './dense-trace.ts';
 import { ExitCode } from './exit-code.ts';
-import { OutputFile } from './output-file.ts';
+import { OutputFile, STANDARD_PATH } from './output-file.ts';
 import type { Terminal } from './terminal.ts';
 import { type FirstLevel, filterTrace, parseFirstLevel } from './trace-filter.ts';
 import { traceGenerateCommand } from './trace-generate-command.ts';
@@ -50,7 +50,7 @@ function convertCommand(terminal: Terminal, run: (work: Promise<number>) => void
     new Command('convert')
       .description("Writes a trace's page references as Quire's own compact format, or as plain numbers.")
       .addArgument(new Argument('<trace>', 'the file, or - for the standard input'))
-      .option('-o, --output <file>', 'the file to write; - is the standard output', '-')
+      .option('-o, --output <file>', 'the file to write; - is the standard output', STANDARD_PATH)
       .addOption(new Option('--to <format>', 'what to write').choices(writtenFormats).default('quire'))
       .option('--filter <policy:frames>', 'only what misses in a first level of memory, as in lru:64'),
   ).action((trace: string, flags: ConvertFlags) => run(convert(trace, flags, terminal)));
@@ -60,7 +60,8 @@ async function convert(path: string, flags: ConvertFlags, terminal: Terminal): P
   const source = traceSource(path, flags);
   const choice = pageChoice(flags);
   const firstLevel = flags.filter === undefined ? undefined : parseFirstLevel(flags.filter, '--filter');
-  if (flags.output === '-' && flags.to === 'quire' && terminal.out.columns !== undefined) {
+  const isPiped = flags.output === STANDARD_PATH;
+  if (isPiped && flags.to === 'quire' && terminal.out.columns !== undefined) {
     throw new UsageError('a terminal cannot show the quire format: name a file with -o, or choose --to numbers');
   }
   const output = new OutputFile(flags.output, '--output');
@@ -70,7 +71,7 @@ async function convert(path: string, flags: ConvertFlags, terminal: Terminal): P
     writer.end();
     if (written === 0) throw new UsageError(`nothing of ${path} is left to write: look at --skip, --kinds and --sample`);
     output.close();
-    terminal.err.write(`${formatCount(written)} page references in ${flags.output === '-' ? 'the standard output' : flags.output}\n`);
+    terminal.err.write(`${formatCount(written)} page references in ${isPiped ? 'the standard output' : flags.output}\n`);
     return ExitCode.fine;
   } finally {
     output.abandon();
