@@ -16,7 +16,7 @@ import {
   randomPlacement,
   type SolvedPlacement,
 } from '../src/lab/index.ts';
-import { formatAddress, formatFreeList, formatPlacement, formatSolvedPlacement } from '../src/report/index.ts';
+import { formatFreeList, formatPlace, formatPlacement, formatSolvedPlacement } from '../src/report/index.ts';
 import { ExitCode } from './exit-code.ts';
 import { parseSeed } from './run-options.ts';
 import type { Terminal } from './terminal.ts';
@@ -174,7 +174,7 @@ function gradesOf({ steps, fit }: SolvedPlacement, at: number, fits: number, { a
 
 type NumberedStep = PlacementStep & { readonly step: number };
 
-const addressOf = ({ address }: PlacementStep): string => formatAddress(address);
+const addressOf = ({ address }: PlacementStep): string => formatPlace(address);
 const listOf = ({ freeList }: PlacementStep): string => formatFreeList(freeList);
 
 function grade(

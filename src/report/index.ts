@@ -8,7 +8,7 @@ export { type Finding, findingParts, findingRows, findingSvg } from './findings-
 export { frameMap, type LetteredSpace, piecesOf } from './frame-map.ts';
 export { htmlPage, type PageFacts } from './html-page.ts';
 export { lruSteps, type MissCurves, missCurveParts, missCurvesSvg } from './miss-curves.ts';
-export { formatAddress, formatFreeList, formatPlacement, formatSolvedPlacement } from './placement-text.ts';
+export { formatFreeList, formatPlace, formatPlacement, formatSolvedPlacement } from './placement-text.ts';
 export { programReport, type RunFacts } from './program-report.ts';
 export * from './quantities.ts';
 export { partsText, type ReportPart } from './report-part.ts';

@@ -60,7 +60,7 @@ export function formatSolvedPlacement({ fit, steps, failures }: SolvedPlacement,
     rows: steps.map((step, at) => [
       `${at + 1}`,
       formatRequest(step.request),
-      step.request.kind === 'malloc' ? formatAddress(step.address) : '',
+      step.request.kind === 'malloc' ? formatPlace(step.address) : '',
       ...(cell === 0 ? [] : [drawn(step, end, cell)]),
       formatFreeList(step.freeList),
       `${largestOf(step.freeList)}`,
@@ -80,7 +80,7 @@ export function formatSolvedPlacement({ fit, steps, failures }: SolvedPlacement,
 }
 
 /** Returns an address as answers have it: `-` where no hole was large enough. */
-export function formatAddress(address: number | null): string {
+export function formatPlace(address: number | null): string {
   return address === null ? '-' : `${address}`;
 }
 
