@@ -34,14 +34,16 @@ export interface CostRequest {
   readonly what: CostName;
   readonly pages: number;
   readonly repeats: number;
+  /** Of zero fill, refill and copy-on-write: the page table's format; default: that of a run. */
+  readonly pageTable?: string;
 }
 
 /** Names of the costs that can be asked for. */
 export type CostName = keyof typeof costs;
 
 /** Measures one kind of cost in this process. */
-export function measureCost({ what, pages, repeats }: CostRequest): Numbers {
-  return costs[what](pages, repeats);
+export function measureCost({ what, pages, repeats, pageTable }: CostRequest): Numbers {
+  return costs[what](pages, repeats, pageTable);
 }
 
 const costs = {
@@ -85,7 +87,7 @@ interface Arena {
   readonly process: Process;
 }
 
-function makeArena(frames: number, swapDevice?: BlockDevice): Arena {
+function makeArena(frames: number, swapDevice?: BlockDevice, pageTable?: string): Arena {
   const { machine, system } = buildMachine({
     ramBytes: frames * PAGE_SIZE,
     frames: frameAllocatorNames[0] as string,
@@ -94,6 +96,7 @@ function makeArena(frames: number, swapDevice?: BlockDevice): Arena {
     liveSpaces: 2,
     seed: 1,
     ...(swapDevice !== undefined && { swap: swapDevice }),
+    ...(pageTable !== undefined && { pageTable }),
   });
   const space = must(system.createSpace(LAYOUT, machine.liveTlb(0)));
   return { machine, system, process: new Process(machine, system, space, () => performance.now()) };
@@ -103,8 +106,8 @@ function framesFor(pages: number): number {
   return Math.ceil(pages * SPARE_SHARE) + SPARE_FRAMES;
 }
 
-function zeroFill(pages: number, repeats: number) {
-  const arena = makeArena(framesFor(pages));
+function zeroFill(pages: number, repeats: number, pageTable?: string) {
+  const arena = makeArena(framesFor(pages), undefined, pageTable);
   return leastOf(repeats, () => {
     mapPages(arena, pages);
     const fault = counted(arena, pages, zeroFills, () => trapEach(arena, pages, 1));
@@ -112,8 +115,8 @@ function zeroFill(pages: number, repeats: number) {
   });
 }
 
-function refill(pages: number, repeats: number) {
-  const arena = makeArena(framesFor(pages));
+function refill(pages: number, repeats: number, pageTable?: string) {
+  const arena = makeArena(framesFor(pages), undefined, pageTable);
   mapPages(arena, pages);
   trapEach(arena, pages, 1);
   return leastOf(repeats, () => {
@@ -153,8 +156,8 @@ function imagePager(pages: number): Pager {
   return { kind: 'image', name: 'image', pages, read: (_index, into) => void into.set(bytes) };
 }
 
-function copyOnWrite(pages: number, repeats: number) {
-  const arena = makeArena(2 * framesFor(pages));
+function copyOnWrite(pages: number, repeats: number, pageTable?: string) {
+  const arena = makeArena(2 * framesFor(pages), undefined, pageTable);
   const { machine, system, process } = arena;
   mapPages(arena, pages);
   trapEach(arena, pages, 1);

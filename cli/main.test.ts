@@ -141,6 +141,7 @@ describe('quire run', () => {
       mmu: 'on',
       system: 'uvm',
       frames: 'bitmap',
+      pageTable: 'i386',
       ramBytes: 16 * MIB,
       swapBytes: 256 * MIB,
       swapFiles: [],

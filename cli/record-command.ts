@@ -3,7 +3,7 @@
 
 import { Argument, Command, Option } from 'commander';
 import { formatCountOf, type RunReport } from '../src/report/index.ts';
-import { classLimitNames, frameAllocatorNames, policyNames, systemNames } from '../src/systems/index.ts';
+import { classLimitNames, frameAllocatorNames, pageTableNames, policyNames, systemNames } from '../src/systems/index.ts';
 import { ExitCode } from './exit-code.ts';
 import { interruptible } from './interruptible.ts';
 import { OutputFile } from './output-file.ts';
@@ -92,13 +92,14 @@ function sentence({ ended, exitCode }: RunReport, { references, written }: Refer
 
 /** The settings of a run that do not matter to references. */
 function defaults(): Omit<RunFlags, keyof GuestFlags> {
-  const [policy, frames, system, classLimits] = [policyNames[0], frameAllocatorNames[0], systemNames[0], classLimitNames[0]] as [
-    string,
-    string,
-    string,
-    string,
-  ];
-  return { policy, frames, system, classLimits, mmu: 'on' };
+  const [policy, frames, pageTable, system, classLimits] = [
+    policyNames[0],
+    frameAllocatorNames[0],
+    pageTableNames[0],
+    systemNames[0],
+    classLimitNames[0],
+  ] as [string, string, string, string, string];
+  return { policy, frames, pageTable, system, classLimits, mmu: 'on' };
 }
 
 function guestFlags({ ram, swap, dir, env, argv0, deterministic, seed }: RecordFlags): GuestFlags {

@@ -33,6 +33,7 @@ function prepare(options: RunOptions, host: RunHost, swap: SwapFiles): { machine
     const { machine, system } = buildMachine({
       ramBytes: options.ramBytes,
       frames: options.frames,
+      pageTable: options.pageTable,
       policy: options.policy,
       system: options.system,
       classLimits: options.classLimits,

@@ -14,6 +14,7 @@ export interface RunFlags {
   readonly swapFile?: readonly string[];
   readonly policy: string;
   readonly frames: string;
+  readonly pageTable: string;
   readonly system: string;
   readonly classLimits: string;
   readonly mmu: 'on' | 'off';
@@ -50,6 +51,7 @@ export function runOptions(
     classLimits: flags.classLimits,
     policy: flags.policy,
     frames: flags.frames,
+    pageTable: flags.pageTable,
     system: flags.system,
     mmu: flags.mmu,
     seed: parseSeed(flags.seed),

@@ -65,6 +65,9 @@ export class Tlb {
     return new Tlb(new ArrayBuffer(0), 0, 0, 0);
   }
 
+  /** Tells the TLB which space it serves. Most need not know. */
+  bind(_root: Pfn, _id: number): void {}
+
   /** Lets loads of page `vpn` reach frame `pfn`. */
   fillRead(vpn: number, pfn: Pfn): void {
     if (vpn >= this.#entries) return;

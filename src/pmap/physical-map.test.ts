@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { EventRing, FailurePlan, KernelPanic, PAGE_SIZE, type Pfn } from '../base/index.ts';
 import { bitmapAllocator, bootPhysicalMemory, FRAME_MODIFIED, FRAME_REFERENCED, FrameKind } from '../frames/index.ts';
 import { HeapUse, KernelHeap } from '../heap/index.ts';
-import { FAULT_NOT_PRESENT, FAULT_PROTECTION, i386, Mmu, Ram, Tlb } from '../machine/index.ts';
+import { FAULT_NOT_PRESENT, FAULT_PROTECTION, i386, RadixMmu, Ram, Tlb } from '../machine/index.ts';
 import { PhysicalMap, type Pmap } from './physical-map.ts';
 
 const live: PhysicalMap[] = [];
@@ -19,7 +19,7 @@ function make(options: { frameCount?: number; heapFailure?: FailurePlan; frameFa
     ...(options.frameFailure !== undefined && { failure: options.frameFailure }),
   });
   const heap = new KernelHeap(frames, options.heapFailure);
-  const pmaps = new PhysicalMap({ mmu: new Mmu(ram, i386), frames, heap, events: new EventRing() });
+  const pmaps = new PhysicalMap({ mmu: new RadixMmu(ram, i386), frames, heap, events: new EventRing() });
   live.push(pmaps);
   const newPmap = () => pmaps.create(new Tlb(new ArrayBuffer(8192), 0, 4096, 1024)) as Pmap;
   const newPage = () => frames.allocate(FrameKind.anon) as Pfn;

@@ -33,18 +33,19 @@ export type Access = 0 | 1 | 2;
 export class Pmap {
   /** 1 to 65535; names the space in reverse mappings and events. */
   readonly id: number;
-  /** Frame of the top-level table. */
+  /** Frame of the top-level table; where spaces have no tables of their own, what names the space to the MMU. */
   readonly root: Pfn;
   readonly tlb: Tlb;
   /** Pages with a present entry. */
   residentPages = 0;
-  /** Frames of page tables, the root included. */
-  tableFrames = 1;
+  /** Frames of its page tables, the root included; 0 where all spaces share one. */
+  tableFrames: number;
 
-  constructor(id: number, root: Pfn, tlb: Tlb) {
+  constructor(id: number, root: Pfn, tlb: Tlb, tableFrames: number) {
     this.id = id;
     this.root = root;
     this.tlb = tlb;
+    this.tableFrames = tableFrames;
   }
 }
 
@@ -63,7 +64,7 @@ export class PhysicalMap {
   readonly #table: FrameTable;
   readonly #reverse: ReverseMap;
   readonly #events: EventRing;
-  /** Entries of one leaf table lie side by side: mask of a page's index in its table, and bytes from one entry to the next. */
+  /** Entries that lie side by side: mask of a page's index among them, and bytes from one to the next. */
   readonly #leafMask: number;
   readonly #entryBytes: number;
   /** Frames that the write protection of one leaf table found dirty. */
@@ -72,8 +73,9 @@ export class PhysicalMap {
   /** The space whose table a walk is extending; read by the table supply. */
   #extending: Pmap | undefined;
   readonly #supplyTable = (): Pfn | -1 => {
-    const frame = this.#frames.allocateZeroed(FrameKind.pageTable, this.#extending?.id ?? 0);
-    if (frame !== -1 && this.#extending !== undefined) this.#extending.tableFrames++;
+    const owner = this.#mmu.tablesOf === 'space' ? this.#extending : undefined;
+    const frame = this.#frames.allocateZeroed(FrameKind.pageTable, owner?.id ?? 0);
+    if (frame !== -1 && owner !== undefined) owner.tableFrames++;
     return frame;
   };
 
@@ -83,9 +85,8 @@ export class PhysicalMap {
     this.#table = parts.frames.table;
     this.#reverse = new ReverseMap(parts.frames.table, parts.heap, parts.frames.ram.words);
     this.#events = parts.events;
-    const { levels, entryBytes } = parts.mmu.format;
-    this.#leafMask = 2 ** (levels.at(-1)?.indexBits ?? 0) - 1;
-    this.#entryBytes = entryBytes;
+    this.#leafMask = parts.mmu.runPages - 1;
+    this.#entryBytes = parts.mmu.entryBytes;
     this.#dirtyFrames = new Int32Array(this.#leafMask + 1);
   }
 
@@ -94,9 +95,10 @@ export class PhysicalMap {
     let id = 1;
     while (id < this.#spaces.length && this.#spaces[id] !== undefined) id++;
     if (id > MAX_SPACES) return undefined;
-    const root = this.#frames.allocateZeroed(FrameKind.pageTable, id);
+    const root = this.#mmu.makeRoot(id, () => this.#frames.allocateZeroed(FrameKind.pageTable, id));
     if (root === -1) return undefined;
-    const pmap = new Pmap(id, root, tlb);
+    const pmap = new Pmap(id, root, tlb, this.#mmu.tablesOf === 'space' ? 1 : 0);
+    tlb.bind(root, id);
     this.#spaces[id] = pmap;
     return pmap;
   }
@@ -121,6 +123,10 @@ export class PhysicalMap {
         reaped++;
       });
     }
+    this.#mmu.pruneShared((table) => {
+      this.#frames.free(table);
+      reaped++;
+    });
     return reaped;
   }
 
@@ -153,15 +159,17 @@ export class PhysicalMap {
    */
   enter(pmap: Pmap, page: number, frame: Pfn, right: 'read' | 'write', access: Access | undefined): boolean {
     let entry = this.#mmu.leaf(pmap.root, page);
-    if (entry === 0) {
-      this.#extending = pmap;
-      entry = this.#mmu.ensureLeaf(pmap.root, page, this.#supplyTable);
-      if (entry === 0) return false;
-    } else if (this.#mmu.hasFlags(entry, PTE_PRESENT)) {
+    if (entry !== 0 && this.#mmu.hasFlags(entry, PTE_PRESENT)) {
       if (this.#mmu.entryFrame(entry) === frame) return this.#reenter(pmap, page, frame, right, access, entry);
       this.#removeEntry(pmap, page, entry);
+      entry = 0;
     }
-    if (!this.#reverse.add(frame, pmap.id, page)) return false;
+    if (entry === 0) entry = this.#ensureLeaf(pmap, page, frame);
+    if (entry === 0) return false;
+    if (!this.#reverse.add(frame, pmap.id, page)) {
+      this.#mmu.releaseLeaf(entry);
+      return false;
+    }
     pmap.residentPages++;
     this.#write(pmap, page, frame, right, access, entry, 0);
     return true;
@@ -268,21 +276,27 @@ export class PhysicalMap {
       if (page === first || (toPage & this.#leafMask) === 0) target = this.#mmu.leaf(to.root, toPage);
       else if (target !== 0) target += this.#entryBytes;
       if (entry === 0 || !this.#mmu.hasFlags(entry, PTE_PRESENT)) continue;
-      if (target === 0) target = this.#ensureLeaf(to, toPage);
-      if (target === 0) this.#removeEntry(from, page, entry);
-      else this.#moveEntry(from, page, entry, to, toPage, target);
+      const frame = this.#mmu.entryFrame(entry);
+      if (!this.#mmu.renameLeaf(entry, to.root, toPage)) {
+        if (target === 0) target = this.#ensureLeaf(to, toPage, frame);
+        if (target === 0) {
+          this.#removeEntry(from, page, entry);
+          continue;
+        }
+        this.#mmu.setEntry(target, frame, this.#mmu.entryFlags(entry));
+        this.#mmu.clearEntry(entry);
+      }
+      this.#countMove(frame, from, page, to, toPage);
     }
   }
 
-  #ensureLeaf(pmap: Pmap, page: number): number {
+  #ensureLeaf(pmap: Pmap, page: number, frame: Pfn): number {
     this.#extending = pmap;
-    return this.#mmu.ensureLeaf(pmap.root, page, this.#supplyTable);
+    return this.#mmu.ensureLeaf(pmap.root, page, this.#supplyTable, frame);
   }
 
-  #moveEntry(from: Pmap, page: number, entry: number, to: Pmap, toPage: number, target: number): void {
-    const frame = this.#mmu.entryFrame(entry);
-    this.#mmu.setEntry(target, frame, this.#mmu.entryFlags(entry));
-    this.#mmu.clearEntry(entry);
+  /** The entry is in its new place: the rest follows. */
+  #countMove(frame: Pfn, from: Pmap, page: number, to: Pmap, toPage: number): void {
     from.tlb.invalidate(page);
     from.residentPages--;
     to.residentPages++;

@@ -4,7 +4,7 @@ import { PAGE_SIZE } from '../base/index.ts';
 import { FRAME_RECORD_BYTES, FrameKind } from '../frames/index.ts';
 import { type GuestFault, HEAT_CELL_BYTES, outcomeText } from '../process/index.ts';
 import { type AreaReport, FaultOutcome, type Machine, type MemoryStatistics, type MemorySystem } from '../system/index.ts';
-import { classLimitNames, pageTableFormat } from '../systems/index.ts';
+import { classLimitNames } from '../systems/index.ts';
 import type { CodeLocation, Program, ProgramExit } from '../wasm/index.ts';
 import { mapArea } from './map-area.ts';
 import type { Ending, FaultPlace, HeatStrip, RunReport, RunSeconds, SwapCounts, SwapDeviceCounts } from './run-report.ts';
@@ -45,7 +45,7 @@ export function programReport(facts: RunFacts, machine: Machine, system: MemoryS
     ...(facts.classLimits !== classLimitNames[0] && { classLimits: facts.classLimits }),
     frames: facts.frames,
     mmu: 'on',
-    pageTableFormat: pageTableFormat.name,
+    pageTableFormat: machine.mmu.format.name,
     seed: facts.seed,
     ramBytes: machine.ram.frameCount * PAGE_SIZE,
     swapBytes: swap.totalPages * PAGE_SIZE,

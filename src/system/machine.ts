@@ -7,7 +7,16 @@
 import { EventRing, type FailurePlan, KIB, MIB, PAGE_SIZE, UsageError } from '../base/index.ts';
 import { bootPhysicalMemory, type FrameAllocatorKind, type PhysicalMemory } from '../frames/index.ts';
 import { KernelHeap } from '../heap/index.ts';
-import { type BlockDevice, type MemoryRange, Mmu, type PageTableFormat, Ram, TLB_TABLE_SPAN, Tlb } from '../machine/index.ts';
+import {
+  type BlockDevice,
+  type MemoryRange,
+  type Mmu,
+  type PageTableFormat,
+  RadixMmu,
+  Ram,
+  TLB_TABLE_SPAN,
+  Tlb,
+} from '../machine/index.ts';
 import { PhysicalMap } from '../pmap/index.ts';
 
 /** Largest RAM of a live run: the TLB tables of a space lie above it in the same 4 GiB memory. */
@@ -85,7 +94,7 @@ export class Machine {
       );
     }
     this.heap = new KernelHeap(this.frames, options.heapFailures);
-    this.mmu = new Mmu(this.ram, options.pageTableFormat);
+    this.mmu = new RadixMmu(this.ram, options.pageTableFormat);
     this.pmaps = new PhysicalMap({ mmu: this.mmu, frames: this.frames, heap: this.heap, events: this.events });
     this.swap = options.swap;
     this.seed = options.seed;
@@ -101,7 +110,8 @@ export class Machine {
   /** The TLB of live space `index`, over its tables. */
   liveTlb(index: number): Tlb {
     const { readTable, writeTable } = this.tlbTables(index);
-    return new Tlb(this.ram.buffer, readTable, writeTable);
+    const { buffer } = this.ram;
+    return this.mmu.softwareTlb?.space(buffer, readTable, writeTable) ?? new Tlb(buffer, readTable, writeTable);
   }
 
   /** Walks frames, heap and pmap; panics at the first broken invariant. */

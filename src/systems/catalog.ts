@@ -1,8 +1,21 @@
-// The one place that names concrete designs by string: what `--policy`, `--frames`, `--system`, `--class-limits` can say.
+// The one place that names concrete designs by string: what `--policy`, `--frames`, `--page-table`, `--system`, `--class-limits` can
+// say.
 
 import { type FailurePlan, UsageError } from '../base/index.ts';
 import { bitmapAllocator, type FrameAllocatorKind, stackAllocator } from '../frames/index.ts';
-import { type BlockDevice, i386, type PageTableFormat } from '../machine/index.ts';
+import {
+  aarch64,
+  amd64,
+  amd64FiveLevel,
+  type BlockDevice,
+  i386,
+  mips,
+  type PageTableFormat,
+  pae,
+  sv32,
+  sv39,
+  sv48,
+} from '../machine/index.ts';
 import { livePolicies, type PolicyKind, replayPolicies } from '../paging/index.ts';
 import { Machine, type MemorySystem } from '../system/index.ts';
 import { defaultTuning, netbsdTuning, Uvm, type UvmTuning } from '../uvm/index.ts';
@@ -35,13 +48,14 @@ const systemKinds: readonly SystemKind[] = [
   { name: 'bsdvm', classLimits: ['none'], make: (machine, policy) => new BsdVm(machine, policy) },
 ];
 
-/** The page-table format of live runs. */
-export const pageTableFormat: PageTableFormat = i386;
+const pageTableFormats: readonly PageTableFormat[] = [i386, pae, amd64, amd64FiveLevel, sv32, sv39, sv48, aarch64, mips];
 
 /** Names that `findPolicy` knows, the default first. */
 export const policyNames: readonly string[] = livePolicies.map((kind) => kind.name);
 /** Names that `findFrameAllocator` knows, the default first. */
 export const frameAllocatorNames: readonly string[] = frameAllocatorKinds.map((kind) => kind.name);
+/** Names that `findPageTable` knows, the default first. */
+export const pageTableNames: readonly string[] = pageTableFormats.map((format) => format.name);
 /** Names that `findSystem` knows, the default first. */
 export const systemNames: readonly string[] = systemKinds.map((kind) => kind.name);
 
@@ -54,6 +68,8 @@ export function findPolicy(name: string): PolicyKind {
 }
 /** Returns the frame allocator called `name`, or throws a UsageError that lists the names. */
 export const findFrameAllocator = (name: string): FrameAllocatorKind => findByName('frame allocator', frameAllocatorKinds, name);
+/** Returns the page-table format called `name`, or throws a UsageError that lists the names. */
+export const findPageTable = (name: string): PageTableFormat => findByName('page-table format', pageTableFormats, name);
 /** Returns the memory manager called `name`, or throws a UsageError that lists the names. */
 export const findSystem = (name: string): SystemKind => findByName('memory system', systemKinds, name);
 
@@ -70,6 +86,8 @@ export interface MachineDescription {
   readonly frames: string;
   readonly policy: string;
   readonly system: string;
+  /** See `pageTableNames`; default: the first. */
+  readonly pageTable?: string;
   /** Programs that will run on it at the same time. */
   readonly liveSpaces: number;
   /** A swap device of priority 0. */
@@ -93,11 +111,19 @@ export interface SwapDeviceRequest {
 
 /** Builds a machine and its memory manager. Throws a `UsageError` for an unknown name, too little RAM, or swap that the manager cannot take. */
 export function buildMachine(description: MachineDescription): { readonly machine: Machine; readonly system: MemorySystem } {
-  const { frames, policy, system: systemName, swapDevices = [], classLimits = 'none', ...options } = description;
+  const {
+    frames,
+    policy,
+    pageTable = pageTableNames[0] as string,
+    system: systemName,
+    swapDevices = [],
+    classLimits = 'none',
+    ...options
+  } = description;
   const systemKind = findSystem(systemName);
   requireClassLimits(systemKind, classLimits);
   const policyKind = findPolicy(policy);
-  const machine = new Machine({ ...options, frameAllocator: findFrameAllocator(frames), pageTableFormat });
+  const machine = new Machine({ ...options, frameAllocator: findFrameAllocator(frames), pageTableFormat: findPageTable(pageTable) });
   const system = systemKind.make(machine, policyKind, classLimits);
   for (const { device, priority } of swapDevices) addSwap(system, device, priority);
   return { machine, system };

@@ -16,6 +16,7 @@ export interface MachineSettings {
   /** Default: the first that the catalog names. */
   readonly policy?: string;
   readonly frames?: string;
+  readonly pageTable?: string;
   readonly system?: string;
   readonly seed?: number;
   readonly frameFailures?: FailurePlan;
@@ -48,6 +49,7 @@ export function runMapped({ module, name, wasi, prepare }: Job, settings: Machin
     frames: settings.frames ?? (frameAllocatorNames[0] as string),
     policy: settings.policy ?? (policyNames[0] as string),
     system: settings.system ?? 'uvm',
+    ...(settings.pageTable !== undefined && { pageTable: settings.pageTable }),
     liveSpaces: 1,
     seed: settings.seed ?? 1,
     ...(swap !== undefined && { swap }),

@@ -5,7 +5,7 @@ import { type BlockDevice, MemoryDevice } from '../../src/machine/index.ts';
 import { livePolicies } from '../../src/paging/index.ts';
 import { type ExitStatus, Kernel, type KernelOptions, type ScriptProgram } from '../../src/process/index.ts';
 import { Machine, type MemorySystem } from '../../src/system/index.ts';
-import { findFrameAllocator, findPolicy, findSystem, pageTableFormat } from '../../src/systems/index.ts';
+import { findFrameAllocator, findPageTable, findPolicy, findSystem, pageTableNames } from '../../src/systems/index.ts';
 
 export interface ScriptMachineOptions extends Pick<KernelOptions, 'schedule' | 'seed' | 'pagerPatience'> {
   readonly system?: string;
@@ -34,7 +34,7 @@ export function scriptMachine(options: ScriptMachineOptions = {}) {
   const machine = new Machine({
     ramBytes: (frames ?? 256) * PAGE_SIZE,
     frameAllocator: findFrameAllocator('bitmap'),
-    pageTableFormat,
+    pageTableFormat: findPageTable(pageTableNames[0] as string),
     liveSpaces: 0,
     seed: 1,
     swap: swap ?? new MemoryDevice(512),

@@ -12,7 +12,7 @@ import {
   type Space,
   type SpaceLayout,
 } from '../../src/system/index.ts';
-import { findFrameAllocator, findPolicy, findSystem, pageTableFormat } from '../../src/systems/index.ts';
+import { findFrameAllocator, findPageTable, findPolicy, findSystem, pageTableNames } from '../../src/systems/index.ts';
 import { ModelObject, Slot } from './model.ts';
 import {
   BREAK_FIRST,
@@ -79,7 +79,7 @@ export class Stage {
         { start: script.frames * PAGE_SIZE, end: (script.frames + DEVICE_FRAMES) * PAGE_SIZE, kind: 'permanent' },
       ],
       frameAllocator: findFrameAllocator(script.allocator),
-      pageTableFormat,
+      pageTableFormat: findPageTable(pageTableNames[0] as string),
       liveSpaces: 0,
       seed: script.seed,
       swap: new FaultyDevice(new MemoryDevice(script.swapPages), { reads, writes }),

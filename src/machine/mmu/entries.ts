@@ -4,6 +4,9 @@
 //
 // After that XOR a set of flags is a mask, whichever way round the processor keeps it (no-execute is inverted). A four-byte entry
 // has no high word. An entry is named by its physical byte address throughout.
+//
+// What is not present is the kernel's: all bits on the wider side of the present bit hold a value of its own (a swap slot, a state), and
+// 0 there is no value at all.
 // Cost: 2 to 5 ns each. Elsewhere: which bits there are (format.ts).
 
 import type { Pfn } from '../../base/index.ts';
@@ -17,6 +20,7 @@ import {
   PTE_USER,
   PTE_WIRED,
   PTE_WRITE,
+  tableFlags,
 } from './format.ts';
 
 /** Flags that are rights: where a format has no bit for one, it is always granted. */
@@ -34,7 +38,7 @@ function bitsByFlag(format: PageTableFormat): number[] {
   place(PTE_USER, bits.user);
   place(PTE_ACCESSED, bits.accessed);
   place(PTE_DIRTY, bits.dirty);
-  place(PTE_EXECUTE, bits.noExecute);
+  place(PTE_EXECUTE, bits.execute);
   place(PTE_WIRED, bits.wired);
   return positions;
 }
@@ -46,10 +50,23 @@ function flagsOfBytes(bits: readonly number[], format: PageTableFormat): Uint8Ar
     bits.forEach((bit, flag) => {
       if (bit === -1 || bit >>> 3 !== at >>> 8) return;
       const shown = ((at >>> (bit & 7)) & 1) === 1;
-      if (shown !== (bit === format.bits.noExecute)) table[at] = table[at]! | (1 << flag);
+      if (shown !== ((format.inverted & (1 << flag)) !== 0)) table[at] = table[at]! | (1 << flag);
     });
   }
   return table;
+}
+
+/** Largest width of a value in an entry that is not present: every number of so many bits is exact. */
+const MAX_ABSENT_BITS = 52;
+
+/** Returns the masks of some bit positions: low word and high word. */
+function masksOf(positions: readonly number[]): readonly [low: number, high: number] {
+  let [low, high] = [0, 0];
+  for (const bit of positions) {
+    if (bit < 32) low |= 1 << bit;
+    else high |= 1 << (bit & 31);
+  }
+  return [low, high];
 }
 
 /** Reads and writes the entries of one format. */
@@ -62,6 +79,19 @@ export class Entries {
   readonly frameShift: number;
   /** Mask of a frame number. Frames of RAM are below 2^31, so 31 bits are enough of any field. */
   readonly frameMask: number;
+  /** An entry names a table if its low word has exactly `tableLow` under this mask, and its high word `tableHigh`. */
+  readonly tableMaskLow: number;
+  readonly tableLow: number;
+  /** Width of a value in an entry that is not present. */
+  readonly absentBits: number;
+  readonly #tableMaskHigh: number;
+  readonly #tableHigh: number;
+  readonly #leafLow: number;
+  readonly #leafHigh: number;
+  readonly #largeOnes: readonly [low: number, high: number];
+  readonly #tableOnes: readonly [low: number, high: number];
+  readonly #absentShift: number;
+  readonly #format: PageTableFormat;
   readonly #words: Uint32Array;
   readonly #wide: boolean;
   /** The flags that each byte of an entry stands for: flags of byte b with value v at 256 * b + v. */
@@ -79,12 +109,22 @@ export class Entries {
         masks[flags] = masks[flags]! | (1 << (bit & 31));
       });
     }
-    this.invertedLow = this.low[PTE_EXECUTE]!;
-    this.invertedHigh = this.high[PTE_EXECUTE]!;
+    this.invertedLow = this.low[format.inverted]!;
+    this.invertedHigh = this.high[format.inverted]!;
     this.frameShift = format.frameShift;
     this.frameMask = 2 ** Math.min(format.frameBits, 31) - 1;
+    this.#format = format;
     this.#words = words;
     this.#wide = format.entryBytes === 8;
+    [this.#leafLow, this.#leafHigh] = masksOf(format.leafOnes);
+    this.#largeOnes = masksOf(format.largeOnes);
+    this.#tableOnes = masksOf(format.tableOnes);
+    const { present } = format.bits;
+    [this.tableLow, this.#tableHigh] = masksOf([present, ...format.tableOnes]);
+    [this.tableMaskLow, this.#tableMaskHigh] = masksOf([present, ...format.tableOnes, ...format.tableZeros]);
+    const above = format.entryBytes * 8 - 1 - present;
+    this.#absentShift = above >= present ? present + 1 : 0;
+    this.absentBits = Math.min(Math.max(above, present), MAX_ABSENT_BITS);
     this.#always = bits.reduce((flags, bit, flag) => (bit === -1 ? flags | (1 << flag) : flags), 0) & RIGHTS;
     this.#flagsOfByte = flagsOfBytes(bits, format);
   }
@@ -126,6 +166,13 @@ export class Entries {
     if (!this.#wide) return true;
     const high = this.high[flags]!;
     return ((this.#words[at + 1]! ^ this.invertedHigh) & high) === high;
+  }
+
+  /** Tells whether the entry, one above the leaf, names a table: present, and not a large page. */
+  isTable(entry: number): boolean {
+    const at = entry >>> 2;
+    if ((this.#words[at]! & this.tableMaskLow) !== this.tableLow) return false;
+    return !this.#wide || (this.#words[at + 1]! & this.#tableMaskHigh) === this.#tableHigh;
   }
 
   /** Tells which of `count` entries in a row, at most 31, have all of `flags`: bit k stands for the k-th. */
@@ -195,8 +242,42 @@ export class Entries {
   /** Writes the whole entry. */
   write(entry: number, frame: Pfn, flags: number): void {
     const at = entry >>> 2;
-    if (this.#wide) this.#words[at + 1] = (frame >>> (32 - this.frameShift)) | (this.high[flags]! ^ this.invertedHigh);
-    this.#words[at] = (frame << this.frameShift) | (this.low[flags]! ^ this.invertedLow);
+    if (this.#wide) this.#words[at + 1] = (frame >>> (32 - this.frameShift)) | (this.high[flags]! ^ this.invertedHigh) | this.#leafHigh;
+    this.#words[at] = (frame << this.frameShift) | (this.low[flags]! ^ this.invertedLow) | this.#leafLow;
+  }
+
+  /** Writes an entry above the leaf that maps a large page from `frame` on. */
+  writeLarge(entry: number, frame: Pfn, flags: number): void {
+    this.#write(entry, frame, flags, this.invertedLow, this.invertedHigh, this.#largeOnes);
+  }
+
+  /** Writes an entry of `level` that names `table`: it has all flags of its level but the mark. */
+  link(entry: number, table: Pfn, level: number): void {
+    const flags = tableFlags(this.#format, level);
+    const inverted = flags & this.#format.inverted;
+    this.#write(entry, table, (flags | PTE_PRESENT) & ~PTE_ACCESSED, this.low[inverted]!, this.high[inverted]!, this.#tableOnes);
+  }
+
+  #write(entry: number, frame: Pfn, flags: number, invertedLow: number, invertedHigh: number, ones: readonly [number, number]): void {
+    const at = entry >>> 2;
+    if (this.#wide) this.#words[at + 1] = (frame >>> (32 - this.frameShift)) | (this.high[flags]! ^ invertedHigh) | ones[1];
+    this.#words[at] = (frame << this.frameShift) | (this.low[flags]! ^ invertedLow) | ones[0];
+  }
+
+  /** Makes the entry one that is not present and holds `value`, which is below 2^absentBits. 0 is no value. */
+  writeAbsent(entry: number, value: number): void {
+    const at = entry >>> 2;
+    const inLow = 2 ** (32 - this.#absentShift);
+    if (this.#wide) this.#words[at + 1] = Math.floor(value / inLow);
+    this.#words[at] = (value % inLow) << this.#absentShift;
+  }
+
+  /** Returns the value of an entry that is not present; 0 if it has none, or is present. */
+  absentValue(entry: number): number {
+    if (this.has(entry, PTE_PRESENT)) return 0;
+    const at = entry >>> 2;
+    const low = this.#words[at]! >>> this.#absentShift;
+    return this.#wide ? low + this.#words[at + 1]! * 2 ** (32 - this.#absentShift) : low;
   }
 
   /** Makes the entry all zeros. */

@@ -6,9 +6,12 @@
 //   entry          | frame field: frameBits bits from frameShift |, and single bits anywhere else
 //
 // The kernel names rights and marks by the abstract flags below; a format says at which bit each one is, or -1 where the
-// processor has no such bit. A right without a bit is always granted; a mark without a bit is never seen set.
+// processor has no such bit. A right without a bit is always granted; a mark without a bit is never seen set. Some processors keep
+// a flag the other way round (no-execute, read-only): its bit is one when the flag is not set. Bits that have to be one in every
+// entry are named too, and so is what tells an entry that names a table from one that maps a large page.
 //
 //   MMU1  a format is consistent: tables fit in a frame, levels join without gap, no two fields share a bit
+//   MMU4  what is dirty may be written: a format may keep the mark as the right itself (aarch64.ts), so the two are never parted
 
 import { invariant, PAGE_SIZE } from '../../base/index.ts';
 
@@ -22,7 +25,7 @@ export const PTE_USER = 4;
 export const PTE_ACCESSED = 8;
 /** The MMU let a store through since the flag was cleared. */
 export const PTE_DIRTY = 16;
-/** Instructions may be fetched. Kept inverted in the entry (no-execute). */
+/** Instructions may be fetched. */
 export const PTE_EXECUTE = 32;
 /** The kernel's own: the mapping is wired. The MMU ignores it. */
 export const PTE_WIRED = 64;
@@ -34,6 +37,12 @@ export const PTE_FLAG_SETS = 128;
 export interface PageTableLevel {
   readonly indexBits: number;
   readonly shift: number;
+  /** What the manual calls a table of this level. */
+  readonly name?: string;
+  /** Flags of an entry of this level that names a table, where they are not the format's `upperFlags`. */
+  readonly flags?: number;
+  /** An entry of this level may map a large page, of 2^shift pages. */
+  readonly large?: true;
 }
 
 /** Bit positions in an entry, from 0; -1 where the format has no such bit. */
@@ -43,25 +52,66 @@ export interface PageTableBits {
   readonly user: number;
   readonly accessed: number;
   readonly dirty: number;
-  readonly noExecute: number;
+  readonly execute: number;
   /** A bit that the processor leaves to the kernel. */
   readonly wired: number;
 }
 
+/** A named part of an entry, as the manual draws it: the lowest bit and the number of bits. */
+export type EntryField = readonly [name: string, low: number, width: number];
+
+/** All parts of an entry, by what the entry does. */
+export interface EntryFields {
+  readonly leaf: readonly EntryField[];
+  readonly table: readonly EntryField[];
+  /** Of an entry above the leaf that maps a large page; as a leaf if not given. */
+  readonly large?: readonly EntryField[];
+}
+
+/** A TLB that the kernel fills (mips-tlb.ts): an entry holds the translations of two neighbouring pages. */
+export interface SoftwareTlbShape {
+  readonly entries: number;
+  /** Entries that a random replacement never takes, from 0. */
+  readonly wired: number;
+}
+
+/** Whose rules hold beyond the bits: reserved bits, what an address must look like, how a fault is reported. */
+export type Architecture = 'x86' | 'riscv' | 'aarch64' | 'mips' | 'hashed' | 'plain';
+
 /** Geometry and bit layout of a page table. */
 export interface PageTableFormat {
   readonly name: string;
-  /** Levels from the root down; the last one has shift 0. */
+  readonly architecture: Architecture;
+  /** Levels from the root down; the last one has shift 0. A hashed table has one, as wide as its page numbers. */
   readonly levels: readonly PageTableLevel[];
   /** Bytes of an entry. Eight are two 32-bit words, the low one first. */
   readonly entryBytes: 4 | 8;
   readonly bits: PageTableBits;
+  /** Flags whose bit is one when the flag is not set. */
+  readonly inverted: number;
   /** Lowest bit of the frame number in an entry, 1 to 31. */
   readonly frameShift: number;
   /** Width of the frame number in an entry. */
   readonly frameBits: number;
-  /** Flags of an entry above the leaf. A right named here is checked at every level, any other only at the leaf. */
+  /**
+   * Flags of an entry above the leaf. A right named here is checked at every level, any other only at the leaf; accessed, if it is named,
+   * is set there by each walk.
+   */
   readonly upperFlags: number;
+  /** Bits that are one in each entry that maps a page, whatever its flags. */
+  readonly leafOnes: readonly number[];
+  /** Bits that are one in each entry that maps a large page, in place of `leafOnes`. */
+  readonly largeOnes: readonly number[];
+  /** Bits that are one, and bits that are zero, in a present entry above the leaf exactly if it names a table. */
+  readonly tableOnes: readonly number[];
+  readonly tableZeros: readonly number[];
+  readonly fields: EntryFields;
+  readonly tlb?: SoftwareTlbShape;
+}
+
+/** Flags of an entry of `level` that names a table. */
+export function tableFlags(format: PageTableFormat, level: number): number {
+  return format.levels[level]?.flags ?? format.upperFlags;
 }
 
 /** Returns the width of the page numbers that `format` translates. */
@@ -78,7 +128,7 @@ export function checkFormat(format: PageTableFormat): void {
     shift -= level.indexBits;
     invariant(level.shift === shift, 'MMU1', () => `${format.name}: a level has shift ${level.shift}, the ones below need ${shift}`);
     invariant(
-      level.indexBits >= 1 && 2 ** level.indexBits * format.entryBytes <= PAGE_SIZE,
+      level.indexBits >= 1 && (format.architecture === 'hashed' || 2 ** level.indexBits * format.entryBytes <= PAGE_SIZE),
       'MMU1',
       () => `${format.name}: a table of 2^${level.indexBits} entries does not fit in a frame`,
     );
@@ -94,8 +144,8 @@ function checkBits(format: PageTableFormat, entryBits: number): void {
     () => `${name}: a frame field of ${frameBits} bits from ${frameShift} does not fit`,
   );
   invariant(bits.present >= 0, 'MMU1', () => `${name}: there is no present bit`);
-  const positions = Object.values(bits as unknown as Record<string, number>).filter((bit) => bit !== -1);
-  for (const bit of positions) {
+  const positions = [...Object.values(bits as unknown as Record<string, number>), ...format.leafOnes].filter((bit) => bit !== -1);
+  for (const bit of [...positions, ...format.largeOnes, ...format.tableOnes, ...format.tableZeros]) {
     const inFrameField = bit >= frameShift && bit < frameShift + frameBits;
     invariant(Number.isInteger(bit) && bit >= 0 && bit < entryBits && !inFrameField, 'MMU1', () => `${name}: no room for bit ${bit}`);
   }

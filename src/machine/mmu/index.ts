@@ -1,5 +1,11 @@
-// mmu/: page tables as bytes in RAM, the formats that describe them, and the walk.
+// mmu/: page tables, the formats that describe them, and the walk.
+export * from './aarch64.ts';
+export * from './amd64.ts';
 export * from './fault.ts';
 export * from './format.ts';
 export * from './i386.ts';
-export * from './mmu.ts';
+export * from './mips.ts';
+export * from './mips-tlb.ts';
+export type { Mmu } from './mmu.ts';
+export * from './radix-mmu.ts';
+export * from './riscv.ts';

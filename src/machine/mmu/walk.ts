@@ -7,8 +7,10 @@
 //
 //   MMU2  page numbers at or above 2^(bits of the format) are not present: an index never wraps around
 //
-// Two makers, one contract: two levels of four-byte entries (i386) walk unrolled; every other format walks level by level. Each
-// makes a closure over its geometry. Cost (Node 20, 8,192 pages in random order): 9 ns unrolled, 20 ns for each level otherwise.
+// Three makers, one contract. Two levels of four-byte entries that cannot deny execution (i386, mips) walk unrolled; every other format
+// walks level by level over masks worked out before; and what these do not cover (large pages, flags in odd places, page numbers beyond bit
+// operators) is walked entry by entry. Each makes a closure over its geometry.
+// Cost (Node 20, 8,192 pages in random order): docs/page-tables.md.
 // The walk is for a program's access: an entry that is not PTE_USER is forbidden to it.
 
 import { PAGE_SHIFT, type Pfn } from '../../base/index.ts';
@@ -23,6 +25,7 @@ import {
   PTE_PRESENT,
   PTE_USER,
   PTE_WRITE,
+  tableFlags,
   vpnBits,
 } from './format.ts';
 
@@ -34,8 +37,12 @@ const FRAME_WORDS_SHIFT = 10;
 
 /** Makes the fastest walk for `format` over RAM's words. */
 export function makeWalk(words: Uint32Array, format: PageTableFormat, entries: Entries): Walk {
-  const plain = format.levels.length === 2 && format.entryBytes === 4 && entries.invertedLow === 0;
-  return plain ? makeTwoLevelWalk(words, format, entries) : makeLevelWalk(format, entries);
+  const walk = makeEntryWalk(format, entries);
+  const { levels, bits } = format;
+  const inLow = [bits.present, bits.accessed, bits.dirty, ...format.tableOnes, ...format.tableZeros].every((bit) => bit < 32);
+  if (!inLow) return walk;
+  const plain = levels.length === 2 && format.entryBytes === 4 && bits.execute === -1 && entries.invertedLow === 0;
+  return plain ? makeTwoLevelWalk(words, format, entries, walk) : makeLevelWalk(words, format, entries, walk);
 }
 
 /** Returns the flags that an entry needs for `access` by a program. */
@@ -45,8 +52,8 @@ function neededFlags(access: number): number {
 }
 
 /** Two levels of four-byte entries that cannot deny execution: reads and fetches need the same bits. */
-function makeTwoLevelWalk(words: Uint32Array, format: PageTableFormat, entries: Entries): Walk {
-  const { low, frameShift, frameMask } = entries;
+function makeTwoLevelWalk(words: Uint32Array, format: PageTableFormat, entries: Entries, slowWalk: Walk): Walk {
+  const { low, frameShift, frameMask, tableMaskLow, tableLow } = entries;
   const [upper, leaf] = format.levels as [PageTableLevel, PageTableLevel];
   const upperShift = upper.shift;
   const leafMask = 2 ** leaf.indexBits - 1;
@@ -56,14 +63,16 @@ function makeTwoLevelWalk(words: Uint32Array, format: PageTableFormat, entries: 
   const written = low[PTE_ACCESSED | PTE_DIRTY]!;
   const leafRead = low[neededFlags(ACCESS_READ)]!;
   const leafWrite = low[neededFlags(ACCESS_WRITE)]!;
-  const upperRead = low[neededFlags(ACCESS_READ) & (format.upperFlags | PTE_PRESENT)]!;
-  const upperWrite = low[neededFlags(ACCESS_WRITE) & (format.upperFlags | PTE_PRESENT)]!;
+  const upperFlags = tableFlags(format, 0);
+  const upperRead = low[neededFlags(ACCESS_READ) & (upperFlags | PTE_PRESENT)]!;
+  const upperWrite = low[neededFlags(ACCESS_WRITE) & (upperFlags | PTE_PRESENT)]!;
+  const upperAccessed = low[upperFlags & PTE_ACCESSED]!;
 
   return (root, vpn, access) => {
     if (vpn >= pages) return FAULT_NOT_PRESENT;
     const upperAt = (root << FRAME_WORDS_SHIFT) + (vpn >>> upperShift);
     const upperEntry = words[upperAt]! | 0;
-    if ((upperEntry & present) === 0) return FAULT_NOT_PRESENT;
+    if ((upperEntry & tableMaskLow) !== tableLow) return (upperEntry & present) === 0 ? FAULT_NOT_PRESENT : slowWalk(root, vpn, access);
     const leafAt = (((upperEntry >>> frameShift) & frameMask) << FRAME_WORDS_SHIFT) + (vpn & leafMask);
     const leafEntry = words[leafAt]! | 0;
     if ((leafEntry & present) === 0) return FAULT_NOT_PRESENT;
@@ -73,24 +82,91 @@ function makeTwoLevelWalk(words: Uint32Array, format: PageTableFormat, entries: 
     if ((upperEntry & upperNeed) !== upperNeed || (leafEntry & leafNeed) !== leafNeed) return FAULT_PROTECTION;
     const mark = store ? written : accessed;
     if ((leafEntry & mark) !== mark) words[leafAt] = leafEntry | mark;
-    if ((upperEntry & accessed) !== accessed) words[upperAt] = upperEntry | accessed;
+    if ((upperEntry & upperAccessed) !== upperAccessed) words[upperAt] = upperEntry | upperAccessed;
     return (leafEntry >>> frameShift) & frameMask;
   };
 }
 
-/** Any number of levels and any entry. Marks after looking at all levels, so that a fault changes nothing. */
-function makeLevelWalk(format: PageTableFormat, entries: Entries): Walk {
+/**
+ * Any number of levels, entries of either size; present, marks and what tells a table are in the low word. One loop serves both sizes: of a
+ * four-byte entry the low word is read twice, and nothing is asked of the second.
+ */
+function makeLevelWalk(words: Uint32Array, format: PageTableFormat, entries: Entries, slowWalk: Walk): Walk {
+  const { levels } = format;
+  const { low, high, frameShift, frameMask, tableMaskLow, tableLow, invertedLow, invertedHigh } = entries;
+  const leaf = levels.length - 1;
+  const wide = format.entryBytes === 8 ? 1 : 0;
+  const highFrame = wide === 1 ? -1 : 0;
+  const present = low[PTE_PRESENT]!;
+  // Pages up to here have numbers that bit operators reach; an index from higher bits is 0 for them, as a shift by 31 makes it.
+  const lastPlain = Math.min(2 ** vpnBits(format), 2 ** 31) - 1;
+  const shifts = Int32Array.from(levels, (level) => Math.min(level.shift, 31));
+  const indexMasks = Int32Array.from(levels, (level) => 2 ** level.indexBits - 1);
+  /** What each access needs of each level's entry: at access * levels.length + level. */
+  const needLow = new Int32Array(3 * levels.length);
+  const needHigh = new Int32Array(3 * levels.length);
+  const upperMarks = Int32Array.from(levels, (_, level) => (level === leaf ? 0 : low[tableFlags(format, level) & PTE_ACCESSED]!));
+  for (const access of [ACCESS_READ, ACCESS_WRITE, ACCESS_EXECUTE]) {
+    levels.forEach((_, level) => {
+      const needed = neededFlags(access) & (level === leaf ? -1 : tableFlags(format, level) | PTE_PRESENT);
+      needLow[access * levels.length + level] = low[needed]!;
+      needHigh[access * levels.length + level] = wide === 1 ? high[needed]! : 0;
+    });
+  }
+  const accessed = low[PTE_ACCESSED]!;
+  const written = low[PTE_ACCESSED | PTE_DIRTY]!;
+
+  const markUpper = (root: Pfn, vpn: number): void => {
+    let table: number = root;
+    for (let level = 0; level < leaf; level++) {
+      const at = (table << FRAME_WORDS_SHIFT) + (((vpn >>> shifts[level]!) & indexMasks[level]!) << wide);
+      const entry = words[at]!;
+      words[at] = ((entry ^ invertedLow) | upperMarks[level]!) ^ invertedLow;
+      table = ((entry >>> frameShift) | ((words[at + wide]! & highFrame) << (32 - frameShift))) & frameMask;
+    }
+  };
+
+  return (root, vpn, access) => {
+    if (vpn > lastPlain) return slowWalk(root, vpn, access);
+    const needs = access * (leaf + 1);
+    let table: number = root;
+    let denied = 0;
+    let unmarked = 0;
+    for (let level = 0; level < leaf; level++) {
+      const at = (table << FRAME_WORDS_SHIFT) + (((vpn >>> shifts[level]!) & indexMasks[level]!) << wide);
+      const entry = words[at]! | 0;
+      const upper = words[at + wide]! | 0;
+      if ((entry & tableMaskLow) !== tableLow) return (entry & present) === 0 ? FAULT_NOT_PRESENT : slowWalk(root, vpn, access);
+      denied |= (~(entry ^ invertedLow) & needLow[needs + level]!) | (~(upper ^ invertedHigh) & needHigh[needs + level]!);
+      unmarked |= ~(entry ^ invertedLow) & upperMarks[level]!;
+      table = ((entry >>> frameShift) | ((upper & highFrame) << (32 - frameShift))) & frameMask;
+    }
+    const at = (table << FRAME_WORDS_SHIFT) + ((vpn & indexMasks[leaf]!) << wide);
+    const entry = words[at]! | 0;
+    const upper = words[at + wide]! | 0;
+    if ((entry & present) === 0) return FAULT_NOT_PRESENT;
+    denied |= (~(entry ^ invertedLow) & needLow[needs + leaf]!) | (~(upper ^ invertedHigh) & needHigh[needs + leaf]!);
+    if (denied !== 0) return FAULT_PROTECTION;
+    const mark = access === ACCESS_WRITE ? written : accessed;
+    const flags = entry ^ invertedLow;
+    if ((flags & mark) !== mark) words[at] = (flags | mark) ^ invertedLow;
+    if (unmarked !== 0) markUpper(root, vpn);
+    return ((entry >>> frameShift) | ((upper & highFrame) << (32 - frameShift))) & frameMask;
+  };
+}
+
+/** Any format, large pages too. Marks after looking at all levels, so that a fault changes nothing. */
+function makeEntryWalk(format: PageTableFormat, entries: Entries): Walk {
   const leaf = format.levels.length - 1;
   const pages = 2 ** vpnBits(format);
-  const { upperFlags } = format;
   const entryAt = makeEntryAt(format);
 
-  /** Sets the accessed bit of every entry above the leaf. */
-  const markUpper = (root: Pfn, vpn: number): void => {
+  /** Sets the accessed bit of the entries above level `end` that have one. */
+  const markUpper = (root: Pfn, vpn: number, end: number): void => {
     let table = root;
-    for (let level = 0; level < leaf; level++) {
+    for (let level = 0; level < end; level++) {
       const entry = entryAt(table, vpn, level);
-      entries.add(entry, PTE_ACCESSED);
+      entries.add(entry, tableFlags(format, level) & PTE_ACCESSED);
       table = entries.frame(entry);
     }
   };
@@ -98,28 +174,22 @@ function makeLevelWalk(format: PageTableFormat, entries: Entries): Walk {
   return (root, vpn, access) => {
     if (vpn >= pages) return FAULT_NOT_PRESENT;
     const needed = neededFlags(access);
-    const upperExpected = (needed & upperFlags) | PTE_PRESENT | PTE_ACCESSED;
     let table = root;
     let granted = true;
-    let marked = true;
-    for (let level = 0; level < leaf; level++) {
-      const entry = entryAt(table, vpn, level);
-      if (!entries.has(entry, upperExpected)) {
-        if (!entries.has(entry, PTE_PRESENT)) return FAULT_NOT_PRESENT;
-        granted &&= entries.has(entry, upperExpected & ~PTE_ACCESSED);
-        marked = false;
-      }
+    let level = 0;
+    let entry = entryAt(table, vpn, 0);
+    for (; level < leaf && entries.isTable(entry); entry = entryAt(table, vpn, level)) {
+      granted &&= entries.has(entry, needed & tableFlags(format, level));
       table = entries.frame(entry);
+      level++;
     }
-    const entry = entryAt(table, vpn, leaf);
-    const mark = access === ACCESS_WRITE ? PTE_ACCESSED | PTE_DIRTY : PTE_ACCESSED;
-    if (!granted || !entries.has(entry, needed | mark)) {
-      if (!entries.has(entry, PTE_PRESENT)) return FAULT_NOT_PRESENT;
-      if (!granted || !entries.has(entry, needed)) return FAULT_PROTECTION;
-      entries.add(entry, mark);
-    }
-    if (!marked) markUpper(root, vpn);
-    return entries.frame(entry);
+    if (!entries.has(entry, PTE_PRESENT)) return FAULT_NOT_PRESENT;
+    // A leaf where the format has none is a reserved bit to the hardware: nothing is mapped by it.
+    if (level < leaf && format.levels[level]?.large !== true) return FAULT_NOT_PRESENT;
+    if (!granted || !entries.has(entry, needed)) return FAULT_PROTECTION;
+    entries.add(entry, access === ACCESS_WRITE ? PTE_ACCESSED | PTE_DIRTY : PTE_ACCESSED);
+    markUpper(root, vpn, level);
+    return entries.frame(entry) + (level === leaf ? 0 : vpn % 2 ** (format.levels[level]?.shift ?? 0));
   };
 }
 
