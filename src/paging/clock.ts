@@ -13,10 +13,14 @@
 // libCacheSim, where this is FIFO-Reinsertion). 1 for `clock-r1`: the access that faulted is made again and sets the bit (the textbooks).
 // In a live run the hardware decides, and it retries: there both are `clock-r1`.
 //
+// A replay keeps the bit that hardware would set as a mark in the ring, in the byte that tells whether a page is resident: one place to look
+// at for each reference instead of two. A kernel's bits are elsewhere, so `victim` asks for them.
+//
 // The hand is the head of a queue whose tail is just behind it: a page that the hand passes goes from head to tail. No ties.
 // After `size` passes in one call the page at the hand goes whatever its bit says.
 // Source: Corbato 1968, "A Paging Experiment with the Multics System".
 
+import { MARKED, QUEUED } from './page-ring.ts';
 import type { PolicyKind, PolicyOptions, PolicyQueue } from './replacement-policy.ts';
 import { RingPolicy } from './ring-policy.ts';
 import type { SimulatedMemory } from './simulated-memory.ts';
@@ -41,26 +45,27 @@ class ClockPolicy extends RingPolicy {
     }
   }
 
-  replay(ids: Uint32Array, from: number, to: number, { frames, misses, referenced }: SimulatedMemory): number {
+  replay(ids: Uint32Array, from: number, to: number, { frames, misses }: SimulatedMemory): number {
     const { ring } = this;
-    const { resident } = ring;
+    const { states } = ring;
+    const atLoad = this.#bitAtLoad === 1 ? MARKED : QUEUED;
     let missed = 0;
     for (let at = from; at < to; at++) {
       const page = ids[at] as number;
-      if (resident[page] === 1) referenced[page] = 1;
+      if (states[page] !== 0) states[page] = MARKED;
       else {
-        if (ring.length === frames) this.victim();
+        if (ring.length === frames) ring.shiftUnmarked();
         ring.push(page);
-        referenced[page] = this.#bitAtLoad;
+        states[page] = atLoad;
         misses[missed++] = at;
       }
     }
     return missed;
   }
 
-  describe({ referenced }: SimulatedMemory): PolicyQueue[] {
+  describe(): PolicyQueue[] {
     const pages = this.ring.pages();
-    const values = pages.map((page) => referenced[page] as number);
+    const values = pages.map((page) => (this.ring.states[page] === MARKED ? 1 : 0));
     return [{ name: 'ring', holds: 'pages', order: 'from the hand on', pages, marks: { name: 'bit', values } }];
   }
 }

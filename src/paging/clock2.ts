@@ -38,13 +38,13 @@ class TwoBitClockPolicy implements Replayed {
   }
 
   replay(ids: Uint32Array, from: number, to: number, { misses }: SimulatedMemory): number {
-    const { resident } = this.#ring;
+    const { states } = this.#ring;
     const counts = this.#counts;
     let missed = 0;
     for (let at = from; at < to; at++) {
       const page = ids[at] as number;
       const count = counts[page] as number;
-      if (resident[page] !== 1) {
+      if (states[page] === 0) {
         if (this.#ring.length === this.#frames) this.#evict();
         this.#ring.push(page);
         misses[missed++] = at;

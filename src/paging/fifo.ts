@@ -20,11 +20,11 @@ class FifoPolicy extends RingPolicy {
 
   replay(ids: Uint32Array, from: number, to: number, { frames, misses }: SimulatedMemory): number {
     const { ring } = this;
-    const { resident } = ring;
+    const { states } = ring;
     let missed = 0;
     for (let at = from; at < to; at++) {
       const page = ids[at] as number;
-      if (resident[page] === 1) continue;
+      if (states[page] !== 0) continue;
       if (ring.length === frames) ring.shift();
       ring.push(page);
       misses[missed++] = at;
