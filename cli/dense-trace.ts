@@ -5,7 +5,7 @@
 // Up to 64 MiB of chunks stay in memory, which threads share. A longer trace goes to a temporary file as it is read, and the threads read
 // chunks of it through one descriptor. The file has no name any more while it is used, so that nothing of it stays behind, whatever happens.
 //
-// Memory: 16 to 32 bytes for each page, and the 64 MiB, whatever the length.
+// Memory: 19 to 32 bytes for each page, and the 64 MiB, whatever the length.
 
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';

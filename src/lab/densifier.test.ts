@@ -1,3 +1,6 @@
+import process from 'node:process';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Densifier } from './index.ts';
@@ -50,4 +53,37 @@ test('only the first `count` numbers of a batch are read', () => {
   densifier.densify(Uint32Array.of(5, 6, 5, 7), ids, 3);
   expect([...ids]).toEqual([0, 1, 0, 99]);
   expect(densifier.pages).toBe(2);
+});
+
+test('takes at most 32 bytes for each page, whatever the length, just after it has grown too', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const held = async (): Promise<number> => {
+    collect();
+    // Freed memory is taken off the count a moment later.
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    collect();
+    return process.memoryUsage().arrayBuffers;
+  };
+  const ids = new Uint32Array(4096);
+  for (const pages of [98_304, 98_305, 150_000]) {
+    const trace = Uint32Array.from({ length: 4096 }, (_, i) => i * 7);
+    const before = await held();
+    const densifier = new Densifier();
+    for (let round = 0; round < 3; round++) {
+      for (let at = 0; at < pages; at += trace.length) {
+        densifier.densify(
+          trace.map((page) => page + 7 * at),
+          ids,
+          Math.min(trace.length, pages - at),
+        );
+      }
+    }
+    const bytes = ((await held()) - before) / pages;
+    // Asked for afterwards, so that it is still there when memory is counted.
+    expect(densifier.pages).toBe(pages);
+    expect(bytes).toBeLessThan(32);
+    // The number of each page alone takes 8.
+    expect(bytes).toBeGreaterThan(8);
+  }
 });
