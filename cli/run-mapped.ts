@@ -68,6 +68,8 @@ function load(options: RunOptions, host: RunHost, machine: Machine, system: Memo
     wasi: guestWorld(options, host),
     now: () => performance.now(),
     ...(host.record && { record: host.record }),
+    ...(host.recordHeap && { recordHeap: host.recordHeap }),
+    ...(host.heapCalls && { heapCalls: host.heapCalls }),
     observe: () => {
       if (++traps % PROGRESS_INTERVAL === 0) host.progress.update(snapshot);
     },

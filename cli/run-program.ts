@@ -2,7 +2,7 @@
 
 import type { EventReader } from '../src/base/index.ts';
 import type { RunReport } from '../src/report/index.ts';
-import type { ReferenceObserver } from '../src/wasm/index.ts';
+import type { HeapCall, HeapObserver, ReferenceObserver } from '../src/wasm/index.ts';
 import type { ProgressSnapshot } from './progress.ts';
 
 /** The settings of one run. Sizes are bytes. */
@@ -57,6 +57,10 @@ export interface RunHost {
   readonly progress: RunProgress;
   /** Called at every load and store of the guest. The guest is slower then. */
   readonly record?: ReferenceObserver;
+  /** Hears of the guest's calls of malloc and its family. */
+  readonly recordHeap?: HeapObserver;
+  /** Which functions those are; found by their names if not given. */
+  readonly heapCalls?: readonly HeapCall[];
 }
 
 /** The live line, as a run uses it. */

@@ -46,10 +46,26 @@ export interface QuireImports {
   readonly drop: (segment: number) => void;
   /** Imported only by code that records: told of each access, and of each range of a bulk one, before it is done. Arguments as of `trap`; `size` may be any. */
   readonly reference: ReferenceObserver;
+  /** Imported only by code whose heap calls are told: a function of the malloc family begins. */
+  readonly heapEnter: HeapObserver['enter'];
+  /** It ends. */
+  readonly heapLeave: HeapObserver['leave'];
 }
 
 /** Takes an access to [base + offset, base + offset + size): 32-bit patterns that may arrive negative, the sum without wrapping. */
 export type ReferenceObserver = (base: number, offset: number, size: number, access: number) => void;
+
+/** Hears of the program's calls of malloc and its family; one that calls another is inside of it. Numbers may arrive negative. */
+export interface HeapObserver {
+  readonly enter: () => void;
+  /**
+   * @param call which function, as `heapCallNames` has them
+   * @param first its first argument in C's order, but of posix_memalign the alignment
+   * @param second its second argument, of posix_memalign the size; 0 if there is none
+   * @param result the address; 0 if it failed, and for free
+   */
+  readonly leave: (call: number, first: number, second: number, result: number) => void;
+}
 
 /** Where a rewritten module finds the tables; baked into the code as constants. */
 export interface CodeLayout {

@@ -2,7 +2,7 @@
 
 import { GuestFault, type Process } from '../process/index.ts';
 import { FaultOutcome } from '../system/index.ts';
-import type { QuireImports, ReferenceObserver } from './abi.ts';
+import type { HeapObserver, QuireImports, ReferenceObserver } from './abi.ts';
 import { WASM_PAGE_BYTES } from './address-layout.ts';
 import { type ModuleInfo, SegmentKind } from './binary/index.ts';
 import { isStackExhausted } from './program-exit.ts';
@@ -10,21 +10,29 @@ import { isStackExhausted } from './program-exit.ts';
 /** Called at each trap, for live progress; cheap, since traps are counted in millions. */
 export type TrapObserver = () => void;
 
-/** Makes the imports of one program. `growLimit` is the byte address that memory.grow may reach; `reference` is called by code that records. */
+/** Who hears of what a program does. */
+export interface ProgramObservers {
+  readonly trap: TrapObserver;
+  /** Called by code that records. */
+  readonly reference: ReferenceObserver;
+  /** Called by code whose heap calls are told. */
+  readonly heap: HeapObserver;
+}
+
+/** Makes the imports of one program. `growLimit` is the byte address that memory.grow may reach. */
 export function kernelImports(
   process: Process,
   memory: WebAssembly.Memory,
   info: ModuleInfo,
   growLimit: number,
-  observe: TrapObserver,
-  reference: ReferenceObserver,
+  observers: ProgramObservers,
 ): QuireImports {
   const segments = new SegmentStore(process, info);
   const pages = () => process.space.breakEnd / WASM_PAGE_BYTES;
   return {
     ram: memory,
     trap: (base, offset, size, access) => {
-      observe();
+      observers.trap();
       try {
         process.trap((base >>> 0) + (offset >>> 0), size, access === 0 ? 0 : 1);
       } catch (error) {
@@ -43,7 +51,9 @@ export function kernelImports(
     fill: (destination, value, length) => process.fill(destination >>> 0, value & 0xff, length >>> 0),
     init: (segment, destination, source, length) => segments.copyOut(segment, destination >>> 0, source >>> 0, length >>> 0),
     drop: (segment) => segments.drop(segment),
-    reference,
+    reference: observers.reference,
+    heapEnter: observers.heap.enter,
+    heapLeave: observers.heap.leave,
   };
 }
 

@@ -8,7 +8,7 @@
 import { type Errno, EventType, PAGE_SIZE, UsageError } from '../base/index.ts';
 import { Process, type Stopwatch } from '../process/index.ts';
 import { type Machine, type MemoryObject, type MemorySystem, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
-import { type CodeLayout, QUIRE_MODULE, type QuireImports, type ReferenceObserver } from './abi.ts';
+import { type CodeLayout, type HeapObserver, QUIRE_MODULE, type QuireImports, type ReferenceObserver } from './abi.ts';
 import { type AddressLayout, initialAreas, layOut, segmentAddresses } from './address-layout.ts';
 import { type ModuleInfo, readModule } from './binary/index.ts';
 import { aboutModule, compileModule, requireCommand } from './command.ts';
@@ -18,11 +18,14 @@ import { PagedMemory } from './paged-memory.ts';
 import { exitOf, type ProgramExit } from './program-exit.ts';
 import {
   type CodeLocation,
+  type HeapCall,
   hasTimeZoneStub,
+  heapCallsOf,
   type Recording,
   type RewrittenModule,
   rewriteModule,
   STACK_POINTER_EXPORT,
+  whyNotHeapCall,
 } from './rewrite/index.ts';
 import { createWasi, type Wasi, type WasiOptions } from './wasi/index.ts';
 
@@ -41,7 +44,11 @@ export interface ProgramOptions {
   readonly observe?: TrapObserver;
   /** Called at every load and store of the program, and for every range of a bulk one. What system calls copy is not the program's reference. */
   readonly record?: ReferenceObserver;
-  /** The module as `prepareCode` made it for the same tables, and for recording if there is `record`; made here otherwise. */
+  /** Hears of the calls of malloc and its family. Throws a `UsageError` at loading if the module has none that can be found by name. */
+  readonly recordHeap?: HeapObserver;
+  /** Which functions those are, instead of by their names. Throws a `UsageError` at loading if they cannot be. */
+  readonly heapCalls?: readonly HeapCall[];
+  /** The module as `prepareCode` made it for the same tables, and for recording if there is `record` or `recordHeap`; made here otherwise. */
   readonly code?: ProgramCode;
   /**
    * An object over the code's `image`, which the caller keeps: what one run of a program brought in is in memory for the next, as with a
@@ -59,17 +66,42 @@ export interface ProgramCode {
   readonly image: ImagePager;
 }
 
-/** Reads, rewrites and compiles a module. Throws a `UsageError` if it is malformed or has no place for its data. */
-export function prepareCode(bytes: Uint8Array, name: string, tables: CodeLayout, recording: Recording = 'off'): ProgramCode {
+/** What the code is to tell of. */
+export interface CodeRecording {
+  readonly references?: Recording;
+  /** The calls of malloc and its family. */
+  readonly heap?: Recording;
+  /** The functions of the malloc family; found by name if not given. */
+  readonly heapCalls?: readonly HeapCall[];
+}
+
+/** Reads, rewrites and compiles a module. Throws a `UsageError` if it is malformed, has no place for its data or no heap to tell of. */
+export function prepareCode(bytes: Uint8Array, name: string, tables: CodeLayout, recording: CodeRecording = {}): ProgramCode {
   const info = aboutModule(name, () => readModule(bytes));
   const addresses = segmentAddresses(info, () => {
     throw new UsageError(`${name} places data at an imported global, which WASI does not define`);
   });
   const layout = aboutModule(name, () => layOut(info, addresses));
   checkSegments(layout);
-  const rewritten = aboutModule(name, () => rewriteModule(info, { layout: tables, nullPage: layout.nullPage, recording }));
+  const { references = 'off', heap = 'off' } = recording;
+  const heapCalls = heap === 'on' ? requireHeapCalls(info, name, recording.heapCalls) : [];
+  const options = { layout: tables, nullPage: layout.nullPage, recording: references, heapCalls };
+  const rewritten = aboutModule(name, () => rewriteModule(info, options));
   const module = compileModule(rewritten.bytes, name);
   return { info, layout, rewritten, module, image: new ImagePager(bytes, info.data, addresses, layout.initialEnd / PAGE_SIZE) };
+}
+
+/** Returns the functions of the malloc family, with malloc and free among them. */
+function requireHeapCalls(info: ModuleInfo, name: string, given: readonly HeapCall[] | undefined): readonly HeapCall[] {
+  for (const call of given ?? []) {
+    const why = whyNotHeapCall(info, call);
+    if (why !== undefined) throw new UsageError(`${name}: ${call.name} cannot be told: ${why}`);
+  }
+  const calls = given ?? heapCallsOf(info);
+  const missing = ['malloc', 'free'].filter((each) => !calls.some((call) => call.name === each));
+  if (missing.length === 0) return calls;
+  const where = info.sections.some((each) => each.name === 'name') ? 'its name section has' : 'it has no name section, and exports';
+  throw new UsageError(`${name} has no ${missing.join(' and no ')} that can be told: ${where} none with the signature of C`);
 }
 
 const ignored = (): void => undefined;
@@ -92,7 +124,12 @@ export class Program {
   /** Builds the address space and compiles the program. Throws a `UsageError` if it cannot run here. */
   static load(options: ProgramOptions): Program {
     const { machine, system, name } = options;
-    const code = options.code ?? prepareCode(options.module, name, machine.tlbTables(options.liveSpace), options.record ? 'on' : 'off');
+    const recording: CodeRecording = {
+      references: options.record ? 'on' : 'off',
+      heap: options.recordHeap ? 'on' : 'off',
+      ...(options.heapCalls && { heapCalls: options.heapCalls }),
+    };
+    const code = options.code ?? prepareCode(options.module, name, machine.tlbTables(options.liveSpace), recording);
     const process = new Process(machine, system, buildSpace(options, code), options.now);
     const wasi = createWasi({ ...options.wasi, memory: new PagedMemory(process) });
     requireCommand(code.info, name, wasi.modules);
@@ -111,9 +148,10 @@ export class Program {
 
   /** Runs the program to its end, whatever that is. */
   run(): ProgramExit {
-    const { machine, observe = ignored, record = ignored } = this.#options;
+    const { machine, observe = ignored, record = ignored, recordHeap = { enter: ignored, leave: ignored } } = this.#options;
     const { info, layout } = this.#code;
-    const quire = kernelImports(this.process, machine.memory as WebAssembly.Memory, info, layout.growLimit, observe, record);
+    const observers = { trap: observe, reference: record, heap: recordHeap };
+    const quire = kernelImports(this.process, machine.memory as WebAssembly.Memory, info, layout.growLimit, observers);
     const space = this.process.space.pmap.id;
     machine.events.emit(EventType.start, space);
     const exit = this.#run(quire);

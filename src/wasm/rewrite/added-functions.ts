@@ -1,10 +1,12 @@
 // The functions that a rewritten module has and the original had not, and where they stand in its index space:
 //
-//   | guest's imports | Quire's imports | guest's own functions | helpers, in order of first use |
+//   | guest's imports | Quire's imports | guest's own functions | originals | helpers, in order of first use |
 //
+// Originals are the bodies of functions whose calls are told (heap-calls.ts): at their own index stands a wrapper.
 // So a guest function index i becomes i (imported) or i + number of Quire's imports (own). Types are appended after the guest's.
 
 import { type FunctionType, type ModuleInfo, ValueType } from '../binary/index.ts';
+import type { HeapCall } from './heap-calls.ts';
 import { isLoad, KIND_COUNT, kindName, kindType } from './memory-access.ts';
 
 const { i32 } = ValueType;
@@ -23,8 +25,10 @@ const HOST_FUNCTIONS = [
   { name: 'fill', type: signature([i32, i32, i32]) },
   { name: 'init', type: signature([i32, i32, i32, i32]) },
   { name: 'drop', type: signature([i32]) },
-  // Last, since only code that records has it.
+  // Only code that records has these.
   { name: 'reference', type: signature([i32, i32, i32, i32]) },
+  { name: 'heapEnter', type: signature([]) },
+  { name: 'heapLeave', type: signature([i32, i32, i32, i32]) },
 ] as const;
 
 /** The name of one of Quire's imported functions. */
@@ -66,12 +70,18 @@ export class AddedFunctions {
   /** The helpers in use, in index order. */
   readonly helpers: number[] = [];
   readonly recording: Recording;
+  /** The functions that have a wrapper. */
+  readonly heapCalls: readonly HeapCall[];
   /** Quire's imports, in index order. */
   readonly hosts: readonly (typeof HOST_FUNCTIONS)[number][];
 
-  constructor(module: ModuleInfo, recording: Recording) {
+  constructor(module: ModuleInfo, recording: Recording, heapCalls: readonly HeapCall[]) {
     this.recording = recording;
-    this.hosts = recording === 'on' ? HOST_FUNCTIONS : HOST_FUNCTIONS.slice(0, -1);
+    this.heapCalls = heapCalls;
+    this.hosts = HOST_FUNCTIONS.filter(({ name }) => {
+      if (name === 'reference') return recording === 'on';
+      return heapCalls.length > 0 || (name !== 'heapEnter' && name !== 'heapLeave');
+    });
     this.#importedCount = module.importedFunctionCount;
     this.#totalCount = module.functionTypes.length;
   }
@@ -85,12 +95,19 @@ export class AddedFunctions {
   originalIndex(newIndex: number): number | undefined {
     if (newIndex < this.#importedCount) return newIndex;
     const original = newIndex - this.hosts.length;
-    return original >= this.#importedCount && original < this.#totalCount ? original : undefined;
+    if (original < this.#importedCount) return undefined;
+    if (original >= this.#totalCount) return this.heapCalls[original - this.#totalCount]?.functionIndex;
+    return this.heapCalls.some(({ functionIndex }) => functionIndex === original) ? undefined : original;
   }
 
   /** Returns the index of one of Quire's imports. */
   host(name: HostFunction): number {
     return this.#importedCount + this.hosts.findIndex((entry) => entry.name === name);
+  }
+
+  /** Returns the new index of the body that the wrapper of heap call `at` calls. */
+  original(at: number): number {
+    return this.#totalCount + this.hosts.length + at;
   }
 
   /** Returns the index of a helper, which becomes part of the module. */
@@ -100,6 +117,6 @@ export class AddedFunctions {
       slot = this.helpers.push(helper) - 1;
       this.#slots[helper] = slot;
     }
-    return this.#totalCount + this.hosts.length + slot;
+    return this.original(this.heapCalls.length) + slot;
   }
 }

@@ -15,9 +15,11 @@ import { type ModuleInfo, readModule, type Section, SectionId } from '../binary/
 import { AddedFunctions, type Recording } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
 import type { CodegenContext, NullPage } from './codegen-access.ts';
+import { emitHeapCall } from './codegen-heap-call.ts';
 import { emitHelper } from './codegen-helpers.ts';
 import { CompilationHints } from './compilation-hints.ts';
 import { FunctionRewriter } from './function-rewriter.ts';
+import type { HeapCall } from './heap-calls.ts';
 import type { Inlining } from './inlining.ts';
 import { PositionMap } from './position-map.ts';
 import {
@@ -47,6 +49,8 @@ export interface RewriteOptions {
   readonly inlining?: Inlining;
   /** `on`: the code calls the import `reference` at every access; nothing is inlined then. Default `off`. */
   readonly recording?: Recording;
+  /** Functions whose calls are told to the imports `heapEnter` and `heapLeave`; default none. */
+  readonly heapCalls?: readonly HeapCall[];
 }
 
 /** A place in the original module. */
@@ -79,19 +83,19 @@ export interface RewrittenModule {
  */
 export function rewriteModule(module: Uint8Array | ModuleInfo, options: RewriteOptions): RewrittenModule {
   const info = module instanceof Uint8Array ? readModule(module) : module;
-  const { recording = 'off', inlining = 'auto' } = options;
+  const { recording = 'off', inlining = 'auto', heapCalls = [] } = options;
   // Only helpers tell of references.
   const context: CodegenContext = {
     ...options,
     inlining: recording === 'on' ? 'nowhere' : inlining,
-    functions: new AddedFunctions(info, recording),
+    functions: new AddedFunctions(info, recording, heapCalls),
   };
   const codeSize = codeBytes(info);
   const headRoom = HEAD_ROOM + 2 * (codeSection(info)?.start ?? info.bytes.length);
   const out = new ByteWriter(headRoom + MAXIMUM_GROWTH * codeSize);
   out.length = headRoom;
   const hints = new CompilationHints(info);
-  const starts = rewriteCode(out, info, context, hints);
+  const places = rewriteCode(out, info, context, hints);
   const head = emitHead(info, options.layout, context.functions, hints, out.length - headRoom);
   const begin = headRoom - head.length;
   out.bytes.set(head.written(), begin);
@@ -99,7 +103,7 @@ export function rewriteModule(module: Uint8Array | ModuleInfo, options: RewriteO
   return {
     bytes: out.bytes.subarray(begin, out.length),
     info,
-    locate: (functionIndex, offset) => locate(info, context, starts, functionIndex, offset + begin),
+    locate: (functionIndex, offset) => locate(info, context, places, functionIndex, offset + begin),
   };
 }
 
@@ -110,22 +114,36 @@ function codeBytes(info: ModuleInfo): number {
   return section === undefined ? 0 : section.end - section.contents;
 }
 
-// Appends the code section's bodies, the helpers' after the guest's; returns where each own function's instructions begin in `out`,
-// and one more entry for the end of the last.
-function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext, hints: CompilationHints): Uint32Array {
+// Where each own function's instructions lie in `out`.
+interface CodePlaces {
+  readonly start: Uint32Array;
+  readonly end: Uint32Array;
+}
+
+// Appends the code section's bodies: the guest's, or the wrappers in their place; the originals of those; the helpers.
+function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext, hints: CompilationHints): CodePlaces {
   const { start, end, count } = info.bodies;
+  const { functions } = context;
   const rewriter = new FunctionRewriter(info, context);
-  const starts = new Uint32Array(count + 1);
-  for (let i = 0; i < count; i++) {
+  const places = { start: new Uint32Array(count), end: new Uint32Array(count) };
+  const append = (i: number): void => {
     const codeStart = rewriter.rewrite(i);
     rewriter.appendTo(out, i, codeStart);
-    starts[i] = out.length - rewriter.code.length;
-    hints.add((end[i] as number) - (start[i] as number), rewriter.control);
+    places.start[i] = out.length - rewriter.code.length;
+    places.end[i] = out.length;
+  };
+  const ownOf = ({ functionIndex }: HeapCall): number => functionIndex - info.importedFunctionCount;
+  const callAt = new Map(functions.heapCalls.map((call, at) => [ownOf(call), at]));
+  for (let i = 0; i < count; i++) {
+    const at = callAt.get(i);
+    if (at === undefined) append(i);
+    else emitHeapCall(out, functions.heapCalls[at] as HeapCall, at, functions);
+    hints.add((end[i] as number) - (start[i] as number), at === undefined ? rewriter.control : 'straight');
   }
-  starts[count] = out.length;
+  for (const call of functions.heapCalls) append(ownOf(call));
   // A helper's body asks for no other helper, so the list does not grow here.
-  for (const helper of context.functions.helpers) emitHelper(out, helper, context.layout, context.functions);
-  return starts;
+  for (const helper of functions.helpers) emitHelper(out, helper, context.layout, functions);
+  return places;
 }
 
 // Everything before the bodies: all sections in front of code, and the code section's own header.
@@ -142,10 +160,11 @@ function emitHead(
   emitSection(out, SectionId.import, importSection(info, layout, functions));
   emitSection(out, SectionId.function, functionSection(info, functions));
   for (const section of info.sections) emitMiddleSection(out, info, section, functions);
-  const hintSection = hints.section(functions.helpers.length);
+  const added = functions.heapCalls.length + functions.helpers.length;
+  const hintSection = hints.section(added);
   if (hintSection !== undefined) emitSection(out, SectionId.custom, hintSection);
   const count = new ByteWriter(8);
-  count.u32(info.bodies.count + functions.helpers.length);
+  count.u32(info.bodies.count + added);
   out.u8(SectionId.code);
   out.u32(count.length + bodiesBytes);
   out.append(count);
@@ -177,18 +196,12 @@ function emitMiddleSection(out: ByteWriter, info: ModuleInfo, section: Section, 
   }
 }
 
-function locate(
-  info: ModuleInfo,
-  context: CodegenContext,
-  starts: Uint32Array,
-  newIndex: number,
-  offset: number,
-): CodeLocation | undefined {
+function locate(info: ModuleInfo, context: CodegenContext, places: CodePlaces, newIndex: number, offset: number): CodeLocation | undefined {
   const functionIndex = context.functions.originalIndex(newIndex);
   if (functionIndex === undefined || functionIndex < info.importedFunctionCount) return undefined;
   const own = functionIndex - info.importedFunctionCount;
-  const within = offset - (starts[own] as number);
-  if (within < 0 || offset >= (starts[own + 1] as number)) return undefined;
+  const within = offset - (places.start[own] as number);
+  if (within < 0 || offset >= (places.end[own] as number)) return undefined;
   const map = new PositionMap();
   new FunctionRewriter(info, context, (output, input, span) => map.add(output, input, span)).rewrite(own);
   return { functionIndex, name: info.functionName(functionIndex), offset: map.find(within) };

@@ -2,7 +2,7 @@
 //
 //   type      + the signatures of Quire's imports and of the helpers in use
 //   import    - the guest's memory, + quire.ram and Quire's functions
-//   function  + the helpers
+//   function  + originals of wrapped functions, + the helpers
 //   memory    dropped                     data, data count   dropped: the kernel's image pager has the bytes
 //   export    - the memory, + the stack pointer as `quire:stack-pointer`
 //   start, element, global                function indices renumbered
@@ -116,11 +116,12 @@ export function importSection(module: ModuleInfo, layout: CodeLayout, functions:
   return out;
 }
 
-/** The function section: the guest's own functions, then the helpers. */
+/** The function section: the guest's own functions, originals of those that have a wrapper, then the helpers. */
 export function functionSection(module: ModuleInfo, functions: AddedFunctions): ByteWriter {
   const out = new ByteWriter(module.bodies.count * 2 + 64);
-  out.u32(module.bodies.count + functions.helpers.length);
+  out.u32(module.bodies.count + functions.heapCalls.length + functions.helpers.length);
   for (let i = module.importedFunctionCount; i < module.functionTypes.length; i++) out.u32(module.functionTypes[i] as number);
+  for (const { functionIndex } of functions.heapCalls) out.u32(module.functionTypes[functionIndex] as number);
   for (let i = 0; i < functions.helpers.length; i++) out.u32(module.types.length + functions.hosts.length + i);
   return out;
 }
@@ -175,6 +176,9 @@ export function nameSection(module: ModuleInfo, functions: AddedFunctions): Byte
   for (let i = 0; i < module.importedFunctionCount; i++) add(i, module.functionName(i));
   for (const { name } of functions.hosts) add(functions.host(name), `quire:${name}`);
   for (let i = module.importedFunctionCount; i < total; i++) add(functions.renumber(i), module.functionName(i));
+  functions.heapCalls.forEach(({ name }, at) => {
+    add(functions.original(at), `quire:${name}`);
+  });
   for (const helper of functions.helpers) add(functions.helper(helper), helperName(helper));
   return wrapNames(names, count);
 }

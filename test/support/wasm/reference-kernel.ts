@@ -30,6 +30,8 @@ export class ReferenceKernel {
   readonly ram: WebAssembly.Memory;
   /** What code that records told: address, size and access. */
   readonly references: [address: number, size: number, access: number][] = [];
+  /** What code whose heap calls are told has told. */
+  readonly heapCalls: ('enter' | readonly number[])[] = [];
   /** Calls of the trap so far. */
   traps = 0;
   readonly #maximumPages: number | undefined;
@@ -127,6 +129,12 @@ export class ReferenceKernel {
       },
       reference: (base, offset, size, access) => {
         this.references.push([(base >>> 0) + (offset >>> 0), size >>> 0, access]);
+      },
+      heapEnter: () => {
+        this.heapCalls.push('enter');
+      },
+      heapLeave: (...call) => {
+        this.heapCalls.push(call);
       },
     };
   }
