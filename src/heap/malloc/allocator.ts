@@ -29,7 +29,8 @@ export type BlockVisitor = (address: number, bytes: number, use: BlockUse) => vo
 /** The operations of one allocator on one heap. */
 export interface HeapAllocator {
   /**
-   * Gives a block of at least `bytes` bytes, aligned to the heap's alignment, content undefined. 0 bytes are as good as 1.
+   * Gives a block of at least `bytes` bytes, aligned to the heap's alignment, content undefined. 0 bytes are as good as 1 (but for
+   * a hardened heap, where no byte of such a block may be used).
    * Returns its address, or 0 if there is no room or `bytes` is not an integer in [0, 2^32); then nothing has changed.
    */
   malloc(bytes: number): number;

@@ -30,8 +30,10 @@ export class Heap {
   readonly #memory: HeapMemory;
   /** The design's name. */
   readonly allocator: AllocatorName;
+  /** Whether blocks are checked. */
+  readonly checks: 'plain' | 'hardened';
 
-  private constructor(memory: HeapMemory, { name, operations: allocator }: AssembledAllocator) {
+  private constructor(memory: HeapMemory, { name, checks, operations: allocator }: AssembledAllocator) {
     this.malloc = allocator.malloc;
     this.free = allocator.free;
     this.realloc = allocator.realloc;
@@ -40,6 +42,7 @@ export class Heap {
     this.#allocator = allocator;
     this.#memory = memory;
     this.allocator = name;
+    this.checks = checks;
   }
 
   /**
@@ -56,13 +59,13 @@ export class Heap {
   /**
    * Opens a heap that is already in the backing: one that was stored, copied, or made by another worker.
    *
-   * @param range as it was made: the heap must lie at the same place in the buffer as it did then.
+   * @param range as it was made: the heap must lie at the same place in the buffer as it did then. `onDamage` as in `HeapOptions`.
    * Throws a RangeError if the bytes are no heap, or one that began elsewhere.
    */
-  static open(backing: HeapBacking, range: HeapRange = {}): Heap {
+  static open(backing: HeapBacking, range: HeapRange & Pick<HeapOptions, 'onDamage'> = {}): Heap {
     const probe = new BufferMemory(backing, range);
     const memory = new BufferMemory(backing, { start: probe.start, limitBytes: limitOfHeapIn(probe) });
-    return new Heap(memory, openAllocator(memory));
+    return new Heap(memory, openAllocator(memory, range.onDamage));
   }
 
   /** The buffer that holds the heap. Another object after a wasm memory has grown. */
