@@ -11,9 +11,15 @@
 // (scripts/access-calls.ts). Source: ISO C 7.26. Cost: a TLB look-up per page and range; the bytes at the engine's own speed.
 
 import { PAGE_MASK, PAGE_SIZE } from '../base/index.ts';
-import { FaultOutcome } from '../system/index.ts';
+import { FaultOutcome, type Machine } from '../system/index.ts';
 import { GuestFault } from './guest-fault.ts';
-import type { Process } from './process.ts';
+
+/** What the functions need of a process. */
+export interface GuestMemory {
+  readonly machine: Pick<Machine, 'ram'>;
+  /** Returns the physical address of the byte at `address`, its page brought in. Throws `GuestFault`. */
+  translate(address: number, access: 0 | 1): number;
+}
 
 const ADDRESS_END = 0x1_0000_0000;
 
@@ -23,20 +29,22 @@ export const runLength = (at: number, limit: number): number => Math.min(limit, 
 const runLengthBefore = (end: number, limit: number): number => Math.min(limit, ((end - 1) & PAGE_MASK) + 1);
 
 /** Copies as if through a buffer. The ranges may overlap. Throws `GuestFault`. */
-export function memmove(process: Process, to: number, from: number, size: number): void {
+export function memmove(process: GuestMemory, to: number, from: number, size: number): void {
   for (let done = 0; done < size; ) done += moveRun(process, to, from, size, done);
 }
 
 /** Copies; ranges that overlap, which C leaves undefined, are copied as by `memmove`. Throws `GuestFault`. */
-export const memcpy: typeof memmove = memmove;
+export function memcpy(process: GuestMemory, to: number, from: number, size: number): void {
+  memmove(process, to, from, size);
+}
 
 /** Sets every byte to the low byte of `value`. Throws `GuestFault`. */
-export function memset(process: Process, at: number, value: number, size: number): void {
+export function memset(process: GuestMemory, at: number, value: number, size: number): void {
   for (let done = 0; done < size; ) done += fillRun(process, at, value, size, done);
 }
 
 /** Returns 0 if the ranges are equal, else the difference of the first two bytes that differ. Throws `GuestFault`. */
-export function memcmp(process: Process, a: number, b: number, size: number): number {
+export function memcmp(process: GuestMemory, a: number, b: number, size: number): number {
   for (let done = 0; done < size; ) {
     const step = compareRun(process, a, b, size, done);
     if (step.difference !== 0) return step.difference;
@@ -46,7 +54,7 @@ export function memcmp(process: Process, a: number, b: number, size: number): nu
 }
 
 /** Returns the address of the first byte of [at, at + size) that is the low byte of `value`, or -1. Throws `GuestFault`. */
-export function memchr(process: Process, at: number, value: number, size: number): number {
+export function memchr(process: GuestMemory, at: number, value: number, size: number): number {
   for (let done = 0; done < size; ) {
     const { found, run } = findRun(process, at, value, size, done);
     if (found >= 0) return found;
@@ -56,12 +64,12 @@ export function memchr(process: Process, at: number, value: number, size: number
 }
 
 /** Returns the number of bytes before the first 0 byte at or after `at`. Throws `GuestFault` if memory ends before. */
-export function strlen(process: Process, at: number): number {
+export function strlen(process: GuestMemory, at: number): number {
   return memchr(process, at, 0, Number.POSITIVE_INFINITY) - at;
 }
 
 /** Does the next run of a memmove of which `done` bytes are done. Returns its length. Throws `GuestFault`, and then it did nothing. */
-export function moveRun(process: Process, to: number, from: number, size: number, done: number): number {
+export function moveRun(process: GuestMemory, to: number, from: number, size: number, done: number): number {
   const left = size - done;
   if (to > from && to < from + size) return moveRunBefore(process, to + left, from + left, left);
   const run = runLength(to + done, runLength(from + done, left));
@@ -70,14 +78,14 @@ export function moveRun(process: Process, to: number, from: number, size: number
 }
 
 /** Moves the longest run that ends at `fromEnd` and stays in one page on both sides: its last byte is accessed first. */
-function moveRunBefore(process: Process, toEnd: number, fromEnd: number, limit: number): number {
+function moveRunBefore(process: GuestMemory, toEnd: number, fromEnd: number, limit: number): number {
   const run = runLengthBefore(toEnd, runLengthBefore(fromEnd, limit));
   moveWithin(process, toEnd - 1, fromEnd - 1, run - 1, run);
   return run;
 }
 
 /** Moves `run` bytes of one page; `to` and `from` are their bytes number `offset`. */
-function moveWithin(process: Process, to: number, from: number, offset: number, run: number): void {
+function moveWithin(process: GuestMemory, to: number, from: number, offset: number, run: number): void {
   place(process, from, 0);
   const target = place(process, to, 1);
   // Bringing the destination in cannot have evicted the source (it is held), but may have replaced its frame (a copy-on-write page in both).
@@ -86,7 +94,7 @@ function moveWithin(process: Process, to: number, from: number, offset: number, 
 }
 
 /** Does the next run of a memset, as `moveRun`. */
-export function fillRun(process: Process, at: number, value: number, size: number, done: number): number {
+export function fillRun(process: GuestMemory, at: number, value: number, size: number, done: number): number {
   const run = runLength(at + done, size - done);
   const physical = place(process, at + done, 1);
   process.machine.ram.bytes.fill(value, physical, physical + run);
@@ -94,7 +102,7 @@ export function fillRun(process: Process, at: number, value: number, size: numbe
 }
 
 /** Compares the next run of a memcmp. Returns its length and the difference of the first bytes in it that differ, or 0. Throws `GuestFault`. */
-export function compareRun(process: Process, a: number, b: number, size: number, done: number): { run: number; difference: number } {
+export function compareRun(process: GuestMemory, a: number, b: number, size: number, done: number): { run: number; difference: number } {
   const run = runLength(a + done, runLength(b + done, size - done));
   place(process, a + done, 0);
   const right = place(process, b + done, 0);
@@ -108,7 +116,7 @@ export function compareRun(process: Process, a: number, b: number, size: number,
 }
 
 /** Looks for a byte in the next run of a memchr. Returns the run's length and the byte's address, or -1. Throws `GuestFault`. */
-export function findRun(process: Process, at: number, value: number, size: number, done: number): { run: number; found: number } {
+export function findRun(process: GuestMemory, at: number, value: number, size: number, done: number): { run: number; found: number } {
   const run = runLength(at + done, size - done);
   const physical = place(process, at + done, 0);
   const index = process.machine.ram.bytes.subarray(physical, physical + run).indexOf(value & 0xff);
@@ -116,7 +124,7 @@ export function findRun(process: Process, at: number, value: number, size: numbe
 }
 
 /** Returns where the byte is in RAM, its page brought in. What is no address faults like one that is not mapped. */
-function place(process: Process, address: number, access: 0 | 1): number {
+function place(process: GuestMemory, address: number, access: 0 | 1): number {
   if (Number.isSafeInteger(address) && address >= 0 && address < ADDRESS_END) return process.translate(address, access);
   throw new GuestFault(FaultOutcome.unmapped, address, 1, access === 1 ? 'write' : 'read');
 }
