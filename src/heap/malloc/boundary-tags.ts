@@ -13,12 +13,15 @@
 // a used block: so a block costs its owner 4 bytes. What lies behind the last used block belongs to no block: it is the top, from
 // which blocks are cut when the index has none, and into which a free block that touches it melts. Top is one word of the state.
 //
+// A design may let a block that was freed wait, unmelted, for the next request of its size: it keeps USED, so that its neighbours leave it
+// alone, and gets WAITING.
+//
 // Invariants (quoted by `check`):
 //   BT1  from b0 the tags lead from block to block exactly to top; each n is a multiple of the alignment, at least 4 words
 //   BT2  PREV_USED of a tag tells whether the block before is used; b0 has it set
 //   BT3  no two free blocks touch, and none touches top
 //   BT4  a free block's last word is n
-//   BT5  the index holds exactly the free blocks, each once (told by the design)
+//   BT5  the index holds exactly the free blocks, each once, and the design's waiting lists exactly the waiting ones (told by the design)
 //   BT6  b0 <= top <= end; words at and above top are nobody's
 //
 // Cost: free looks at both neighbours and no further. 4 bytes per block and the rounding to 8 (or 16).
@@ -34,8 +37,10 @@ import type { HeapMemory } from './heap-memory.ts';
 export const USED = 1;
 /** Bit of a tag: the block before is given, and has no footer. */
 export const PREV_USED = 2;
+/** Bit of a tag, beside USED: the block is free, but not yet melted with its neighbours. */
+export const WAITING = 4;
 /** Words of the smallest block: a tag, two links, a footer. */
-const MIN_WORDS = 4;
+export const MIN_WORDS = 4;
 /** No request above it can succeed: addresses end 64 KiB before 4 GiB, and the sum with the overhead must not wrap. */
 export const MAX_REQUEST = 2 ** 32 - 65_536;
 
@@ -85,8 +90,10 @@ export interface TaggedDesign {
   clear(): void;
   /** Reads `memory.words` anew. */
   refresh(): void;
-  /** Throws HeapDamage unless the index holds exactly `free`, the words of each free block by block. */
-  checkIndex(free: ReadonlyMap<number, number>): void;
+  /** Melts every waiting block. Only of designs that let blocks wait. */
+  flush?(): void;
+  /** Throws HeapDamage unless the index holds exactly `free`, and what waits is exactly `waiting`: the words of each block, by block. */
+  checkIndex(free: ReadonlyMap<number, number>, waiting: ReadonlyMap<number, number>): void;
 }
 
 /** Makes the memory reach `block + n` words, or returns false. Whoever calls it reads `memory.words` anew. */
@@ -117,7 +124,7 @@ export function taggedAllocator(memory: HeapMemory, options: AllocatorOptions, r
     const block = (address >>> 2) - 1;
     if ((block + 1) * 4 !== address || (address & misaligned) !== 0) return -1;
     if (block < first || block >= (words[topAt] as number)) return -1;
-    return ((words[block] as number) & USED) === 0 ? -1 : block;
+    return ((words[block] as number) & (USED | WAITING)) === USED ? block : -1;
   }
 
   /** Gives the words at `from` up to `to`, both inside or at the end of a used block, to the index, the next block or top. */
@@ -194,7 +201,11 @@ export function taggedAllocator(memory: HeapMemory, options: AllocatorOptions, r
       if (old - n >= MIN_WORDS) settle(block, old, n, (words[block] as number) & PREV_USED);
       return address;
     }
-    const place = resize(block, old, n);
+    let place = resize(block, old, n);
+    if (place < 0 && ((words[block + old] as number) & WAITING) !== 0) {
+      design.flush?.();
+      place = resize(block, old, n);
+    }
     if (place >= 0) return 4 * place + 4;
     const moved = malloc(bytes);
     if (moved === 0) return 0;
@@ -218,13 +229,16 @@ export function taggedAllocator(memory: HeapMemory, options: AllocatorOptions, r
     if (aligned !== address && aligned - address < 4 * MIN_WORDS) aligned += power;
     const place = aligned / 4 - 1;
     const whole = wordsOf(words[block] as number);
+    const prevUsed = (words[block] as number) & PREV_USED;
     if (place === block) {
-      settle(block, whole, n, PREV_USED);
+      settle(block, whole, n, prevUsed);
       return address;
     }
-    // What malloc gave was cut from a free block or top, so what lies before it is used (BT3).
     settle(place, whole - (place - block), n, 0);
-    insert(block, place - block);
+    // A block that has waited may lie behind a free one.
+    const before = prevUsed === 0 ? (words[block - 1] as number) : 0;
+    if (before > 0) remove(block - before, before);
+    insert(block - before, before + place - block);
     return aligned;
   }
 
@@ -241,7 +255,7 @@ export function taggedAllocator(memory: HeapMemory, options: AllocatorOptions, r
     for (let block = first; block < top; ) {
       const tag = words[block] as number;
       const n = wordsOf(tag);
-      visit(4 * block + 4, 4 * n - 4, (tag & USED) === 0 ? BlockUse.free : BlockUse.used);
+      visit(4 * block + 4, 4 * n - 4, (tag & (USED | WAITING)) === USED ? BlockUse.used : BlockUse.free);
       if (n === 0) return;
       block += n;
     }
@@ -252,6 +266,7 @@ export function taggedAllocator(memory: HeapMemory, options: AllocatorOptions, r
     const top = words[topAt] as number;
     expectHeap(top >= first && 4 * top <= memory.end, 'BT6', 4 * topAt, `top is ${4 * top}, the memory ends at ${memory.end}`);
     const free = new Map<number, number>();
+    const waiting = new Map<number, number>();
     let prevUsed = true;
     for (let block = first; block < top; ) {
       const tag = words[block] as number;
@@ -263,12 +278,12 @@ export function taggedAllocator(memory: HeapMemory, options: AllocatorOptions, r
       if (!used) {
         expectHeap(words[block + n - 1] === n, 'BT4', 4 * block, `${n} words, but ${words[block + n - 1]} in its last`);
         free.set(block, n);
-      }
+      } else if ((tag & WAITING) !== 0) waiting.set(block, n);
       prevUsed = used;
       block += n;
     }
     expectHeap(prevUsed, 'BT3', 4 * top, 'a free block touches top');
-    design.checkIndex(free);
+    design.checkIndex(free, waiting);
   }
 
   return {

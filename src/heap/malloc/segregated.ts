@@ -1,31 +1,40 @@
 // Segregated fit: free blocks over boundary tags (boundary-tags.ts), in one list for each size, or narrow range of sizes. The default.
 //
+//   quick   4     6     8   ...   62 words: singly linked, last in first out, unmelted
+//
 //   bin     4     6     8   ...   62 words | 64..71 | 72..79 | ... | 120..127 | 128..143 | ...     exact by 8 bytes, then eight per power of two
 //           |     |     |         |        |        |
 //           b     -     b         -        b        b        a circle: bin -> block -> block -> bin
 //           |           |                  |
 //           b           b                  b
 //
-//   state   | top | which words of the map are not 0 | map: one bit for each bin that is not empty | bins: first and last block ... |
+//   state   | top | summary: words of the map that are not 0 | quick lists in use | room | map: a bit per bin | quick lists | bins: first, last |
 //
-// A request takes the first block of the first list that surely fits; the map finds it with two `clz32`. In a list of unequal blocks its
-// own, where some may fit, is searched a few steps for the least that does. The rest of a block goes back as a smaller block. With
-// nothing to cut, top gives. A free block melts with its neighbours at once.
+// A small block that is freed waits in the quick list of its size, and the next request of that size takes it: a few loads and stores. When
+// 512 wait, or a larger block is asked for, or top would grow, all of them melt with their neighbours and go to the bins. A request that finds no quick block takes
+// the first block of the first bin that surely fits; the map finds it with two `clz32`. In a bin of unequal blocks its own, where some may
+// fit, a few are searched for the least that does. The rest of a block goes back as a smaller block. With nothing to cut, top gives.
 //
 // A bin is laid out as the links of a block would be if its tag were the word before, so a block leaves a list without asking whether a
-// bin or a block stands beside it, and the last one to leave sees the same neighbour on both sides: the bin.
+// bin or a block stands beside it. It does not ask either whether it was the last one: the map's bit stays, and is cleared when a request
+// finds the bin empty.
 //
 // Invariants, beside those of boundary-tags.ts:
 //   SF1  the circle of a bin leads through `next` and back through `previous` over free blocks of the bin's sizes only
-//   SF2  a bit of the map is set exactly if its bin is not empty; a bit of the summary exactly if its word of the map is not 0
+//   SF2  a bin that is not empty has its bit in the map, and the map's word its bit in the summary
+//   SF3  a quick list leads over waiting blocks of its size; its bit is set if it is not empty; `room` is at least 512 less what waits
 //
-// Cost: malloc and free O(1) but for the bounded search; measured in docs/bench.md.
-// Source: Comfort 1964 (several lists); Weinstock and Wulf 1988, "Quick Fit"; Lea 1996 (bins as fake blocks); Wilson et al. 1995, 3.6.
+// Cost: malloc and free O(1) but for the bounded search and the melting, at most 512 blocks at a time and one for each block freed.
+// Source: Comfort 1964 (several lists); Weinstock and Wulf 1988, "Quick Fit" (lists of exact sizes, melted late); Lea 1996 (bins as fake
+// blocks); Wilson et al. 1995, 3.6.
+//
+// The hot functions are written out where a shared `unlink` would read better: V8 inlines at most 920 bytecodes into one function, and
+// with small functions all through them malloc and free reached half their speed.
 
 import { type AllocatorDesign, type AllocatorOptions, expectHeap, type HeapAllocator } from './allocator.ts';
 import {
-  lowerTop,
   MAX_REQUEST,
+  MIN_WORDS,
   PREV_USED,
   reach,
   type TaggedDesign,
@@ -33,9 +42,10 @@ import {
   taggedOwnBytes,
   taggedRange,
   USED,
-  wordsFor,
+  WAITING,
   wordsOf,
 } from './boundary-tags.ts';
+import { HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
 
 /** log2 of the least size in words that shares its bin with others: 64 words = 256 bytes. */
@@ -50,9 +60,15 @@ const BINS = EXACT_BINS + ((30 - EXACT_LOG) << SUB_LOG);
 /** One more than there are bins for: the bin behind the last is asked for, and empty. */
 const MAP_WORDS = (BINS >>> 5) + 1;
 
+/** So many blocks may wait. More are found again when they are out of the processor's cache; fewer melt only to be cut again. */
+const MOST_WAITING = 512;
+
 const SUMMARY = 1;
-const MAP = 2;
-const BIN = MAP + MAP_WORDS;
+const PENDING = 2;
+const ROOM = 3;
+const MAP = 4;
+const QUICK_LISTS = MAP + MAP_WORDS;
+const BIN = QUICK_LISTS + EXACT_BINS;
 const STATE_WORDS = BIN + 2 * BINS;
 
 /** Returns the bin of blocks of `n` words. */
@@ -67,15 +83,27 @@ function lowestBit(bits: number): number {
   return 31 - Math.clz32(bits & -bits);
 }
 
-function open(memory: HeapMemory, options: AllocatorOptions, depth: number): HeapAllocator {
+/** What distinguishes the designs that are made of this file. */
+interface SegregatedPolicy {
+  /** How many blocks of a bin of unequal blocks are searched. */
+  readonly depth: number;
+  /** Blocks of fewer words wait in quick lists; at most EXACT_WORDS. */
+  readonly quickWords: number;
+}
+
+function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords }: SegregatedPolicy): HeapAllocator {
   const range = taggedRange(memory, options, STATE_WORDS);
   const { topAt, first } = range;
   const { alignment } = options;
   const misaligned = alignment - 1;
   const summaryAt = topAt + SUMMARY;
+  const pendingAt = topAt + PENDING;
+  const roomAt = topAt + ROOM;
   const mapAt = topAt + MAP;
+  const quick = topAt + QUICK_LISTS;
   /** The word that would be the tag of bin 0. */
   const bins = topAt + BIN - 1;
+  const peakAt = (memory.start >>> 2) + HeapHeader.PEAK;
   let words = memory.words;
   let end = memory.end >>> 2;
 
@@ -90,86 +118,132 @@ function open(memory: HeapMemory, options: AllocatorOptions, depth: number): Hea
     const previous = words[block + 2] as number;
     words[previous + 1] = next;
     words[next + 2] = previous;
-    if (next === previous) clearBit((next - bins) >>> 1);
-  }
-
-  function clearBit(bin: number): void {
-    const at = mapAt + (bin >>> 5);
-    const left = (words[at] as number) & ~(1 << (bin & 31));
-    words[at] = left;
-    if (left === 0) words[summaryAt] = (words[summaryAt] as number) & ~(1 << (bin >>> 5));
   }
 
   function insert(block: number, n: number): void {
-    words[block] = (n << 2) | PREV_USED;
-    words[block + n - 1] = n;
+    const w = words;
+    w[block] = (n << 2) | PREV_USED;
+    w[block + n - 1] = n;
     const bin = binOf(n);
     const head = bins + (bin << 1);
-    const next = words[head + 1] as number;
-    words[block + 1] = next;
-    words[block + 2] = head;
-    words[head + 1] = block;
-    words[next + 2] = block;
+    const next = w[head + 1] as number;
+    w[block + 1] = next;
+    w[block + 2] = head;
+    w[head + 1] = block;
+    w[next + 2] = block;
     if (next !== head) return;
     const at = bin >>> 5;
-    words[mapAt + at] = (words[mapAt + at] as number) | (1 << (bin & 31));
-    words[summaryAt] = (words[summaryAt] as number) | (1 << at);
+    w[mapAt + at] = (w[mapAt + at] as number) | (1 << (bin & 31));
+    w[summaryAt] = (w[summaryAt] as number) | (1 << at);
   }
 
-  /** The first bin from `bin` on that is not empty; -1 if there is none. */
-  function binFrom(bin: number): number {
-    const at = bin >>> 5;
-    const bits = (words[mapAt + at] as number) & (-1 << (bin & 31));
-    if (bits !== 0) return (at << 5) + lowestBit(bits);
-    const others = (words[summaryAt] as number) & (-2 << at);
-    if (others === 0) return -1;
-    const word = lowestBit(others);
-    return (word << 5) + lowestBit(words[mapAt + word] as number);
+  /** The first bin from `bin` on that is not empty; -1 if there is none. Clears the bits that it finds to lie. */
+  function binFrom(from: number): number {
+    const w = words;
+    let at = from >>> 5;
+    let bits = (w[mapAt + at] as number) & (-1 << (from & 31));
+    for (;;) {
+      while (bits !== 0) {
+        const bin = (at << 5) + lowestBit(bits);
+        const head = bins + (bin << 1);
+        if (w[head + 1] !== head) return bin;
+        bits &= bits - 1;
+        w[mapAt + at] = (w[mapAt + at] as number) & ~(1 << (bin & 31));
+      }
+      if (w[mapAt + at] === 0) w[summaryAt] = (w[summaryAt] as number) & ~(1 << at);
+      const others = (w[summaryAt] as number) & (-2 << at);
+      if (others === 0) return -1;
+      at = lowestBit(others);
+      bits = w[mapAt + at] as number;
+    }
   }
 
   /** The least block of at least `n` words among the first `depth` of a bin; 0 if none of them is. */
   function search(bin: number, n: number): number {
+    const w = words;
     const head = bins + (bin << 1);
     let best = 0;
     let least = 0x7fff_ffff;
-    let block = words[head + 1] as number;
+    let block = w[head + 1] as number;
     // Blocks lie above the bins, so `>` ends the circle; and of detached words it sees nothing.
     for (let left = depth; block > head && left > 0; left--) {
-      const size = wordsOf(words[block] as number);
+      const size = wordsOf(w[block] as number);
       if (size === n) return block;
       if (size > n && size < least) {
         best = block;
         least = size;
       }
-      block = words[block + 1] as number;
+      block = w[block + 1] as number;
     }
     return best;
   }
 
   function malloc(bytes: number): number {
     if (bytes >>> 0 !== bytes || bytes > MAX_REQUEST) return 0;
-    const n = wordsFor(bytes, alignment);
+    const n = bytes <= 12 ? MIN_WORDS : ((bytes + 3 + alignment) & -alignment) >>> 2;
+    if (n < quickWords) {
+      const w = words;
+      const at = quick + (n >>> 1);
+      const block = w[at] as number;
+      if (block > 0) {
+        w[at] = w[block + 1] as number;
+        w[block] = (w[block] as number) ^ WAITING;
+        return 4 * block + 4;
+      }
+    }
+    return mallocRest(n);
+  }
+
+  function mallocRest(n: number): number {
     let bin = binOf(n);
     let block = 0;
     if (n >= EXACT_WORDS) {
+      if (((words[pendingAt] as number) | 0) !== 0) flush();
       block = search(bin, n);
       bin++;
     }
     if (block === 0) {
       bin = binFrom(bin);
-      if (bin < 0) return fromTop(n);
+      if (bin < 0) return words[pendingAt] === 0 || words.length === 0 ? fromTop(n) : flushed(n);
       block = bin < EXACT_BINS ? (words[bins + (bin << 1) + 1] as number) : search(bin, n);
     }
     unlink(block);
-    const size = wordsOf(words[block] as number);
+    const w = words;
+    const size = wordsOf(w[block] as number);
     if (size - n < 4) {
-      words[block] = (size << 2) | PREV_USED | USED;
-      words[block + size] = (words[block + size] as number) | PREV_USED;
+      w[block] = (size << 2) | PREV_USED | USED;
+      w[block + size] = (w[block + size] as number) | PREV_USED;
       return 4 * block + 4;
     }
-    words[block] = (n << 2) | PREV_USED | USED;
+    w[block] = (n << 2) | PREV_USED | USED;
     insert(block + n, size - n);
     return 4 * block + 4;
+  }
+
+  /** Melts what waits in the quick lists, and begins again. */
+  function flushed(n: number): number {
+    flush();
+    return mallocRest(n);
+  }
+
+  function flush(): void {
+    const w = words;
+    let lists = (w[pendingAt] as number) | 0;
+    w[pendingAt] = 0;
+    w[roomAt] = MOST_WAITING;
+    while (lists !== 0) {
+      const at = quick + lowestBit(lists);
+      lists &= lists - 1;
+      let block = w[at] as number;
+      w[at] = 0;
+      while (block !== 0) {
+        const next = w[block + 1] as number;
+        const tag = w[block] as number;
+        w[block] = tag ^ WAITING;
+        melt(block, tag);
+        block = next;
+      }
+    }
   }
 
   function fromTop(n: number): number {
@@ -191,30 +265,64 @@ function open(memory: HeapMemory, options: AllocatorOptions, depth: number): Hea
   }
 
   function free(address: number): boolean {
-    let block = (address >>> 2) - 1;
-    const top = words[topAt] as number;
-    const tag = words[block] as number;
-    if (address >>> 0 !== address || (address & misaligned) !== 0 || block < first || block >= top || (tag & USED) === 0)
+    const w = words;
+    const block = (address >>> 2) - 1;
+    const tag = w[block] as number;
+    if (
+      4 * block + 4 !== address ||
+      (address & misaligned) !== 0 ||
+      block < first ||
+      block >= (w[topAt] as number) ||
+      (tag & (USED | WAITING)) !== USED
+    )
       return refuse(address);
+    const n = wordsOf(tag);
+    if (n >= quickWords) {
+      melt(block, tag);
+      return true;
+    }
+    const at = quick + (n >>> 1);
+    w[block] = tag | WAITING;
+    w[block + 1] = w[at] as number;
+    w[at] = block;
+    w[pendingAt] = (w[pendingAt] as number) | (1 << (n >>> 1));
+    const room = (w[roomAt] as number) - 1;
+    w[roomAt] = room;
+    if (room < 0) flush();
+    return true;
+  }
+
+  /** Makes a used block free: one with its free neighbours. Written out, because V8 inlines no more than so much, and this is hot. */
+  function melt(from: number, tag: number): void {
+    const w = words;
+    let block = from;
     let n = wordsOf(tag);
     const next = block + n;
     if ((tag & PREV_USED) === 0) {
-      const before = words[block - 1] as number;
+      const before = w[block - 1] as number;
       block -= before;
       n += before;
-      unlink(block);
+      const after = w[block + 1] as number;
+      const previous = w[block + 2] as number;
+      w[previous + 1] = after;
+      w[after + 2] = previous;
     }
+    const top = w[topAt] as number;
     if (next >= top) {
-      lowerTop(words, memory, topAt, block);
-      return true;
+      const highest = 4 * top;
+      if (highest > (w[peakAt] as number) >>> 0) w[peakAt] = highest;
+      w[topAt] = block;
+      return;
     }
-    const nextTag = words[next] as number;
+    const nextTag = w[next] as number;
     if ((nextTag & USED) === 0) {
-      unlink(next);
       n += wordsOf(nextTag);
-    } else words[next] = nextTag & ~PREV_USED;
+      const after = w[next + 1] as number;
+      const previous = w[next + 2] as number;
+      w[previous + 1] = after;
+      w[after + 2] = previous;
+    } else w[next] = nextTag & ~PREV_USED;
     insert(block, n);
-    return true;
   }
 
   /** An address that is none of a block; or 0, which is freed for nothing; or the memory has grown by another's hand. */
@@ -228,6 +336,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, depth: number): Hea
 
   function clear(): void {
     words.fill(0, summaryAt, bins + 1);
+    words[roomAt] = MOST_WAITING;
     for (let bin = 0; bin < BINS; bin++) {
       const head = bins + (bin << 1);
       words[head + 1] = head;
@@ -235,32 +344,45 @@ function open(memory: HeapMemory, options: AllocatorOptions, depth: number): Hea
     }
   }
 
-  function checkIndex(free: ReadonlyMap<number, number>): void {
+  function checkIndex(free: ReadonlyMap<number, number>, waiting: ReadonlyMap<number, number>): void {
     let seen = 0;
-    for (let bin = 0; bin < BINS; bin++) {
-      const head = bins + (bin << 1);
-      const bit = ((words[mapAt + (bin >>> 5)] as number) >>> (bin & 31)) & 1;
-      expectHeap(bit === (words[head + 1] === head ? 0 : 1), 'SF2', 4 * (mapAt + (bin >>> 5)), `the bit of bin ${bin}`);
-      for (let at = head, next = words[at + 1] as number; next !== head; at = next, next = words[at + 1] as number) {
-        const n = free.get(next);
-        expectHeap(n !== undefined && binOf(n) === bin, 'SF1', 4 * next, `no free block of bin ${bin}`);
-        expectHeap(words[next + 2] === at, 'SF1', 4 * next, `its previous is ${words[next + 2]}, not ${at}`);
-        expectHeap(++seen <= free.size, 'SF1', 4 * next, 'a circle that does not close');
+    for (let bin = 0; bin < BINS; bin++) seen += checkBin(bin, free);
+    expectHeap(seen === free.size, 'BT5', 4 * first, `${free.size} free blocks, ${seen} in bins`);
+    let waits = 0;
+    for (let n = 0; n < EXACT_WORDS; n += 2) {
+      const at = quick + (n >>> 1);
+      const bit = ((words[pendingAt] as number) >>> (n >>> 1)) & 1;
+      expectHeap(words[at] === 0 || bit === 1, 'SF3', 4 * at, `the bit of the quick list of ${n} words`);
+      for (let block = words[at] as number; block !== 0; block = words[block + 1] as number) {
+        expectHeap(waiting.get(block) === n, 'SF3', 4 * block, `no waiting block of ${n} words`);
+        expectHeap(++waits <= waiting.size, 'SF3', 4 * block, 'a list without an end');
       }
     }
-    expectHeap(seen === free.size, 'BT5', 4 * first, `${free.size} free blocks, ${seen} in bins`);
-    for (let at = 0; at < MAP_WORDS; at++) {
-      const bit = ((words[summaryAt] as number) >>> at) & 1;
-      expectHeap(bit === (words[mapAt + at] === 0 ? 0 : 1), 'SF2', 4 * summaryAt, `the bit of word ${at}`);
-    }
+    expectHeap(waits === waiting.size, 'BT5', 4 * first, `${waiting.size} blocks wait, ${waits} in quick lists`);
+    expectHeap((words[roomAt] as number) + waits <= MOST_WAITING + 1, 'SF3', 4 * roomAt, `room for ${words[roomAt]}, and ${waits} wait`);
   }
 
-  const design: TaggedDesign = { malloc, free, insert, remove: unlink, clear, refresh, checkIndex };
+  /** Returns the blocks of one bin. */
+  function checkBin(bin: number, free: ReadonlyMap<number, number>): number {
+    let seen = 0;
+    const head = bins + (bin << 1);
+    for (let at = head, next = words[at + 1] as number; next !== head; at = next, next = words[at + 1] as number) {
+      const n = free.get(next);
+      expectHeap(n !== undefined && binOf(n) === bin, 'SF1', 4 * next, `no free block of bin ${bin}`);
+      expectHeap(words[next + 2] === at, 'SF1', 4 * next, `its previous is ${words[next + 2]}, not ${at}`);
+      expectHeap(++seen <= free.size, 'SF1', 4 * next, 'a circle that does not close');
+    }
+    const word = bin >>> 5;
+    const bits = ((words[mapAt + word] as number) >>> (bin & 31)) & ((words[summaryAt] as number) >>> word) & 1;
+    expectHeap(seen === 0 || bits === 1, 'SF2', 4 * (mapAt + word), `the bits of bin ${bin}`);
+    return seen;
+  }
+
+  const design: TaggedDesign = { malloc, free, insert, remove: unlink, clear, refresh, flush, checkIndex };
   return taggedAllocator(memory, options, range, design);
 }
 
-/** Returns the design that searches `depth` blocks of a bin of unequal blocks for the best. */
-function segregatedDesign(name: string, about: string, depth: number): AllocatorDesign {
+function segregatedDesign(name: string, about: string, policy: SegregatedPolicy): AllocatorDesign {
   return {
     name,
     about,
@@ -268,14 +390,20 @@ function segregatedDesign(name: string, about: string, depth: number): Allocator
     format(memory, options) {
       const { topAt, first } = taggedRange(memory, options, STATE_WORDS);
       memory.words[topAt] = first;
-      open(memory, options, depth).reset();
+      open(memory, options, policy).reset();
     },
-    open: (memory, options) => open(memory, options, depth),
+    open: (memory, options) => open(memory, options, policy),
   };
 }
 
 /** Segregated fit. See the header of this file. */
-export const segregated = segregatedDesign('segregated', 'lists by size over boundary tags: compact and fast, the default', 8);
+export const segregated = segregatedDesign('segregated', 'lists by size over boundary tags: compact and fast, the default', {
+  depth: 8,
+  quickWords: EXACT_WORDS,
+});
 
-/** Best fit: the same lists, but a list of unequal blocks is searched to its end, so that always a least block that fits is taken. */
-export const bestFit = segregatedDesign('best-fit', 'always the least free block that fits, over boundary tags', 0x7fff_ffff);
+/** Best fit, pure: the same bins, but nothing waits, and a bin of unequal blocks is searched to its end: always a least block that fits. */
+export const bestFit = segregatedDesign('best-fit', 'always the least free block that fits, over boundary tags', {
+  depth: 0x7fff_ffff,
+  quickWords: 0,
+});
