@@ -11,6 +11,7 @@ import { measurePrograms, type ProgramsResult, programsSettings, quickProgramsSe
 import { programsTables } from './programs-tables.ts';
 import { hostSentence, onThisHost, readResult, type StoredResult, writeResult } from './results-file.ts';
 import { markdownTable, type Table, textTable } from './table.ts';
+import { measureTraces, quickTracesSettings, type TracesResult, tracesSettings, tracesTables } from './traces.ts';
 
 /** One benchmark: how it is measured and shown. */
 interface Benchmark {
@@ -41,6 +42,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   programs: {
     measure: (amount, tell) => measurePrograms(amount === 'quick' ? quickProgramsSettings : programsSettings, ownProcesses, tell),
     tables: (result) => programsTables(result as ProgramsResult),
+  },
+  traces: {
+    measure: (amount, tell) => measureTraces(amount === 'quick' ? quickTracesSettings : tracesSettings, tell),
+    tables: (result) => tracesTables(result as TracesResult),
   },
 };
 

@@ -4,6 +4,7 @@
 import { Densifier, futureOf, lruMisses, type SimulationOptions, StackDistances, simulate } from '../src/lab/index.ts';
 import { replayPolicies } from '../src/paging/index.ts';
 import { mixTrace, zipfTrace } from '../src/trace/index.ts';
+import { processorSeconds } from './statistics.ts';
 import type { Table } from './table.ts';
 
 /** How much to do. */
@@ -97,9 +98,10 @@ function measureTrace(trace: string, raw: Uint32Array, frames: number, turns: nu
   const best = new Map<string, { seconds: number; misses: number }>();
   const time = (what: string, work: () => number): void => {
     tell(`${trace}: ${what}`);
-    const start = process.hrtime.bigint();
-    const misses = work();
-    const seconds = Number(process.hrtime.bigint() - start) / 1e9;
+    let misses = 0;
+    const seconds = processorSeconds(() => {
+      misses = work();
+    });
     if (seconds < (best.get(what)?.seconds ?? Number.POSITIVE_INFINITY)) best.set(what, { seconds, misses });
   };
   let pages = 0;
