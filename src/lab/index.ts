@@ -16,6 +16,25 @@ export {
   solve,
 } from './exercise.ts';
 export { type Candidate, type EvictionExplanation, explainEviction } from './explanation.ts';
+export {
+  compareHeaps,
+  type FreeChoice,
+  type FreeStretch,
+  type HeapComparison,
+  type PartingPoint,
+  type Placement,
+} from './heap/heap-comparison.ts';
+export { type HeapLayout, layoutOf, type PinningBlock, pinsOf } from './heap/heap-layout.ts';
+export {
+  type BlockClass,
+  type CurvePoint,
+  HEAP_PAGE_BYTES,
+  type HeapProfile,
+  type MallocTraceFacts,
+  mallocTraceFacts,
+  profileHeap,
+  type SizeClass,
+} from './heap/heap-profile.ts';
 export { type HeapError, HeapReplay, type ReplayOptions } from './heap/heap-replay.ts';
 export {
   type Fit,

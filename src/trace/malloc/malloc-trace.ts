@@ -151,3 +151,21 @@ export class MallocTraceBuilder {
 function label(name: number): string {
   return name < 0x1_0000 ? String(name) : `0x${name.toString(16)}`;
 }
+
+/** Returns the most bytes that were asked for and not freed at one time, and the operations after which that is so first. */
+export function peakPayload({ length, blocks, operations, ids, sizes }: MallocTrace): {
+  readonly bytes: number;
+  readonly operations: number;
+} {
+  const held = new Float64Array(blocks);
+  let payload = 0;
+  let peak = { bytes: 0, operations: 0 };
+  for (let i = 0; i < length; i++) {
+    const id = ids[i] as number;
+    const size = operations[i] === MallocOperation.free ? 0 : (sizes[i] as number);
+    payload += size - (held[id] as number);
+    held[id] = size;
+    if (payload > peak.bytes) peak = { bytes: payload, operations: i + 1 };
+  }
+  return peak;
+}

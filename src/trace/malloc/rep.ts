@@ -16,7 +16,7 @@
 
 import { Ascii } from '../formats/ascii.ts';
 import { MallocParser } from './malloc-parser.ts';
-import { MallocOperation, type MallocTrace } from './malloc-trace.ts';
+import { MallocOperation, type MallocTrace, peakPayload } from './malloc-trace.ts';
 
 /** The first line of Quire's own format. */
 export const QUIRE_MALLOC_HEAD = 'quire-malloc 1';
@@ -131,7 +131,7 @@ const PIECE_OPERATIONS = 4096;
 /** Yields a trace as text, in Quire's own format, or as .rep with a header of four lines, which loses the threads. */
 export function* mallocTraceText(trace: MallocTrace, format: 'rep' | 'quire'): Generator<string> {
   const { length, blocks, threads } = trace;
-  yield format === 'quire' ? `${QUIRE_MALLOC_HEAD}\n` : `${peakPayload(trace)}\n${blocks}\n${length}\n1\n`;
+  yield format === 'quire' ? `${QUIRE_MALLOC_HEAD}\n` : `${peakPayload(trace).bytes}\n${blocks}\n${length}\n1\n`;
   let thread = -1;
   for (let from = 0; from < length; from += PIECE_OPERATIONS) {
     let piece = '';
@@ -152,19 +152,4 @@ function lineOf({ operations, ids, sizes, alignments }: MallocTrace, i: number):
   const head = `${LETTERS[operation]} ${ids[i]}`;
   if (operation === MallocOperation.free) return head;
   return operation === MallocOperation.memalign ? `${head} ${2 ** (alignments[i] as number)} ${sizes[i]}` : `${head} ${sizes[i]}`;
-}
-
-/** Returns the most bytes that were asked for and not yet freed at one time. */
-function peakPayload({ length, blocks, operations, ids, sizes }: MallocTrace): number {
-  const held = new Float64Array(blocks);
-  let payload = 0;
-  let peak = 0;
-  for (let i = 0; i < length; i++) {
-    const id = ids[i] as number;
-    const size = operations[i] === MallocOperation.free ? 0 : (sizes[i] as number);
-    payload += size - (held[id] as number);
-    held[id] = size;
-    peak = Math.max(peak, payload);
-  }
-  return peak;
 }
