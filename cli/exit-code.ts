@@ -7,6 +7,8 @@ export const ExitCode = {
   guestFailed: 1,
   /** `quire quiz`: an answer is wrong. */
   wrongAnswer: 1,
+  /** `quire heap`: an allocator gave a wrong answer. */
+  allocatorFailed: 1,
   /** Wrong options, bad input, or output that could not be written. */
   usage: 2,
   /** Ctrl-C: 128 and the signal's number, as a shell has it. */

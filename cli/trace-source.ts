@@ -58,7 +58,7 @@ export interface TraceConsumer {
 
 /** Reads a whole trace. @param open is called once, before the first reference. Throws a UsageError for a file that cannot be read or is not of its format, after all references before that. */
 export async function readTrace(source: TraceSource, open: (trace: OpenTrace) => TraceConsumer): Promise<void> {
-  const name = source.path === STANDARD_INPUT ? 'the standard input' : basename(source.path);
+  const name = fileName(source.path);
   const given = source.format === undefined ? undefined : findTraceFormat(source.format);
   let head: Uint8Array = new Uint8Array(0);
   const reading: { parser?: TraceParser; consumer?: TraceConsumer } = {};
@@ -89,8 +89,13 @@ export async function readTrace(source: TraceSource, open: (trace: OpenTrace) =>
   (reading.parser ?? begin()).end();
 }
 
-/** Yields a file's bytes, decompressed. @param beforeRefusal called where no more can be read, after all that could be was yielded */
-async function* decompressed(path: string, name: string, beforeRefusal: () => void): AsyncGenerator<Uint8Array> {
+/** Returns what people call the file at `path`. */
+export function fileName(path: string): string {
+  return path === STANDARD_INPUT ? 'the standard input' : basename(path);
+}
+
+/** Yields a file's bytes, decompressed. Throws a UsageError for one that cannot be read. @param beforeRefusal called before that, after all that could be read was yielded */
+export async function* decompressed(path: string, name: string, beforeRefusal: () => void = () => undefined): AsyncGenerator<Uint8Array> {
   let some: 'none yet' | 'some' = 'none yet';
   const file: Readable = path === STANDARD_INPUT ? process.stdin : createReadStream(path, { highWaterMark: CHUNK_BYTES });
   try {

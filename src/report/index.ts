@@ -6,6 +6,26 @@ export { csvLine } from './csv.ts';
 export { formatExercise, formatSolution } from './exercise-text.ts';
 export { type Finding, findingParts, findingRows, findingSvg } from './findings-parts.ts';
 export { frameMap, type LetteredSpace, piecesOf } from './frame-map.ts';
+export {
+  comparisonOfHeapsParts,
+  type HeapMap,
+  heapMapPart,
+  heapMapSvg,
+  MAP_CELLS,
+  type PagePins,
+  pinParts,
+} from './heap-layout-parts.ts';
+export {
+  externalOf,
+  type HeapDetail,
+  type HeapResult,
+  type HeapTraceResults,
+  heapCurvesSvg,
+  heapRows,
+  heapSummaryParts,
+  heapTraceParts,
+  internalOf,
+} from './heap-parts.ts';
 export { htmlPage, type PageFacts } from './html-page.ts';
 export { lruSteps, type MissCurves, missCurveParts, missCurvesSvg } from './miss-curves.ts';
 export { formatFreeList, formatPlace, formatPlacement, formatSolvedPlacement } from './placement-text.ts';

@@ -1,7 +1,7 @@
 // How fast is a subject on a trace? The trace is packed into columns of small integers and replayed whole, again and again, blocks never
 // touched; the best of several samples counts, since whatever else the machine does only slows a replay.
 //
-//   sample   replays until at least 10 ms are measured: short traces are repeated, and blocks that are alive at the end are freed
+//   sample   replays until at least 2 ms are measured: short traces are repeated, and blocks that are alive at the end are freed
 //            outside of the measured time
 //   result   operations / least seconds of a replay in any sample
 //
@@ -45,7 +45,7 @@ export interface ReplaySpeed {
 
 const DEFAULT_MILLISECONDS = 250;
 const MOST_MILLISECONDS = 10_000;
-const SAMPLE_MILLISECONDS = 10;
+const SAMPLE_MILLISECONDS = 2;
 const FEWEST_SAMPLES = 3;
 /** Operations between two looks at the clock, in the first replay. */
 const SLICE = 1024;
