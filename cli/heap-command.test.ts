@@ -108,7 +108,7 @@ describe('quire heap', () => {
     );
     expect(code).toBe(0);
     expect(out).toContain('a.rep: 8 operations: 4 malloc, 4 free\n');
-    expect(out).toContain('payload at most 2.9 KiB, after operation 3; largest block 1000 B; 0 blocks alive at the end\n');
+    expect(out).toContain('payload at most 2.9 KiB, after operation 3; largest block 1000 B\n  0 blocks alive at the end\n');
     expect(out).toMatch(/segregated {2,}[\d.]+ {2,}2\.9 KiB {2,}\d/);
     expect(out).toContain('payload and heaps over the trace');
     expect(out).toMatch(/512 - 1,023 {2,}3 {2,}75\.0 %/);

@@ -116,18 +116,16 @@ export function heapCurvesSvg({ facts, results }: HeapTraceResults): string {
 function headLines(facts: MallocTraceFacts): string[] {
   const { operations, calls, peakPayloadBytes, peakOperations, liveAtEnd, threads, skipped, largestBytes } = facts;
   const made = callNames.flatMap((name, i) => ((calls[i] as number) > 0 ? [`${formatCount(calls[i] as number)} ${name}`] : []));
-  const lines = [
-    `${formatCountOf(operations, 'operation')}: ${made.join(', ')}`,
-    `payload at most ${formatBytes(peakPayloadBytes)}, after operation ${formatCount(peakOperations)}; largest block ${formatBytes(largestBytes)}; ` +
-      `${formatCountOf(liveAtEnd, 'block')} alive at the end`,
-  ];
+  const rest = [`${formatCountOf(liveAtEnd, 'block')} alive at the end`];
   if (threads !== undefined) {
-    lines.push(
-      `${formatCountOf(threads.count, 'thread')}; ${formatCountOf(threads.foreignFrees, 'block')} freed by another than asked for it`,
-    );
+    rest.push(formatCountOf(threads.count, 'thread'), `${formatCountOf(threads.foreignFrees, 'block')} freed by another than asked for it`);
   }
-  if (skipped > 0) lines.push(`${formatCountOf(skipped, 'operation')} on blocks older than the trace left out`);
-  return lines;
+  if (skipped > 0) rest.push(`${formatCountOf(skipped, 'operation')} on blocks older than the trace left out`);
+  return [
+    `${formatCountOf(operations, 'operation')}: ${made.join(', ')}`,
+    `payload at most ${formatBytes(peakPayloadBytes)}, after operation ${formatCount(peakOperations)}; largest block ${formatBytes(largestBytes)}`,
+    rest.join('; '),
+  ];
 }
 
 function resultTable({ facts, results }: HeapTraceResults): TablePart {

@@ -153,7 +153,7 @@ function lookAt(replay: HeapReplay): AtPeak {
 }
 
 /** Returns what a walk finds; undefined if the subject cannot be walked. */
-export function useOf({ walk }: HeapSubject): HeapUseBytes | undefined {
+function useOf({ walk }: HeapSubject): HeapUseBytes | undefined {
   if (walk === undefined) return undefined;
   const use = { usedBytes: 0, freeBytes: 0, freeBlocks: 0, largestFreeBytes: 0, ownBytes: 0 };
   walk((_address, bytes, kind) => {
