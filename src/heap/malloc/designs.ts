@@ -1,12 +1,16 @@
 // Every allocator design by name. A heap's header holds a design's place in this list: new ones go to the end.
 
+import { firstFit, nextFit, worstFit } from './address-fits.ts';
 import type { AllocatorDesign } from './allocator.ts';
 import { bestFit, segregated } from './segregated.ts';
 
 /** The designs by name. */
 export const designs = {
   segregated,
+  'first-fit': firstFit,
+  'next-fit': nextFit,
   'best-fit': bestFit,
+  'worst-fit': worstFit,
 } as const satisfies Readonly<Record<string, AllocatorDesign>>;
 
 /** The name of an allocator, as in `--allocator`. */

@@ -1,0 +1,258 @@
+// First fit, next fit, worst fit over boundary tags (boundary-tags.ts), each exactly, without the walk along a list that they are known for:
+// the free blocks are a Cartesian tree, ordered by address from left to right and by size from the root down.
+//
+//   root        [ 40 bytes at 4800 ]           size falls downwards; equal sizes: a hash of the address decides
+//               /                  \
+//     [ 32 at 1200 ]         [ 24 at 9600 ]    addresses rise from left to right
+//       /                        \
+//   [ 16 at 800 ]            [ 24 at 9808 ]
+//
+//   first fit   go left as long as the left child is large enough
+//   next fit    the same, but to the right of where the last search ended; none there: first fit
+//   worst fit   the root
+//
+//   state   | top | root | rover |          a free block   | tag | left | right | ... | n |
+//
+// Top is taken when nothing in the tree fits, also by worst fit, whose largest block it would else always be.
+//
+// Invariants, beside those of boundary-tags.ts:
+//   CT1  left of a node lie lower addresses, right of it higher ones
+//   CT2  a child is smaller than its parent, or as large with a smaller hash; so the same blocks always make the same tree
+//
+// Cost: one way down from the root for each block that enters or leaves; about 2 log2 of the free blocks if addresses and sizes have nothing
+// to do with each other. Equal sizes alone would be a tree as deep as their order of freeing makes it; hence the hash (a treap among equals).
+// Source: Stephenson 1983, "Fast Fits"; Vuillemin 1980 (Cartesian trees); Seidel and Aragon 1996 (treaps); Knuth 1, 2.5, for the fits.
+
+import { type AllocatorDesign, type AllocatorOptions, expectHeap, type HeapAllocator } from './allocator.ts';
+import {
+  lowerTop,
+  MAX_REQUEST,
+  MIN_WORDS,
+  PREV_USED,
+  reach,
+  taggedAllocator,
+  taggedOwnBytes,
+  taggedRange,
+  USED,
+  wordsFor,
+  wordsOf,
+} from './boundary-tags.ts';
+import type { HeapMemory } from './heap-memory.ts';
+
+const ROOT = 1;
+const ROVER = 2;
+const STATE_WORDS = 3;
+
+/** Which of the blocks that fit is taken. */
+type Fit = 'first' | 'next' | 'worst';
+
+/** Mixes an address; the constant is 2^32 / golden ratio. */
+function hash(block: number): number {
+  return Math.imul(block, 0x9e37_79b1);
+}
+
+function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllocator {
+  const range = taggedRange(memory, options, STATE_WORDS);
+  const { topAt, first } = range;
+  const { alignment } = options;
+  const misaligned = alignment - 1;
+  const rootAt = topAt + ROOT;
+  const roverAt = topAt + ROVER;
+  let words = memory.words;
+
+  function refresh(): void {
+    memory.refresh();
+    words = memory.words;
+  }
+
+  /** Whether block `a` belongs nearer to the root than block `b`. */
+  function above(a: number, b: number): boolean {
+    const sizeA = wordsOf(words[a] as number);
+    const sizeB = wordsOf(words[b] as number);
+    return sizeA === sizeB ? hash(a) > hash(b) : sizeA > sizeB;
+  }
+
+  function insert(block: number, n: number): void {
+    words[block] = (n << 2) | PREV_USED;
+    words[block + n - 1] = n;
+    let link = rootAt;
+    let node = words[link] as number;
+    while (node !== 0 && above(node, block)) {
+      link = node < block ? node + 2 : node + 1;
+      node = words[link] as number;
+    }
+    words[link] = block;
+    // What was here goes below, lower addresses to the left, higher ones to the right.
+    let left = block + 1;
+    let right = block + 2;
+    while (node !== 0) {
+      if (node < block) {
+        words[left] = node;
+        left = node + 2;
+        node = words[left] as number;
+      } else {
+        words[right] = node;
+        right = node + 1;
+        node = words[right] as number;
+      }
+    }
+    words[left] = 0;
+    words[right] = 0;
+    const rover = words[roverAt] as number;
+    if (rover > block && rover < block + n) words[roverAt] = block;
+  }
+
+  function remove(block: number): void {
+    let link = rootAt;
+    for (let node = words[link] as number; node !== block && node !== 0; node = words[link] as number)
+      link = node < block ? node + 2 : node + 1;
+    let left = words[block + 1] as number;
+    let right = words[block + 2] as number;
+    while (left !== 0 && right !== 0) {
+      if (above(left, right)) {
+        words[link] = left;
+        link = left + 2;
+        left = words[link] as number;
+      } else {
+        words[link] = right;
+        link = right + 1;
+        right = words[link] as number;
+      }
+    }
+    words[link] = left === 0 ? right : left;
+  }
+
+  /** The block of at least `n` words with the lowest address that is at least `from`; 0 if there is none. */
+  function lowest(n: number, from: number): number {
+    let found = 0;
+    let node = words[rootAt] as number;
+    // `> 0`: of detached words it sees nothing.
+    while (node > 0 && wordsOf(words[node] as number) >= n) {
+      if (node < from) node = words[node + 2] as number;
+      else {
+        found = node;
+        node = words[node + 1] as number;
+      }
+    }
+    return found;
+  }
+
+  /** The block of at least `n` words that the fit takes; 0 if there is none. */
+  function find(n: number): number {
+    if (fit === 'first') return lowest(n, 0);
+    if (fit === 'next') return lowest(n, words[roverAt] as number) || lowest(n, 0);
+    const root = words[rootAt] as number;
+    return root > 0 && wordsOf(words[root] as number) >= n ? root : 0;
+  }
+
+  function malloc(bytes: number): number {
+    if (bytes >>> 0 !== bytes || bytes > MAX_REQUEST) return 0;
+    const n = wordsFor(bytes, alignment);
+    const block = find(n);
+    if (block === 0) return fromTop(n);
+    remove(block);
+    const size = wordsOf(words[block] as number);
+    const kept = size - n < MIN_WORDS ? size : n;
+    words[block] = (kept << 2) | PREV_USED | USED;
+    if (kept === size) words[block + size] = (words[block + size] as number) | PREV_USED;
+    else insert(block + n, size - n);
+    words[roverAt] = block + kept;
+    return 4 * block + 4;
+  }
+
+  function fromTop(n: number): number {
+    // Detached: memory has grown by another's hand, and the tree was not seen.
+    if (words.length === 0) {
+      refresh();
+      return malloc(4 * n - 4);
+    }
+    const block = words[topAt] as number;
+    if (4 * (block + n) > memory.end) {
+      const reached = reach(memory, block, n);
+      refresh();
+      if (!reached) return 0;
+    }
+    words[topAt] = block + n;
+    words[block] = (n << 2) | PREV_USED | USED;
+    return 4 * block + 4;
+  }
+
+  function free(address: number): boolean {
+    let block = (address >>> 2) - 1;
+    const top = words[topAt] as number;
+    const tag = words[block] as number;
+    if (4 * block + 4 !== address || (address & misaligned) !== 0 || block < first || block >= top || (tag & USED) === 0)
+      return refuse(address);
+    let n = wordsOf(tag);
+    const next = block + n;
+    if ((tag & PREV_USED) === 0) {
+      const before = words[block - 1] as number;
+      block -= before;
+      n += before;
+      remove(block);
+    }
+    if (next >= top) {
+      lowerTop(words, memory, topAt, block);
+      return true;
+    }
+    const nextTag = words[next] as number;
+    if ((nextTag & USED) === 0) {
+      remove(next);
+      n += wordsOf(nextTag);
+    } else words[next] = nextTag & ~PREV_USED;
+    insert(block, n);
+    return true;
+  }
+
+  /** An address that is none of a block; or 0, which is freed for nothing; or the memory has grown by another's hand. */
+  function refuse(address: number): boolean {
+    if (words.length === 0) {
+      refresh();
+      return free(address);
+    }
+    return address === 0;
+  }
+
+  function clear(): void {
+    words[rootAt] = 0;
+    words[roverAt] = 0;
+  }
+
+  function checkIndex(free: ReadonlyMap<number, number>): void {
+    const seen = checkTree(words[rootAt] as number, 0, words[topAt] as number, free);
+    expectHeap(seen === free.size, 'BT5', 4 * rootAt, `${free.size} free blocks, ${seen} in the tree`);
+  }
+
+  /** Returns the blocks of the tree under `node`, all of which lie between `low` and `high`. */
+  function checkTree(node: number, low: number, high: number, free: ReadonlyMap<number, number>): number {
+    if (node === 0) return 0;
+    expectHeap(free.has(node), 'BT5', 4 * node, 'the tree holds what is no free block');
+    expectHeap(low < node && node < high, 'CT1', 4 * node, `not between ${4 * low} and ${4 * high}`);
+    const [left, right] = [words[node + 1] as number, words[node + 2] as number];
+    for (const child of [left, right]) expectHeap(child === 0 || above(node, child), 'CT2', 4 * child, 'larger than its parent');
+    return 1 + checkTree(left, low, node, free) + checkTree(right, node, high, free);
+  }
+
+  return taggedAllocator(memory, options, range, { malloc, free, insert, remove, clear, refresh, checkIndex });
+}
+
+function fitDesign(fit: Fit, about: string): AllocatorDesign {
+  return {
+    name: `${fit}-fit`,
+    about,
+    ownBytes: (options) => taggedOwnBytes(options, STATE_WORDS),
+    format(memory, options) {
+      const { topAt, first } = taggedRange(memory, options, STATE_WORDS);
+      memory.words[topAt] = first;
+      open(memory, options, fit).reset();
+    },
+    open: (memory, options) => open(memory, options, fit),
+  };
+}
+
+/** First fit: the lowest address. */
+export const firstFit = fitDesign('first', 'the free block with the lowest address that is large enough, over boundary tags');
+/** Next fit: first fit from where the last search ended. */
+export const nextFit = fitDesign('next', 'the next large enough free block behind the last one taken, over boundary tags');
+/** Worst fit: the largest block. */
+export const worstFit = fitDesign('worst', 'the largest free block, over boundary tags');
