@@ -2,6 +2,7 @@
 
 import { firstFit, nextFit, worstFit } from './address-fits.ts';
 import type { AllocatorDesign } from './allocator.ts';
+import { dlmalloc } from './dlmalloc.ts';
 import { bestFit, segregated } from './segregated.ts';
 
 /** The designs by name. */
@@ -11,6 +12,7 @@ export const designs = {
   'next-fit': nextFit,
   'best-fit': bestFit,
   'worst-fit': worstFit,
+  dlmalloc,
 } as const satisfies Readonly<Record<string, AllocatorDesign>>;
 
 /** The name of an allocator, as in `--allocator`. */
