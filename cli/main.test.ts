@@ -93,7 +93,7 @@ describe('quire', () => {
     [['run', '--policy', 'best', 'x'], /^there is no policy 'best': choose one of uvm, clock, .*$/],
     [['run', '--policy', 'lru', 'x'], /^policy 'lru' must see every reference, which hardware does not tell: replay a trace with it/],
     [['run', '--policy', 'belady', 'x'], /^policy 'belady' must know the references to come: /],
-    [['run', '--report', 'xml', 'x'], /Allowed choices are text, json, none/],
+    [['run', '--report', 'xml', 'x'], /Allowed choices are text, json, html, none/],
     [['run', '--mmu', 'maybe', 'x'], /Allowed choices are on, off/],
     [['run', '--frames', 'buddy', 'x'], /Allowed choices are bitmap, stack/],
     [['run', '--ram', 'much', 'x'], /^--ram much: not a size/],
@@ -209,6 +209,20 @@ describe('quire run', () => {
     expect(readFileSync(file, 'utf8')).toMatch(/^Quire ran/);
     say(['run', '--report', 'json', '--report-file', file, program]);
     expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual(report);
+  });
+
+  it("writes the report in the form that its file's ending says, unless it is told another", () => {
+    const [json, page] = [join(folder, 'report.json'), join(folder, 'report.html')];
+    say(['run', '--quiet', '--report-file', json, program]);
+    expect(JSON.parse(readFileSync(json, 'utf8'))).toEqual(report);
+    say(['run', '--report-file', page, program, '<b>']);
+    expect(readFileSync(page, 'utf8')).toMatch(
+      /^<!DOCTYPE html>[\s\S]*<h2>Quire ran a\.wasm in 16 MiB of RAM<\/h2>[\s\S]*<h3>Faults<\/h3>/,
+    );
+    expect(readFileSync(page, 'utf8')).not.toContain('<b>');
+    say(['run', '--report', 'text', '--report-file', page, program]);
+    expect(readFileSync(page, 'utf8')).toMatch(/^Quire ran/);
+    expect(say(['run', '--report-file', join(folder, 'a.csv'), program])).toMatchObject({ code: 2, asked: undefined });
   });
 
   it('writes the events', () => {

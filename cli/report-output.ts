@@ -39,13 +39,18 @@ export function addReportOptions(command: Command, able: readonly ReportForm[]):
 export function reportForm({ json, csv, output }: ReportFlags, able: readonly ReportForm[]): ReportForm {
   if (json && csv) throw new UsageError('--json and --csv: choose one of them');
   const flag = json ? 'json' : csv ? 'csv' : undefined;
-  const ending = forms.find((form) => output?.toLowerCase().endsWith(endings[form]));
+  const ending = output === undefined ? undefined : formOfEnding(output);
   if (flag !== undefined && ending !== undefined && flag !== ending) {
     throw new UsageError(`--${flag} and --output ${output}: the ending asks for something else; leave one of them out`);
   }
   const form = ending ?? flag ?? 'text';
   if (!able.includes(form)) throw new UsageError(`--output ${output}: there is no such form of this; choose from ${endingsOf(able)}`);
   return form;
+}
+
+/** Returns the form that a file's ending says, or undefined if it says none. */
+export function formOfEnding(path: string): ReportForm | undefined {
+  return forms.find((form) => path.toLowerCase().endsWith(endings[form]));
 }
 
 function endingsOf(able: readonly ReportForm[]): string {

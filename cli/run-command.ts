@@ -1,13 +1,14 @@
 // `quire run`: a program on Quire's memory. The guest owns the standard streams and the exit code; Quire speaks on stderr or in files.
 
 import { Argument, Command, Option } from 'commander';
-import { formatRunReport, type RunReport } from '../src/report/index.ts';
+import { formatRunReport, htmlPage, type PageFacts, type RunReport, runReportParts } from '../src/report/index.ts';
 import { classLimitNames, findPolicy, frameAllocatorNames, pageTableNames, policyNames, systemNames } from '../src/systems/index.ts';
 import { EventsFile } from './events-file.ts';
 import { ExitCode } from './exit-code.ts';
 import { interruptible } from './interruptible.ts';
 import { OutputFile, reasonOf } from './output-file.ts';
 import { ProgressLine } from './progress.ts';
+import { formOfEnding, pageFactsOf } from './report-output.ts';
 import { type RunFlags, runOptions } from './run-options.ts';
 import type { RunOptions, RunProgram, RunProgress } from './run-program.ts';
 import { FILE_COLUMNS, type Output, type Terminal } from './terminal.ts';
@@ -24,7 +25,7 @@ Examples:
 
 /** Makes the command; `finish` gets its exit code. */
 export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (exitCode: number) => void): Command {
-  return new Command('run')
+  const command = new Command('run')
     .summary('run a WebAssembly program in so much RAM')
     .description(
       'Runs a WebAssembly (WASI) program. Every load and store goes through an MMU, page tables, a page-fault handler and swap, ' +
@@ -52,15 +53,23 @@ export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (
     .option('--deterministic', 'clocks and random numbers repeat, by the seed')
     .option('--seed <number>', 'the seed of everything random', '1')
     .option('--events <file>', 'write every event of the kernel, one JSON object per line')
-    .addOption(new Option('--report <form>', 'the report (default: text)').choices(['text', 'json', 'none']))
+    .addOption(
+      new Option('--report <form>', 'the report (default: as the ending of its file says, or text)').choices([
+        'text',
+        'json',
+        'html',
+        'none',
+      ]),
+    )
     .option('--report-file <file>', 'write the report there instead of to stderr')
     .option('--quiet', 'no progress line, and no report unless asked for')
     .addHelpText('after', examples)
-    .passThroughOptions()
-    .action((program: string, args: string[], flags: RunFlags) => {
-      const options = runOptions(program, args, flags, terminal.environment);
-      finish(new Run(options, flags, terminal).perform(runProgram));
-    });
+    .passThroughOptions();
+  return command.action((program: string, args: string[], flags: RunFlags) => {
+    const options = runOptions(program, args, flags, terminal.environment);
+    const page = (name: string): PageFacts => pageFactsOf(command, `A run of ${name}`);
+    finish(new Run(options, flags, terminal, page).perform(runProgram));
+  });
 }
 
 /** One run with the files it writes. */
@@ -68,10 +77,12 @@ class Run {
   readonly #options: RunOptions;
   readonly #flags: RunFlags;
   readonly #terminal: Terminal;
+  readonly #page: (program: string) => PageFacts;
   readonly #reportFile: OutputFile | undefined;
   readonly #events: EventsFile | undefined;
 
-  constructor(options: RunOptions, flags: RunFlags, terminal: Terminal) {
+  constructor(options: RunOptions, flags: RunFlags, terminal: Terminal, page: (program: string) => PageFacts) {
+    this.#page = page;
     this.#options = options;
     this.#flags = flags;
     this.#terminal = terminal;
@@ -110,12 +121,21 @@ class Run {
     }
   }
 
+  #form(): 'text' | 'json' | 'html' | 'none' {
+    const { report, quiet, reportFile } = this.#flags;
+    if (report !== undefined) return report;
+    const ending = reportFile === undefined ? undefined : formOfEnding(reportFile);
+    if (ending === 'json' || ending === 'html') return ending;
+    return quiet && reportFile === undefined ? 'none' : 'text';
+  }
+
   // Returns a sentence if the report could not be written.
   #writeReport(report: RunReport): string | undefined {
-    const form = this.#flags.report ?? (this.#flags.quiet && !this.#reportFile ? 'none' : 'text');
+    const form = this.#form();
     try {
       const file = this.#reportFile;
-      if (form !== 'none') (file ?? this.#terminal.err).write(reportText(report, form, file ? undefined : this.#terminal.err));
+      if (form === 'html') (file ?? this.#terminal.err).write(htmlPage(this.#page(report.program), runReportParts(report)));
+      else if (form !== 'none') (file ?? this.#terminal.err).write(reportText(report, form, file ? undefined : this.#terminal.err));
       file?.close();
     } catch (error) {
       return `--report-file ${this.#reportFile?.path}: cannot be written: ${reasonOf(error)}`;

@@ -5,6 +5,7 @@ import { basename } from 'node:path';
 import { PAGE_SIZE, UsageError } from '../src/base/index.ts';
 import { parseByteSize } from './byte-size.ts';
 import { reasonOf } from './output-file.ts';
+import { formOfEnding } from './report-output.ts';
 import type { GrantedDirectory, RunOptions, SwapFileRequest } from './run-program.ts';
 
 /** The options as commander leaves them: its choices are checked, the rest is text. */
@@ -24,7 +25,7 @@ export interface RunFlags {
   readonly deterministic?: true;
   readonly seed: string;
   readonly events?: string;
-  readonly report?: 'text' | 'json' | 'none';
+  readonly report?: 'text' | 'json' | 'html' | 'none';
   readonly reportFile?: string;
   readonly quiet?: true;
 }
@@ -43,6 +44,8 @@ export function runOptions(
 ): RunOptions {
   const swapBytes = flags.swap === 'none' ? 0 : parseByteSize(flags.swap, '--swap');
   if (flags.swapFile !== undefined && swapBytes === 0) throw new UsageError('--swap-file: there is no swap to keep in it');
+  const ending = flags.reportFile === undefined ? undefined : formOfEnding(flags.reportFile);
+  if (ending === 'csv' || ending === 'svg') throw new UsageError(`--report-file ${flags.reportFile}: there is no such form of this`);
   if (flags.report === 'none' && flags.reportFile !== undefined) throw new UsageError('--report-file: with --report none there is none');
   return {
     ramBytes: parseByteSize(flags.ram, '--ram'),

@@ -6,6 +6,7 @@ import { constants, deflateRawSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { zipfTrace } from '../src/trace/index.ts';
 import { quireLater, refusal } from '../test/support/quire-command.ts';
+import { main } from './main.ts';
 
 /** The string of Belady, Nelson and Shedler: 9 misses of FIFO with 3 frames, 10 with 4. */
 const textbook = '1\n2\n3\n4\n1\n2\n5\n1\n2\n3\n4\n5\n';
@@ -172,6 +173,34 @@ describe('quire sim', () => {
     expect(all.length).toBeGreaterThanOrEqual(20);
     const least = all.find(({ policy }) => policy === 'belady')?.misses as number;
     expect(all.every(({ misses, compulsory }) => compulsory === 5 && misses >= least && misses <= 12)).toBe(true);
+  });
+
+  it('shows how far it is, on a terminal', async () => {
+    let now = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => {
+      now += 200;
+      return now;
+    });
+    let drawn = '';
+    const output = { write: () => undefined, columns: undefined, color: 'none' } as const;
+    const err = {
+      ...output,
+      columns: 100,
+      write: (text: string): void => {
+        drawn += text;
+      },
+    };
+    try {
+      const code = main(['sim', file('t', textbook), '--frames', '3,4', '--policy', 'lru,fifo'], { out: output, err, environment: {} });
+      expect(await code).toBe(0);
+    } finally {
+      clock.mockRestore();
+    }
+    const bars = drawn.split('\r\u001b[2K').filter((line) => line.includes('simulations'));
+    expect(bars[0]).toMatch(/^\d+\.\d s {3}t █{3}░{7} 25\.0 % {3}[01] of 4 simulations$/);
+    expect(bars.at(-1)).toMatch(/ t █{10} 100\.0 % {3}4 of 4 simulations$/);
+    // Nothing of it stays.
+    expect(drawn.endsWith('\r\u001b[2K')).toBe(true);
   });
 
   it('keeps the results of the traces before one that is bad', async () => {

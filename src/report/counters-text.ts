@@ -33,11 +33,16 @@ export function timeLines(report: RunReport, width: number, style: TextStyle): s
 
 /** Returns all other sections. */
 export function counterLines(report: RunReport, width: number, style: TextStyle): string[][] {
-  const sections = [faultSection(report), residentSection(report), evictionSection(report), kernelSection(report)];
-  return sections.map((section) => sectionLines(section, width, style));
+  return counterSections(report).map((section) => sectionLines(section, width, style));
 }
 
-function timeSection({ mmu, seconds, tlbMisses, faults }: RunReport): Section {
+/** Returns all sections but that on time, as rows. */
+export function counterSections(report: RunReport): Section[] {
+  return [faultSection(report), residentSection(report), evictionSection(report), kernelSection(report)];
+}
+
+/** Returns the section on time, as rows. */
+export function timeSection({ mmu, seconds, tlbMisses, faults }: RunReport): Section {
   const rows: Row[] = [];
   const add = (label: string, part: number, share: string, meaning: string): void => {
     rows.push({ label, value: formatSeconds(part), size: share, meaning });

@@ -9,16 +9,27 @@ const NO_BREAK = '\u00a0';
 
 /** Returns the head of the report. */
 export function headLines(report: RunReport, width: number, style: TextStyle): string[] {
-  const where = report.mmu === 'off' ? 'with the MMU off' : `in ${formatBytes(report.ramBytes)} of RAM`;
   const [tone, end] = endSentence(report);
   return [
-    style.paint('title', `Quire ran ${report.program} ${where}`),
+    style.paint('title', headTitle(report)),
     ...paragraph(end, tone, width, style),
     ...faultSentences(report.ended?.fault).flatMap((sentence) => paragraph(sentence, 'plain', width, style)),
     ...paragraph(holdingSentence(report), 'plain', width, style),
     ...paragraph(lossSentence(report), 'bad', width, style),
     ...paragraph(joined(settingsOf(report)), 'quiet', width, style),
   ];
+}
+
+/** Returns what ran, and in how much. */
+export function headTitle({ mmu, program, ramBytes }: RunReport): string {
+  return `Quire ran ${program} ${mmu === 'off' ? 'with the MMU off' : `in ${formatBytes(ramBytes)} of RAM`}`;
+}
+
+/** Returns the head's other sentences, the settings last. */
+export function headSentences(report: RunReport): string[] {
+  const [, end] = endSentence(report);
+  const sentences = [end, ...faultSentences(report.ended?.fault), holdingSentence(report), lossSentence(report)];
+  return [...sentences.filter((sentence) => sentence !== ''), settingsOf(report).join(' · ')];
 }
 
 function paragraph(text: string, tone: Tone, width: number, style: TextStyle): string[] {

@@ -30,7 +30,7 @@ const FIGURE_SPACE = '\u2007';
 
 /** Returns the page as an HTML document. */
 export function htmlPage({ title, command, program, settings }: PageFacts, parts: readonly ReportPart[]): string {
-  const rows = settings.map(([name, value]) => `<dt>${escaped(name)}</dt><dd>${escaped(value)}</dd>`);
+  const rows = settings.map(([name, value]) => `<div><dt>${escaped(name)}</dt><dd>${escaped(value)}</dd></div>`);
   return `<!DOCTYPE html>
 <html lang="en">
 <head>

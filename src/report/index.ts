@@ -33,6 +33,7 @@ export { programReport, type RunFacts } from './program-report.ts';
 export * from './quantities.ts';
 export { partsText, type ReportPart } from './report-part.ts';
 export * from './run-report.ts';
+export { runReportParts } from './run-report-parts.ts';
 export { formatRunReport, type ReportTextOptions } from './run-report-text.ts';
 export { type SharingFacts, type SweepPoint, sharingParts, sharingRows, sweepParts, sweepSvg, timelineSvg } from './sharing-parts.ts';
 export {

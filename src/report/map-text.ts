@@ -2,10 +2,11 @@
 // in pages: how many of the area are resident, dirty, swapped, and, where there are such, locked.
 
 import { PAGE_SIZE } from '../base/index.ts';
+import type { TextTable } from './columns.ts';
 import { formatAddress, formatBytes, formatCount } from './quantities.ts';
 import type { MapArea } from './run-report.ts';
 import type { TextStyle } from './text-style.ts';
-import { type Column, numberColumn, textColumn, totalsTable } from './totals-table.ts';
+import { type Column, numberColumn, textColumn, totalsCells, totalsTable } from './totals-table.ts';
 
 const allColumns: readonly Column<MapArea>[] = [
   textColumn('range', (area) => `${formatAddress(area.start)}-${formatAddress(area.end)}`, 'in all'),
@@ -25,9 +26,18 @@ const NARROW = 100;
 /** Returns the lines of the map, with a title, a header and a line of totals. */
 export function mapLines(map: readonly MapArea[], width: number, style: TextStyle): string[] {
   if (map.length === 0) return [`${style.paint('title', '  Address map')}  empty`];
-  const isLocked = map.some((area) => lockedPages(area) > 0);
-  const columns = allColumns.filter(({ title }) => (width >= NARROW || title !== 'pages') && (isLocked || title !== 'locked'));
+  const columns = columnsFor(map).filter(({ title }) => width >= NARROW || title !== 'pages');
   return totalsTable('Address map', columns, map, style);
+}
+
+/** Returns the map as cells, for a page. */
+export function mapTable(map: readonly MapArea[]): TextTable {
+  return totalsCells(columnsFor(map), map);
+}
+
+function columnsFor(map: readonly MapArea[]): Column<MapArea>[] {
+  const isLocked = map.some((area) => lockedPages(area) > 0);
+  return allColumns.filter(({ title }) => isLocked || title !== 'locked');
 }
 
 function lockedPages({ lockedPages = 0 }: MapArea): number {

@@ -16,7 +16,8 @@ p { margin: 0.25rem 0; max-width: 60rem; overflow-wrap: anywhere; }
 code, pre { font: 0.875rem/1.5 ui-monospace, monospace; }
 pre { margin: 0 0 0.75rem; padding: 0.6rem 0.9rem; background: var(--raised); border-radius: 6px; white-space: pre-wrap; overflow-wrap: anywhere; }
 pre.characters { white-space: pre; overflow-x: auto; line-height: 1.25; }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1.25rem; margin: 0 0 1rem; }
+dl { columns: 18rem 3; column-gap: 2rem; margin: 0 0 1rem; font-size: 0.9rem; }
+dl div { display: grid; grid-template-columns: 8.5rem 1fr; break-inside: avoid; }
 dt, footer { color: var(--quiet); }
 dd { margin: 0; overflow-wrap: anywhere; }
 .partial { color: var(--alarm); font-weight: 600; }
@@ -31,7 +32,7 @@ th[aria-sort="ascending"] button::after { content: " \\2191"; }
 th[aria-sort="descending"] button::after { content: " \\2193"; }
 tbody tr:hover { background: var(--raised); }
 .word { text-align: left; }
-.bar { text-align: left; color: var(--accent); letter-spacing: -0.5px; line-height: 1; }
+.bar { text-align: left; color: var(--accent); font-family: ui-monospace, monospace; line-height: 1; }
 figure { margin: 1.25rem 0; }
 figure svg { display: block; width: 100%; max-width: 860px; height: auto; border-radius: 6px; }
 footer { margin-top: 3rem; font-size: 0.85rem; }

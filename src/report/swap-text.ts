@@ -1,10 +1,11 @@
 // The swap devices of a run that had more than one, as a table in the order in which they are filled.
 
 import { PAGE_SIZE } from '../base/index.ts';
+import type { TextTable } from './columns.ts';
 import { formatBytes, formatCount } from './quantities.ts';
 import type { SwapDeviceCounts } from './run-report.ts';
 import type { TextStyle } from './text-style.ts';
-import { type Column, numberColumn, textColumn, totalsTable } from './totals-table.ts';
+import { type Column, numberColumn, textColumn, totalsCells, totalsTable } from './totals-table.ts';
 
 const columns: readonly Column<SwapDeviceCounts>[] = [
   { title: 'priority', align: 'right', cell: ({ priority }) => String(priority), total: () => 'in all' },
@@ -20,4 +21,9 @@ const columns: readonly Column<SwapDeviceCounts>[] = [
 /** Returns the lines of the table: slots used and bad, transfers, and bytes moved by each device. */
 export function swapDeviceLines(devices: readonly SwapDeviceCounts[], style: TextStyle): string[] {
   return totalsTable('Swap devices', columns, devices, style);
+}
+
+/** Returns the table as cells, for a page. */
+export function swapDeviceTable(devices: readonly SwapDeviceCounts[]): TextTable {
+  return totalsCells(columns, devices);
 }

@@ -1,5 +1,6 @@
 // A table with a line of totals under it, as the address map has: columns of one row type, each with its own cell, alignment and sum.
 
+import type { TextTable } from './columns.ts';
 import type { TextStyle } from './text-style.ts';
 
 /** One column of a table of `T`. */
@@ -19,6 +20,13 @@ export function textColumn<T>(title: string, cell: (row: T) => string, total: st
 export function numberColumn<T>(title: string, of: (row: T) => number, format: (value: number) => string): Column<T> {
   const total = (rows: readonly T[]): string => format(rows.reduce((sum, row) => sum + of(row), 0));
   return { title, align: 'right', cell: (row) => format(of(row)), total };
+}
+
+/** Returns the table with its totals as cells, for a page. Its first column says what a row is about. */
+export function totalsCells<T>(columns: readonly Column<T>[], rows: readonly T[]): TextTable {
+  const cells = rows.map((row) => columns.map(({ cell }) => cell(row)));
+  const totals = columns.map(({ total }) => total(rows));
+  return { head: columns.map(({ title }) => title), rows: [...cells, totals], keys: 1, keysAre: 'words' };
 }
 
 /** Returns the lines of a table under `title`. */
