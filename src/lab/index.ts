@@ -57,14 +57,9 @@ export { miniatureMisses } from './miniature.ts';
 export type { AllocationKind } from './multiprogram/allocation.ts';
 export { allocationKinds } from './multiprogram/allocation-kinds.ts';
 export { type SwapChoice, swapChoices } from './multiprogram/load-control.ts';
-export {
-  MAX_PROCESSES,
-  Multiprogram,
-  type ProcessOutcome,
-  type SharingOptions,
-  type SharingOutcome,
-} from './multiprogram/multiprogram.ts';
+export { MAX_PROCESSES, Multiprogram, type SharingOptions } from './multiprogram/multiprogram.ts';
 export { BLOCK_BYTES, type Program, programOf } from './multiprogram/program.ts';
+export type { ProcessOutcome, SharingOutcome } from './multiprogram/sharing-outcome.ts';
 export type { TimelinePiece } from './multiprogram/timeline.ts';
 export { type PagingDevice, pagingDevices, pagingSeconds } from './paging-device.ts';
 export { Shards } from './shards.ts';

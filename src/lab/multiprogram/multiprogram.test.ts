@@ -4,8 +4,9 @@ import { phaseTrace } from '../../trace/index.ts';
 import { Densifier } from '../densifier.ts';
 import { meanWorkingSet } from '../working-set.ts';
 import { allocationKinds } from './allocation-kinds.ts';
-import { Multiprogram, type SharingOptions, type SharingOutcome } from './multiprogram.ts';
+import { Multiprogram, type SharingOptions } from './multiprogram.ts';
 import { type Program, programOf } from './program.ts';
+import type { SharingOutcome } from './sharing-outcome.ts';
 
 const device = { name: 'test', readSeconds: 100e-6, writeSeconds: 50e-6, bytesPerSecond: 4096e6 };
 const designs = allocationKinds.map(({ name }) => name);

@@ -10,7 +10,7 @@
 //
 //   time   a reference takes `referenceNs`, whatever it is to; a request takes what the device's model says. A switch takes nothing.
 //
-// Processes end with their traces; what they hold is free then, and nothing of it is written. Interval by interval (thrashing.ts) it is asked
+// Processes end with their traces; what they hold is free then, and nothing of it is written. Interval by interval (intervals.ts) it is asked
 // whether memory thrashes, designs may trim, and load control acts.
 //
 // Invariants (quoted by `check`), besides those of SharedMemory:
@@ -21,15 +21,15 @@
 // The `as` on array reads: process numbers are below the number of processes.
 
 import { invariant, UsageError } from '../../base/index.ts';
-import { type PagingDevice, requestSeconds } from '../paging-device.ts';
+import type { PagingDevice } from '../paging-device.ts';
 import type { Allocation, AllocationKind, AllocationOptions } from './allocation.ts';
+import { Intervals } from './intervals.ts';
 import { chooseToSwapOut, hasRoomFor, type LoadControl } from './load-control.ts';
 import { PagingQueue } from './paging-queue.ts';
 import { SharingProcess } from './process-table.ts';
 import type { Program } from './program.ts';
 import { PageFlag, SharedMemory } from './shared-memory.ts';
-import { READS_PER_INTERVAL, ThrashingDetector, type ThrashingPeriod } from './thrashing.ts';
-import { Timeline, type TimelinePiece } from './timeline.ts';
+import type { ProcessOutcome, SharingOutcome } from './sharing-outcome.ts';
 
 /** What is simulated. */
 export interface SharingOptions extends Omit<AllocationOptions, 'memory'> {
@@ -53,68 +53,9 @@ export interface SharingOptions extends Omit<AllocationOptions, 'memory'> {
   readonly thrashingBelow: number;
 }
 
-/** What became of one process. Times in seconds of the model. */
-export interface ProcessOutcome {
-  readonly name: string;
-  readonly references: number;
-  readonly pages: number;
-  readonly faults: number;
-  /** Faults for pages that had been in memory before. */
-  readonly refaults: number;
-  /** When it ended. */
-  readonly endSeconds: number;
-  readonly processorSeconds: number;
-  /** Waiting for pages and for frames. */
-  readonly pagingSeconds: number;
-  /** Waiting for the processor. */
-  readonly readySeconds: number;
-  readonly outSeconds: number;
-  readonly timesSwappedOut: number;
-  /** On average until it ended. */
-  readonly meanFrames: number;
-  readonly peakFrames: number;
-}
-
-/** What became of all. */
-export interface SharingOutcome {
-  readonly design: string;
-  readonly frames: number;
-  readonly seconds: number;
-  /** Shares of the time. */
-  readonly processorUse: number;
-  readonly deviceUse: number;
-  readonly faults: number;
-  readonly refaults: number;
-  readonly processes: readonly ProcessOutcome[];
-  readonly evictions: { readonly clean: number; readonly dirty: number };
-  readonly device: { readonly reads: number; readonly pagesRead: number; readonly writes: number; readonly pagesWritten: number };
-  /** Pages read before they were asked for; useful if they were used before they left. */
-  readonly ahead: { readonly read: number; readonly useful: number; readonly useless: number };
-  /** Processes swapped out and back in. */
-  readonly swaps: { readonly out: number; readonly in: number };
-  /** Bytes of resident pages that no reference is ever to. */
-  readonly fragmentation: { readonly meanBytes: number; readonly peakBytes: number };
-  readonly thrashing: readonly ThrashingPeriod[];
-  readonly timeline: readonly TimelinePiece[];
-}
-
 /** Processes at most: a page's owner is a byte, and queues have a number for each. */
 export const MAX_PROCESSES = 64;
 const NS = 1e9;
-
-/** An interval in progress. */
-interface OpenInterval {
-  readonly fromNs: number;
-  processorNs: number;
-  /** What the device had worked before it. */
-  readonly deviceNs: number;
-  faults: number;
-  refaults: number;
-  /** Frames that were free at the fault that found the fewest. */
-  leastFree: number;
-  /** For each process its frames times the nanoseconds that it held them. */
-  readonly frameNs: Float64Array;
-}
 
 /** A simulation. */
 export class Multiprogram {
@@ -129,17 +70,9 @@ export class Multiprogram {
   #waiting: SharingProcess[] = [];
   #out: SharingProcess[] = [];
   #live: number;
-  readonly #detector: ThrashingDetector;
-  readonly #timeline = new Timeline();
-  readonly #intervalNs: number;
-  #interval: OpenInterval;
-  #intervalsEnded = 0;
+  readonly #intervals: Intervals;
+  /** Intervals that have been acted on. */
   #intervalsSeen = 0;
-  #lastThrashed = Number.NEGATIVE_INFINITY;
-  #lastDeviceUse = 0;
-  #thrashes: 'yes' | 'no' = 'no';
-  #processorNs = 0;
-  #unusedByteNs = 0;
   #peakUnusedBytes = 0;
   readonly #swaps = { out: 0, in: 0 };
 
@@ -158,9 +91,8 @@ export class Multiprogram {
     this.#processes = programs.map((_, number) => new SharingProcess(number));
     this.#ready = [...this.#processes];
     this.#live = programs.length;
-    this.#detector = new ThrashingDetector(thrashingBelow, frames);
-    this.#intervalNs = Math.round(READS_PER_INTERVAL * requestSeconds(device, 'read', pageBytes) * NS);
-    this.#interval = this.#newInterval();
+    const [memory, queue, processes] = [this.#memory, this.#queue, this.#processes];
+    this.#intervals = new Intervals({ memory, queue, processes, device, pageBytes, thrashingBelow });
     this.#populationChanged();
   }
 
@@ -172,14 +104,15 @@ export class Multiprogram {
       this.#retryWaiting();
       const process = this.#ready.shift();
       if (process !== undefined) this.#dispatch(process);
-      else if (this.#reading.length > 0) this.#pass(Math.max(0, (this.#reading[0] as SharingProcess).readyAtNs - this.#memory.now), 'idle');
+      else if (this.#reading.length > 0)
+        this.#intervals.pass(Math.max(0, (this.#reading[0] as SharingProcess).readyAtNs - this.#memory.now), 'idle');
       else {
         // Frames are held only for reads and for those that are ready: where there are none, nobody waits in vain for a frame.
         invariant(this.#out.length > 0, 'MS2', () => `${this.#live} processes are left and none can run`);
         this.#bringBack('anyone');
       }
     }
-    this.#endInterval();
+    this.#intervals.end();
     return this.#outcome();
   }
 
@@ -216,7 +149,7 @@ export class Multiprogram {
     const to = Math.min(length, position + quantum);
     const reached = this.#allocation.advance(number, position, to);
     process.position = this.#memory.virtualTime[number] = reached;
-    this.#pass((reached - position) * referenceNs, 'running');
+    this.#intervals.pass((reached - position) * referenceNs, 'running');
     // Those whose reads ended in the meantime were ready first.
     this.#wake();
     if (reached === length) this.#finish(process);
@@ -241,44 +174,15 @@ export class Multiprogram {
     this.#ready.push(process);
   }
 
-  /** Lets time pass. */
-  #pass(ns: number, what: 'running' | 'idle'): void {
-    let left = ns;
-    while (left > 0) {
-      const step = Math.min(left, this.#interval.fromNs + this.#intervalNs - this.#memory.now);
-      this.#account(step, what);
-      left -= step;
-      if (this.#memory.now === this.#interval.fromNs + this.#intervalNs) this.#endInterval();
-    }
-  }
-
-  #account(ns: number, what: 'running' | 'idle'): void {
-    this.#memory.now += ns;
-    if (what === 'running') {
-      this.#processorNs += ns;
-      this.#interval.processorNs += ns;
-    }
-    const { held, unusedBytes } = this.#memory;
-    for (const process of this.#processes) {
-      const frames = held[process.number] as number;
-      process.frameNs += frames * ns;
-      this.#interval.frameNs[process.number] = (this.#interval.frameNs[process.number] as number) + frames * ns;
-    }
-    this.#unusedByteNs += unusedBytes * ns;
-  }
-
   // ---- faults
 
   #fault(process: SharingProcess): void {
     this.#allocation.faulted(process.number, process.position);
     const page = this.#pageAt(process);
     process.faults++;
-    this.#interval.faults++;
-    this.#interval.leastFree = Math.min(this.#interval.leastFree, this.#memory.free);
-    if (((this.#memory.flags[page] as number) & PageFlag.left) !== 0) {
-      process.refaults++;
-      this.#interval.refaults++;
-    }
+    const isAgain = ((this.#memory.flags[page] as number) & PageFlag.left) !== 0;
+    if (isAgain) process.refaults++;
+    this.#intervals.fault(isAgain ? 'again' : 'first');
     // Who came first has the next frame.
     if (this.#waiting.length > 0 || !this.#readIn(process)) this.#wait(process);
   }
@@ -366,41 +270,14 @@ export class Multiprogram {
     return next === -1 ? -1 : first + next;
   }
 
-  // ---- intervals and load control
-
-  #newInterval(): OpenInterval {
-    const { now } = this.#memory;
-    const frameNs = new Float64Array(this.#processes.length);
-    return {
-      fromNs: now,
-      processorNs: 0,
-      deviceNs: this.#queue.busyNs(now),
-      faults: 0,
-      refaults: 0,
-      leastFree: this.#memory.frames,
-      frameNs,
-    };
-  }
-
-  #endInterval(): void {
-    const { fromNs, processorNs, faults, refaults, leastFree, frameNs } = this.#interval;
-    const toNs = this.#memory.now;
-    if (toNs === fromNs) return;
-    const deviceNs = this.#queue.busyNs(toNs) - this.#interval.deviceNs;
-    this.#timeline.add(toNs - fromNs, processorNs, deviceNs, frameNs);
-    this.#lastDeviceUse = deviceNs / (toNs - fromNs);
-    this.#intervalsEnded++;
-    this.#thrashes = this.#detector.add({ fromNs, toNs, processorNs, deviceNs, faults, refaults, leastFree }) ? 'yes' : 'no';
-    if (this.#thrashes === 'yes') this.#lastThrashed = this.#intervalsEnded;
-    this.#interval = this.#newInterval();
-  }
+  // ---- load control
 
   /** Acts on the intervals that have ended, once all processes are in their queues. */
   #control(progress: (references: number) => void): void {
-    if (this.#intervalsSeen === this.#intervalsEnded) return;
-    this.#intervalsSeen = this.#intervalsEnded;
+    if (this.#intervalsSeen === this.#intervals.ended) return;
+    this.#intervalsSeen = this.#intervals.ended;
     this.#allocation.intervalEnded();
-    if (this.#thrashes === 'yes') this.#swapOutOne();
+    if (this.#intervals.thrashes === 'yes') this.#swapOutOne();
     else this.#bringBack('who has room');
     progress(this.#processes.reduce((sum, { position }) => sum + position, 0));
   }
@@ -449,8 +326,8 @@ export class Multiprogram {
       free: this.#memory.free,
       needs: this.#options.design.needs,
       isAlone: whom === 'anyone' || this.#live === this.#out.length,
-      intervalsSinceThrashing: this.#intervalsEnded - this.#lastThrashed,
-      deviceUse: this.#lastDeviceUse,
+      intervalsSinceThrashing: this.#intervals.sinceThrashing,
+      deviceUse: this.#intervals.deviceUse,
     };
     if (!hasRoomFor(process, room)) return;
     this.#out.shift();
@@ -483,7 +360,7 @@ export class Multiprogram {
       design: this.#options.design.name,
       frames: this.#memory.frames,
       seconds: ns / NS,
-      processorUse: this.#processorNs / ns,
+      processorUse: this.#intervals.processorNs / ns,
       deviceUse: this.#queue.busyNs(ns) / ns,
       faults: sum(({ faults }) => faults),
       refaults: sum(({ refaults }) => refaults),
@@ -492,9 +369,9 @@ export class Multiprogram {
       device: { ...this.#queue.counts },
       ahead: { read: ahead, useful: aheadUseful, useless: aheadUseless },
       swaps: { ...this.#swaps },
-      fragmentation: { meanBytes: this.#unusedByteNs / ns, peakBytes: this.#peakUnusedBytes },
-      thrashing: this.#detector.periods(),
-      timeline: this.#timeline.pieces(),
+      fragmentation: { meanBytes: this.#intervals.unusedByteNs / ns, peakBytes: this.#peakUnusedBytes },
+      thrashing: this.#intervals.thrashing(),
+      timeline: this.#intervals.timeline(),
     };
   }
 
