@@ -15,6 +15,7 @@
 //   PM2  residentPages = present entries of the space
 //   PM3  a valid TLB word agrees with a present entry: same frame; a valid write word needs write and dirty
 //   PM4  mapped frames are anon, object or permanent frames: never free, never the kernel's own
+//   PM5  a dirty entry is writable (MMU4)
 // Source of the interface: pmap(9) of NetBSD. Cost: enter, remove and extract O(levels); by-frame operations O(mappings of the frame).
 
 import { type EventRing, EventType, invariant, KernelPanic, type Pfn } from '../base/index.ts';
@@ -400,6 +401,7 @@ export class PhysicalMap {
 
   /** Walks every table of every space; panics at the first broken invariant. */
   check(): void {
+    this.#mmu.check();
     const seen = new Map<number, number>();
     for (const pmap of this.spaces()) this.#checkSpace(pmap, seen);
     for (let frame = 0; frame < this.#table.count; frame++) {
@@ -427,6 +429,8 @@ export class PhysicalMap {
   }
 
   #checkEntry(pmap: Pmap, page: number, frame: Pfn, flags: number): void {
+    const parted = (flags & (PTE_DIRTY | PTE_WRITE)) === PTE_DIRTY;
+    invariant(!parted, 'PM5', () => `page ${page} of space ${pmap.id} is dirty but not writable`);
     const kind = this.#table.kind(frame);
     const mappable = kind === FrameKind.anon || kind === FrameKind.object || kind === FrameKind.permanent;
     invariant(mappable, 'PM4', () => `page ${page} of space ${pmap.id} maps frame ${frame} of kind ${kind}`);

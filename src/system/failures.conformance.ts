@@ -7,7 +7,7 @@ import type { MakeSystem, TestedSystem } from '../../test/support/uvm-machine.ts
 import { TestFile } from '../../test/support/uvm-probe.ts';
 import { FailurePlan, PAGE_SIZE, Random } from '../base/index.ts';
 import { bitmapAllocator } from '../frames/index.ts';
-import { FaultyDevice, i386, MemoryDevice, Tlb } from '../machine/index.ts';
+import { aarch64, FaultyDevice, i386, inverted, MemoryDevice, type PageTableFormat, Tlb } from '../machine/index.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
 import { GuestFault, Process } from '../process/index.ts';
 import { Machine, type Space, type SpaceLayout } from './index.ts';
@@ -61,21 +61,24 @@ class Scenario {
   readonly machine: Machine;
   readonly system: TestedSystem;
   readonly object;
+  readonly freeAtStart: number;
   readonly actors: Actor[] = [];
   failedSteps = 0;
 
-  constructor(make: MakeSystem, plans: Plans, policy: PolicyKind) {
+  constructor(make: MakeSystem, plans: Plans, policy: PolicyKind, pageTableFormat: PageTableFormat = i386) {
     this.plans = plans;
     this.machine = new Machine({
       ramBytes: FRAMES * PAGE_SIZE,
       frameAllocator: bitmapAllocator,
-      pageTableFormat: i386,
+      pageTableFormat,
       liveSpaces: 0,
       seed: 1,
       swap: new FaultyDevice(new MemoryDevice(512), { reads: plans.reads, writes: plans.writes }),
       frameFailures: plans.frames,
       heapFailures: plans.heap,
     });
+    // Where all spaces share one page table, it is there for good.
+    this.freeAtStart = this.machine.frames.freeCount;
     this.system = make(this.machine, policy);
     this.object = this.certainly(() => this.system.createObject(this.file.pager));
     this.adopt(
@@ -252,9 +255,10 @@ class Scenario {
     this.system.releaseObject(this.object);
     this.system.check();
     this.system.clearObjectCache?.();
-    const { heap, frames } = this.machine;
+    const { heap, frames, pmaps } = this.machine;
     heap.reap();
-    expect([heap.bytesInUse(), frames.freeCount, this.system.swapSlots.used]).toEqual([0, frames.managed, 0]);
+    pmaps.reapTables();
+    expect([heap.bytesInUse(), frames.freeCount, this.system.swapSlots.used]).toEqual([0, this.freeAtStart, 0]);
     expect(this.file.pages.every((page, i) => equal(page, this.fileModel[i] as Uint8Array))).toBe(true);
   }
 }
@@ -319,6 +323,14 @@ export function describeFailures(make: MakeSystem, { dense, stride }: Steps): vo
 
     it.each(livePolicies)('survives a frame that fails under $name', (each: PolicyKind) => {
       for (let k = 0; k < 400; k += 23) new Scenario(make, { ...noFailures(), frames: new FailurePlan(k) }, each).run();
+    });
+
+    it.each([aarch64, inverted])('survives a frame or a heap block that fails on page tables of format $name', (format) => {
+      // The first frames are for the machine, without which there is no scenario.
+      for (let k = 1; k < 400; k += 19) {
+        new Scenario(make, { ...noFailures(), frames: new FailurePlan(k) }, policy, format).run();
+        new Scenario(make, { ...noFailures(), heap: new FailurePlan(k) }, policy, format).run();
+      }
     });
   });
 }

@@ -5,18 +5,9 @@
 // `check()` walks everything the machine and its manager know: after each test all live machines are checked.
 
 import { EventRing, type FailurePlan, KIB, MIB, PAGE_SIZE, UsageError } from '../base/index.ts';
-import { bootPhysicalMemory, type FrameAllocatorKind, type PhysicalMemory } from '../frames/index.ts';
+import { bootPhysicalMemory, type FrameAllocatorKind, FrameKind, type PhysicalMemory } from '../frames/index.ts';
 import { KernelHeap } from '../heap/index.ts';
-import {
-  type BlockDevice,
-  type MemoryRange,
-  type Mmu,
-  type PageTableFormat,
-  RadixMmu,
-  Ram,
-  TLB_TABLE_SPAN,
-  Tlb,
-} from '../machine/index.ts';
+import { type BlockDevice, type MemoryRange, type Mmu, makeMmu, type PageTableFormat, Ram, TLB_TABLE_SPAN, Tlb } from '../machine/index.ts';
 import { PhysicalMap } from '../pmap/index.ts';
 
 /** Largest RAM of a live run: the TLB tables of a space lie above it in the same 4 GiB memory. */
@@ -94,10 +85,18 @@ export class Machine {
       );
     }
     this.heap = new KernelHeap(this.frames, options.heapFailures);
-    this.mmu = new RadixMmu(this.ram, options.pageTableFormat);
+    this.mmu = this.#makeMmu(options.pageTableFormat);
     this.pmaps = new PhysicalMap({ mmu: this.mmu, frames: this.frames, heap: this.heap, events: this.events });
     this.swap = options.swap;
     this.seed = options.seed;
+  }
+
+  #makeMmu(format: PageTableFormat): Mmu {
+    const mmu = makeMmu(this.ram, format, (frames) => this.frames.allocateRun(frames, FrameKind.pageTable));
+    if (mmu !== undefined) return mmu;
+    throw new UsageError(
+      `RAM has not enough frames in a row for the one page table of format ${format.name}: give more, or another format`,
+    );
   }
 
   /** Byte addresses of the TLB tables of live space `index`. */

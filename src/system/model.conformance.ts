@@ -6,7 +6,7 @@ import { checkMachines, layout, type MakeSystem, smallMachineOf } from '../../te
 import { PAGE_SIZE, Random } from '../base/index.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
 import { GuestFault, Process as LiveProcess, type Process } from '../process/index.ts';
-import { findFrameAllocator, frameAllocatorNames } from '../systems/index.ts';
+import { findFrameAllocator, findPageTable, frameAllocatorNames, pageTableNames } from '../systems/index.ts';
 import type { Pager } from './memory-object.ts';
 
 const AREA_PAGES = 24;
@@ -23,9 +23,16 @@ class Scenario {
   readonly processes: { process: Process; model: ModelSpace; live: number }[] = [];
   readonly object;
 
-  constructor(make: MakeSystem, seed: number, { policy, frames, allocator }: Setting) {
+  constructor(make: MakeSystem, seed: number, { policy, frames, allocator, pageTable }: Setting) {
     this.random = new Random(seed);
-    this.small = smallMachineOf(make, { frames, swapPages: 2048, policy, seed, allocator: findFrameAllocator(allocator) });
+    this.small = smallMachineOf(make, {
+      frames,
+      swapPages: 2048,
+      policy,
+      seed,
+      allocator: findFrameAllocator(allocator),
+      pageTable: findPageTable(pageTable),
+    });
     const pager: Pager = {
       kind: 'file',
       name: 'file',
@@ -161,10 +168,12 @@ interface Setting {
   readonly policy: PolicyKind;
   readonly frames: number;
   readonly allocator: string;
+  readonly pageTable: string;
 }
 
 function play(make: MakeSystem, seed: number, setting: Partial<Setting>): void {
-  const scenario = new Scenario(make, seed, { policy: livePolicies[0] as PolicyKind, frames: 96, allocator: 'bitmap', ...setting });
+  const usual: Setting = { policy: livePolicies[0] as PolicyKind, frames: 96, allocator: 'bitmap', pageTable: 'i386' };
+  const scenario = new Scenario(make, seed, { ...usual, ...setting });
   for (let step = 0; step < 1500; step++) {
     scenario.step();
     if (step % 100 === 0) scenario.small.system.check();
@@ -182,6 +191,10 @@ export function describeAgainstModel(make: MakeSystem, seeds: readonly number[])
     }
     it.each(frameAllocatorNames)('agree on every byte over frame allocator %s', (allocator) => {
       for (const seed of seeds) play(make, 99 + seed, { allocator });
+    });
+    // Four processes of five levels each have more tables than two levels need.
+    it.each(pageTableNames.slice(1))('agree on every byte on page tables of format %s', (pageTable) => {
+      play(make, 199, { pageTable, frames: 136 });
     });
     it('agree when memory is ample', () => play(make, 7, { frames: 1024 }));
   });

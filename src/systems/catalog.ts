@@ -9,6 +9,7 @@ import {
   amd64FiveLevel,
   type BlockDevice,
   i386,
+  inverted,
   mips,
   type PageTableFormat,
   pae,
@@ -48,7 +49,7 @@ const systemKinds: readonly SystemKind[] = [
   { name: 'bsdvm', classLimits: ['none'], make: (machine, policy) => new BsdVm(machine, policy) },
 ];
 
-const pageTableFormats: readonly PageTableFormat[] = [i386, pae, amd64, amd64FiveLevel, sv32, sv39, sv48, aarch64, mips];
+const pageTableFormats: readonly PageTableFormat[] = [i386, pae, amd64, amd64FiveLevel, sv32, sv39, sv48, aarch64, mips, inverted];
 
 /** Names that `findPolicy` knows, the default first. */
 export const policyNames: readonly string[] = livePolicies.map((kind) => kind.name);

@@ -1,7 +1,7 @@
 // A small machine with a memory manager on it, for tests: every machine made here is walked by `checkMachines` after the test.
 import { type FailurePlan, PAGE_SIZE } from '../../src/base/index.ts';
 import { bitmapAllocator, type FrameAllocatorKind } from '../../src/frames/index.ts';
-import { type BlockDevice, i386, MemoryDevice } from '../../src/machine/index.ts';
+import { type BlockDevice, i386, MemoryDevice, type PageTableFormat } from '../../src/machine/index.ts';
 import { livePolicies, type PolicyKind } from '../../src/paging/index.ts';
 import { Process } from '../../src/process/index.ts';
 import { Machine, type MemorySystem, type Space, type SpaceLayout } from '../../src/system/index.ts';
@@ -13,6 +13,7 @@ export interface SmallMachineOptions {
   readonly swap?: BlockDevice;
   readonly policy?: PolicyKind;
   readonly allocator?: FrameAllocatorKind;
+  readonly pageTable?: PageTableFormat;
   readonly liveSpaces?: number;
   readonly seed?: number;
   readonly frameFailures?: FailurePlan;
@@ -51,7 +52,7 @@ export function smallMachineOf<M extends TestedSystem>(make: MakeSystem<M>, opti
   const machine = new Machine({
     ramBytes: (options.frames ?? 128) * PAGE_SIZE,
     frameAllocator: options.allocator ?? bitmapAllocator,
-    pageTableFormat: i386,
+    pageTableFormat: options.pageTable ?? i386,
     liveSpaces: options.liveSpaces ?? 4,
     seed: options.seed ?? 1,
     ...(swap !== undefined && { swap }),
