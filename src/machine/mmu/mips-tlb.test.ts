@@ -21,14 +21,15 @@ function setUp() {
   const mmu = new RadixMmu(ram, mips);
   const tlb = mmu.softwareTlb as SoftwareTlb;
   let next = 16;
+  let roots = 0;
   const newSpace = (id: number) => {
     const words = tlb.space(new ArrayBuffer(8 * TLB_ENTRIES), 0, 4 * TLB_ENTRIES);
-    const root = pfn(id % 15 === 0 ? 15 : id % 15);
+    const root = pfn(++roots);
     words.bind(root, id);
     live.push(words);
     const map = (vpn: number, frame: number, flags = PTE_PRESENT | PTE_WRITE): void =>
       mmu.setEntry(
-        mmu.ensureLeaf(root, vpn, () => pfn(next++), pfn(frame)),
+        mmu.ensureLeaf(root, vpn, () => pfn(next++)),
         pfn(frame),
         flags,
       );
