@@ -301,6 +301,8 @@ export function taggedAllocator(memory: HeapMemory, options: AllocatorOptions, r
     },
     top() {
       if (words.length === 0) refresh();
+      // What waits below top may be all that holds it up.
+      design.flush?.();
       return 4 * (words[topAt] as number);
     },
     refresh,

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // A heap: malloc and its family over any buffer, in one of several designs, chosen when the heap is made.
 //
 //   const heap = Heap.create(new WebAssembly.Memory({ initial: 1 }), { allocator: 'tlsf' });
@@ -13,7 +14,9 @@ import type { BlockVisitor, HeapAllocator } from './allocator.ts';
 import { type AllocatorSettings, type AssembledAllocator, formatAllocator, limitOfHeapIn, openAllocator } from './assemble.ts';
 import type { AllocatorName } from './designs.ts';
 import { BufferMemory, type HeapBacking, type HeapMemory, type HeapRange } from './heap-memory.ts';
+import { HeapScope } from './heap-scope.ts';
 import { blocksIn, type HeapStatistics, statisticsOf } from './heap-statistics.ts';
+import { cStringBytes, type TypedArrayType, textAt } from './heap-values.ts';
 
 /** How a heap is made. */
 export interface HeapOptions extends HeapRange, AllocatorSettings {}
@@ -85,8 +88,73 @@ export class Heap {
     if (!Number.isInteger(count) || !Number.isInteger(bytes) || count < 0) return 0;
     const total = count * bytes;
     const address = this.malloc(total);
-    if (address !== 0) this.#memory.bytes.fill(0, address, address + total);
+    if (address !== 0) this.bytes.fill(0, address, address + total);
     return address;
+  }
+
+  /**
+   * Makes a typed array of `length` zeros in a block of its own. Its elements' size is at most the heap's alignment, so every kind is possible.
+   * Free it with `freeArray`, or by its `byteOffset`. A view does not outlive the growth of a wasm memory; its block does: `view`.
+   *
+   * Throws a RangeError if there is no room, as `new Float64Array` does.
+   */
+  array<A>(type: TypedArrayType<A>, length: number): A {
+    const address = this.calloc(length, type.BYTES_PER_ELEMENT);
+    if (address === 0) throw new RangeError(`no room for an array of ${length} elements`);
+    return this.view(type, address, length);
+  }
+
+  /** `array(Float64Array, length)`. */
+  float64(length: number): Float64Array {
+    return this.array(Float64Array, length);
+  }
+
+  /** `array(Float32Array, length)`. */
+  float32(length: number): Float32Array {
+    return this.array(Float32Array, length);
+  }
+
+  /** `array(Int32Array, length)`. */
+  int32(length: number): Int32Array {
+    return this.array(Int32Array, length);
+  }
+
+  /** `array(Uint32Array, length)`. */
+  uint32(length: number): Uint32Array {
+    return this.array(Uint32Array, length);
+  }
+
+  /** `array(Uint8Array, length)`. */
+  uint8(length: number): Uint8Array {
+    return this.array(Uint8Array, length);
+  }
+
+  /** Looks at `length` elements from `address` on as a typed array. Throws a RangeError if they are not in the buffer or misaligned. */
+  view<A>(type: TypedArrayType<A>, address: number, length: number): A {
+    return new type(this.buffer, address, length);
+  }
+
+  /** Frees the block that a view begins. Returns false for a view of another buffer, or one that growth has detached: its address is lost. */
+  freeArray(view: ArrayBufferView): boolean {
+    return view.buffer === this.buffer && view.byteOffset !== 0 && this.free(view.byteOffset);
+  }
+
+  /** Copies a text into a block of its own, as UTF-8 with a 0 behind. Returns its address, or 0 if there is no room. Throws if it holds a 0. */
+  cString(text: string): number {
+    const bytes = cStringBytes(text);
+    const address = this.malloc(bytes.length);
+    if (address !== 0) this.bytes.set(bytes, address);
+    return address;
+  }
+
+  /** Returns the text that lies at `address` as UTF-8 up to the next 0. Throws a RangeError if none ends in the buffer. */
+  readCString(address: number): string {
+    return textAt(this.bytes, address);
+  }
+
+  /** Returns a scope: what it owns is freed with it. */
+  scope(): HeapScope {
+    return new HeapScope(this.free);
   }
 
   /** Frees every address in turn. Returns how many were freed; the others were visibly none of a live block. */
@@ -99,6 +167,11 @@ export class Heap {
   /** Forgets all blocks: as after the making, and the peak stays. */
   reset(): void {
     this.#allocator.reset();
+  }
+
+  /** As `reset`, for `using`. */
+  [Symbol.dispose](): void {
+    this.reset();
   }
 
   /** See HeapAllocator. */

@@ -10,4 +10,6 @@ export {
 export { type AllocatorName, allocatorNames, designs, isAllocatorName } from './designs.ts';
 export { Heap, type HeapOptions } from './heap.ts';
 export type { GrowingBytes, HeapBacking, HeapRange } from './heap-memory.ts';
+export { HeapScope } from './heap-scope.ts';
 export type { HeapStatistics } from './heap-statistics.ts';
+export type { TypedArrayType } from './heap-values.ts';
