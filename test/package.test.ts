@@ -1,0 +1,32 @@
+// What someone gets who installs the package: `quire/heap` with its types and nothing of the kernel, and no script that runs at installing.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+
+const root = join(import.meta.dirname, '..');
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+test('quire/heap leads to a compiled source and its types, and both are in the package', () => {
+  const { types, default: code } = manifest.exports['./heap'];
+  expect([types, code].map((path: string) => path.replace(/\.(d\.ts|js)$/, ''))).toEqual(Array(2).fill('./dist/src/heap/malloc/index'));
+  expect(existsSync(join(root, 'src/heap/malloc/index.ts'))).toBe(true);
+  expect(manifest.files).toEqual(expect.arrayContaining(['dist/src/**/*.js', 'dist/src/heap/malloc/*.d.ts']));
+});
+
+test('the heap library stands alone: no file of it imports from another folder', () => {
+  const folder = join(root, 'src/heap/malloc');
+  const sources = readdirSync(folder).filter((name) => name.endsWith('.ts') && !/\.(test|conformance)\.ts$/.test(name));
+  expect(sources.length).toBeGreaterThan(10);
+  for (const name of sources) {
+    const imported = [...readFileSync(join(folder, name), 'utf8').matchAll(/ from '([^']+)'/g)].map((match) => match[1] as string);
+    expect(
+      imported.filter((path) => !path.startsWith('./')),
+      name,
+    ).toEqual([]);
+  }
+});
+
+test('nothing runs at installing', () => {
+  for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) expect(manifest.scripts).not.toHaveProperty(script);
+});
