@@ -1,3 +1,6 @@
-// heap/: the kernel's own memory, in bytes of RAM.
+// heap/: the kernel's own memory, in bytes of RAM; and the allocators of malloc/, for memories that are no buffers.
 export { HeapUse, heapUseNames, KernelHeap } from './kernel/kernel-heap.ts';
 export { RadixIndex } from './kernel/radix-index.ts';
+export type { BlockVisitor, HeapAllocator } from './malloc/allocator.ts';
+export { type AllocatorSettings, formatAllocator, openAllocator } from './malloc/assemble.ts';
+export type { HeapMemory } from './malloc/heap-memory.ts';
