@@ -147,9 +147,9 @@ export function pinParts({ allocator, page, pageBytes, operations, blocks }: Pag
 }
 
 const partings = {
-  places: 'Their blocks lie in different places for the first time',
-  extents: 'Their heaps reach differently far for the first time',
-  widest: 'Their heaps differ most',
+  places: 'First block in different places',
+  extents: 'First time that the heaps reach differently far',
+  widest: 'Greatest difference of the heaps',
 } as const;
 const calls = ['malloc', 'calloc', 'memalign', 'realloc', 'free'] as const;
 
@@ -163,33 +163,36 @@ export function comparisonOfHeapsParts(names: readonly [string, string], { point
 
 function partingPart(names: readonly [string, string], { parting, operation, line, call, id, bytes, sides }: PartingPoint): ReportPart {
   const asked = calls[call] === 'free' ? `free of block ${id}` : `${calls[call]} of ${formatCountOf(bytes, 'byte')} for block ${id}`;
-  const lines = names.map((name, i) => `  ${name}: ${placementSentence(sides[i as 0 | 1])}`);
+  const lines = names.flatMap((name, i) => {
+    const side = sides[i as 0 | 1];
+    return [`  ${name}: ${placementText(side)}`, ...(side.free === undefined ? [] : [`    ${choiceText(side.free)}`])];
+  });
   return {
     kind: 'lines',
-    lines: [`${partings[parting]} at operation ${formatCount(operation + 1)} (line ${formatCount(line)}), ${asked}:`, ...lines],
+    lines: [`${partings[parting]}: operation ${formatCount(operation + 1)} (line ${formatCount(line)}), ${asked}`, ...lines],
   };
 }
 
-function placementSentence({ address, heapBytesBefore, heapBytesAfter, free }: Placement): string {
+function placementText({ address, heapBytesBefore, heapBytesAfter, free }: Placement): string {
   const grown = heapBytesAfter - heapBytesBefore;
-  const reach =
-    grown === 0
-      ? `the heap stays at ${formatBytes(heapBytesAfter)}`
-      : `the heap grows by ${formatBytes(grown)} to ${formatBytes(heapBytesAfter)}`;
-  const place = address < 0 ? 'no block' : `at ${formatAddress(address)}${free === undefined ? '' : sourceText(free)}`;
-  return `${place}; ${reach}${free === undefined ? '' : `; ${choiceText(free)}`}`;
+  const reach = formatBytes(heapBytesAfter);
+  const end = grown === 0 ? `heap stays at ${reach}` : `heap grows by ${formatBytes(grown)} to ${reach}`;
+  return address < 0 ? `no block; ${end}` : `${formatAddress(address)}${free === undefined ? '' : sourceText(free)}; ${end}`;
 }
 
 function sourceText({ taken, best, first }: FreeChoice): string {
   if (taken === undefined) return ', in none of the free blocks';
-  const rank =
-    taken.address === best?.address ? ', the smallest that fits' : taken.address === first?.address ? ', the first that fits' : '';
-  return `, in a free block of ${formatCountOf(taken.bytes, 'byte')}${rank}`;
+  const isBest = taken.bytes === best?.bytes;
+  const isFirst = taken.address === first?.address;
+  const rank = isBest ? (isFirst ? ', smallest and first that fits' : ', smallest that fits') : isFirst ? ', first that fits' : '';
+  return `, in a free block of ${formatCount(taken.bytes)}${rank}`;
 }
 
 function choiceText({ blocks, bytes, fitting, best, first }: FreeChoice): string {
   if (blocks === 0) return 'no block was free';
   const all = `${formatCountOf(blocks, 'free block')} with ${formatBytes(bytes)}`;
-  if (fitting === 0 || best === undefined || first === undefined) return `of ${all} none was large enough`;
-  return `of ${all} ${formatCount(fitting)} ${fitting === 1 ? 'was' : 'were'} large enough: the smallest ${formatCount(best.bytes)} bytes at ${formatAddress(best.address)}, the first ${formatCount(first.bytes)} at ${formatAddress(first.address)}`;
+  if (best === undefined || first === undefined) return `${all}, none large enough`;
+  const smallest = `${formatCount(best.bytes)} bytes at ${formatAddress(best.address)}`;
+  if (best.address === first.address) return `${all}, ${formatCount(fitting)} large enough: smallest and first ${smallest}`;
+  return `${all}, ${formatCount(fitting)} large enough: smallest ${smallest}, first ${formatCount(first.bytes)} at ${formatAddress(first.address)}`;
 }
