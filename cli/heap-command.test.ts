@@ -87,6 +87,28 @@ describe('quire heap', () => {
     }
   });
 
+  it('judges hardened and locked variants by their names', async () => {
+    const variants = ['segregated+hardened', 'best-fit+locked', 'segregated+hardened+locked'];
+    for (const backing of ['wasm', 'shared']) {
+      const { results: found } = await results(
+        'random:operations=3000',
+        ...quick,
+        '--allocator',
+        variants.join(','),
+        '--backing',
+        backing,
+        '--limit',
+        '64MiB',
+      );
+      expect(found.map(({ allocator, errors }) => [allocator, errors])).toEqual(variants.map((name) => [name, 0]));
+    }
+    const refused = await quireLater('heap', 'random', '--allocator', 'segregated+locked', '--backing', 'array');
+    expect(refusal(refused)).toBe('an allocator with a lock needs memory that can be shared: give --backing shared or wasm');
+    expect(refusal(await quireLater('heap', 'random', '--allocator', 'segregated+fast'))).toContain(
+      "there is no allocator 'segregated+fast'",
+    );
+  });
+
   it('reads packed files and writes the trace again', async () => {
     const [rep, own] = [place('again.rep'), place('again.trace')];
     const one = ['--allocator', 'segregated', ...quick];

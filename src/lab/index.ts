@@ -52,7 +52,7 @@ export {
 } from './heap/placement.ts';
 export { measureSpeed, type ReplaySpeed, type SpeedOptions } from './heap/replay-speed.ts';
 export type { ContentCheck, HeapFault } from './heap/shadow-map.ts';
-export { type HeapSubject, ownSubjects, type SubjectBacking, type SubjectKind, type SubjectOptions } from './heap/subject.ts';
+export { type HeapSubject, ownSubject, ownSubjects, type SubjectBacking, type SubjectKind, type SubjectOptions } from './heap/subject.ts';
 export { miniatureMisses } from './miniature.ts';
 export type { AllocationKind } from './multiprogram/allocation.ts';
 export { allocationKinds } from './multiprogram/allocation-kinds.ts';

@@ -6,7 +6,8 @@
 //
 // Nothing here knows how a subject works. What it leaves out (walk, usableSize, check) makes reports poorer, not verdicts.
 
-import { type AllocatorName, allocatorNames, type BlockVisitor, Heap } from '../../heap/malloc/index.ts';
+import { UsageError } from '../../base/index.ts';
+import { allocatorNames, type BlockVisitor, Heap, type HeapOptions, isAllocatorName } from '../../heap/malloc/index.ts';
 
 /** An allocator that is judged, with one heap of its own. */
 export interface HeapSubject {
@@ -52,12 +53,30 @@ export interface SubjectKind {
 const WASM_PAGE = 65_536;
 const WASM_PAGES = 65_536;
 
+/** What a name may have behind it: checks of every block, and a lock for many threads. */
+const variants = { hardened: { checks: 'hardened' }, locked: { threads: 'many' } } as const;
+
 /** Quire's own allocators, in the order of their numbers. */
-export const ownSubjects: readonly SubjectKind[] = allocatorNames.map((name) => ({ name, make: (options) => ownSubject(name, options) }));
+export const ownSubjects: readonly SubjectKind[] = allocatorNames.map((name) => ownSubject(name) as SubjectKind);
+
+/** Returns the allocator of Quire's that is called so: `tlsf`, or a variant such as `tlsf+hardened` or `tlsf+hardened+locked`; undefined if there is none. */
+export function ownSubject(name: string): SubjectKind | undefined {
+  const [allocator = '', ...features] = name.split('+');
+  if (!isAllocatorName(allocator)) return undefined;
+  let settings: HeapOptions = { allocator };
+  for (const feature of features) {
+    if (!Object.hasOwn(variants, feature)) return undefined;
+    settings = { ...settings, ...variants[feature as keyof typeof variants] };
+  }
+  return { name, make: (options) => subjectOf(settings, options) };
+}
 
 /** The heap's own closures, not functions that call them: a loop that is specialised to the subject inlines them. */
-function ownSubject(allocator: AllocatorName, { alignment, backing, limitBytes }: SubjectOptions): HeapSubject {
-  const heap = Heap.create(backingOf(backing, limitBytes), { allocator, alignment, limitBytes });
+function subjectOf(settings: HeapOptions, { alignment, backing, limitBytes }: SubjectOptions): HeapSubject {
+  if (settings.threads === 'many' && backing === 'array') {
+    throw new UsageError('an allocator with a lock needs memory that can be shared: give --backing shared or wasm');
+  }
+  const heap = Heap.create(backingOf(backing, limitBytes, settings), { ...settings, alignment, limitBytes });
   return {
     malloc: heap.malloc,
     calloc: (count, bytes) => heap.calloc(count, bytes),
@@ -73,8 +92,9 @@ function ownSubject(allocator: AllocatorName, { alignment, backing, limitBytes }
   };
 }
 
-function backingOf(backing: SubjectBacking, bytes: number): ArrayBufferLike | WebAssembly.Memory {
+function backingOf(backing: SubjectBacking, bytes: number, { threads }: HeapOptions): ArrayBufferLike | WebAssembly.Memory {
   if (backing === 'array') return new ArrayBuffer(bytes);
   if (backing === 'shared') return new SharedArrayBuffer(bytes);
-  return new WebAssembly.Memory({ initial: 1, maximum: Math.min(WASM_PAGES, Math.ceil(bytes / WASM_PAGE)) });
+  const maximum = Math.min(WASM_PAGES, Math.ceil(bytes / WASM_PAGE));
+  return new WebAssembly.Memory({ initial: 1, maximum, shared: threads === 'many' });
 }
