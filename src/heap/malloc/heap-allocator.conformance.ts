@@ -122,6 +122,10 @@ class Shadow {
   expectWhole(): void {
     for (const address of this.blocks.keys()) this.expectContent(address);
     this.expectSound();
+    // Asked for only here: a design may melt blocks that wait before it answers, and the steps of a script should meet them waiting.
+    const top = this.heap.top();
+    this.expectSound();
+    this.heap.walk((address, bytes) => expect(address + bytes).toBeLessThanOrEqual(top));
   }
 
   expectSound(): void {
@@ -136,8 +140,7 @@ class Shadow {
       used.push(address);
       if (bytes !== this.heap.usableSize(address)) expect.fail(`walk tells ${bytes} bytes at ${address}, not its usable size`);
     });
-    expect(behind).toBeLessThanOrEqual(this.heap.top());
-    expect(this.heap.top()).toBeLessThanOrEqual(this.heap.buffer.byteLength);
+    expect(behind).toBeLessThanOrEqual(this.heap.buffer.byteLength);
     expect(used).toEqual([...this.blocks.keys()].sort((a, b) => a - b));
   }
 
@@ -370,8 +373,9 @@ export function describeHeapAllocator(
       const heap = heapOf(new WebAssembly.Memory({ initial: 2 }), { start: 4096 });
       const [a, b, c] = [heap.malloc(64), heap.malloc(64), heap.malloc(64)];
       expect([heap.free(b), heap.free(0), heap.usableSize(0)]).toEqual([true, true, 0]);
+      const top = heap.top();
       const before = copyOf(heap);
-      for (const address of [...NO_ADDRESS, b, 4096, 4104, a + 4, a + 1, a + 0.5, -a, c + 2 ** 32, 2 * 65_536, heap.top() + 64]) {
+      for (const address of [...NO_ADDRESS, b, 4096, 4104, a + 4, a + 1, a + 0.5, -a, c + 2 ** 32, 2 * 65_536, top + 64]) {
         expect([heap.free(address), heap.realloc(address, 8), heap.usableSize(address)], `address ${address}`).toEqual([false, 0, 0]);
       }
       expect(same(copyOf(heap), before)).toBe(true);
