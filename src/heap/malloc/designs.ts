@@ -4,6 +4,7 @@ import { firstFit, nextFit, worstFit } from './address-fits.ts';
 import type { AllocatorDesign } from './allocator.ts';
 import { dlmalloc } from './dlmalloc.ts';
 import { bestFit, segregated } from './segregated.ts';
+import { sizeClasses } from './size-classes.ts';
 
 /** The designs by name. */
 export const designs = {
@@ -13,6 +14,7 @@ export const designs = {
   'best-fit': bestFit,
   'worst-fit': worstFit,
   dlmalloc,
+  'size-classes': sizeClasses,
 } as const satisfies Readonly<Record<string, AllocatorDesign>>;
 
 /** The name of an allocator, as in `--allocator`. */

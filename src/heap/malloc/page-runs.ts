@@ -22,7 +22,7 @@
 //   PR3  a free run is on the list of its length's bin, no other run is on any, and a bin's bit is set exactly if its list has a run
 //   PR4  the map has a record for every page below the top
 //
-// Cost: fit, give, extend O(1) but for writing RUN of each page; a bin of more than 31 pages is searched for its first SCAN runs.
+// Cost: take, give, extend O(1) but for writing RUN of each page; a bin of more than 31 pages is searched for its first SCAN runs.
 // 24 bytes for each page of 1 KiB: 2.3 %. Source: the page map of tcmalloc and mimalloc's segments; bins as in dlmalloc.
 // The non-null `!` on words: their indices come from the map.
 
@@ -30,7 +30,7 @@ import { expectHeap } from './allocator.ts';
 import { HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
 
-/** Bytes of a page as a power of two: 1 KiB, measured in `sizeClasses` against 2 and 4 KiB (utilization 82, 79 and 73 %). */
+/** Bytes of a page as a power of two: 1 KiB, so that a class with few blocks wastes little. */
 export const PAGE_SHIFT = 10;
 /** Bytes of a page. */
 export const PAGE_BYTES = 1 << PAGE_SHIFT;
@@ -91,11 +91,11 @@ export interface PageRuns {
   /** Reads `memory.words` anew. */
   refresh(): void;
   /** Makes a free run of `pages` pages that lies between used ones into a used one; 0 if there is none. */
-  fit(pages: number, kind: number): number;
+  take(pages: number, kind: number): number;
   /** Makes a used run of `pages` pages at the top; 0 if the memory has no more. */
   extend(pages: number, kind: number): number;
   /** Makes a used run whose first page's number is a multiple of `alignment` pages; 0 if the memory has no more. */
-  fitAligned(pages: number, alignment: number, kind: number): number;
+  takeAligned(pages: number, alignment: number, kind: number): number;
   /** Makes a used run free. */
   give(run: number): void;
   /** Changes a large block's length where it is. Returns whether it could; making it shorter always can. */
@@ -138,6 +138,7 @@ export function openPageRuns(memory: HeapMemory, own: number, designWords: numbe
   }
 
   function refresh(): void {
+    memory.refresh();
     words = memory.words;
     endPage = memory.end >>> PAGE_SHIFT;
   }
@@ -233,7 +234,7 @@ export function openPageRuns(memory: HeapMemory, own: number, designWords: numbe
     return run;
   }
 
-  function fit(pages: number, kind: number): number {
+  function take(pages: number, kind: number): number {
     const run = find(pages);
     return run === 0 ? 0 : cut(run, pages, kind);
   }
@@ -286,7 +287,7 @@ export function openPageRuns(memory: HeapMemory, own: number, designWords: numbe
     const least = used + pages;
     for (const wanted of [Math.max(2 * words[CAPACITY]!, least), least]) {
       const mapPages = mapPagesFor(wanted);
-      const run = hasPages(least) ? fit(mapPages, RunKind.own) : 0;
+      const run = hasPages(least) ? take(mapPages, RunKind.own) : 0;
       if (run === 0 && !hasPages(least + mapPages)) continue;
       placeMap(wanted + mapPages, mapPages, run === 0 ? (first + used) << PAGE_SHIFT : addressOf(run));
       return true;
@@ -322,9 +323,9 @@ export function openPageRuns(memory: HeapMemory, own: number, designWords: numbe
     for (let index = HEADS; index < FIRST_RECORD; index++) move(index);
   }
 
-  function fitAligned(pages: number, alignment: number, kind: number): number {
+  function takeAligned(pages: number, alignment: number, kind: number): number {
     const spare = pages + alignment - 1;
-    const run = fit(spare, kind) || extend(spare, kind);
+    const run = take(spare, kind) || extend(spare, kind);
     if (run === 0) return 0;
     const skipped = -(addressOf(run) >>> PAGE_SHIFT) & (alignment - 1);
     const aligned = run + skipped * RECORD;
@@ -414,7 +415,7 @@ export function openPageRuns(memory: HeapMemory, own: number, designWords: numbe
     for (const run of free) expectHeap(false, 'PR3', addressOf(run), 'a free run is in no bin');
   }
 
-  return { at, format, refresh, fit, extend, fitAligned, give, resize, addressOf, top, walk, check };
+  return { at, format, refresh, take, extend, takeAligned, give, resize, addressOf, top, walk, check };
 }
 
 /** Returns the bin of free runs of `pages` pages: exact below EXACT, then four for each power of two. */
