@@ -85,7 +85,10 @@ describe.each(allocatorNames)('a hardened %s heap finds', (allocator) => {
         const blocks = Array.from({ length: 40 }, () => heap.malloc(50_000));
         const a = where < 0 ? (blocks[30] as number) : heap.malloc(100);
         write(heap, a + where, 0x41, MIB);
-        expect(finding(() => heap.free(a))).toEqual([where < 0 ? 'HD4' : 'HD5', a]);
+        const [invariant, at] = finding(() => heap.free(a)) ?? [];
+        // Where the design puts the map of live blocks behind this one, the flood has reached it too.
+        expect(where < 0 ? ['HD4'] : ['HD3', 'HD5']).toContain(invariant);
+        expect(at).toBe(a);
       }
     });
 
