@@ -5,6 +5,7 @@ import type { AllocatorDesign } from './allocator.ts';
 import { dlmalloc } from './dlmalloc.ts';
 import { bestFit, segregated } from './segregated.ts';
 import { sizeClasses } from './size-classes.ts';
+import { tlsf } from './tlsf.ts';
 
 /** The designs by name. */
 export const designs = {
@@ -15,6 +16,7 @@ export const designs = {
   'worst-fit': worstFit,
   dlmalloc,
   'size-classes': sizeClasses,
+  tlsf,
 } as const satisfies Readonly<Record<string, AllocatorDesign>>;
 
 /** The name of an allocator, as in `--allocator`. */
