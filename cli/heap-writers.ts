@@ -114,7 +114,7 @@ function resultData({ allocator, profile, speed }: HeapResult, { facts }: HeapTr
     trace: facts.name,
     allocator,
     operations: facts.operations,
-    operationsPerSecond: speed?.operationsPerSecond ?? null,
+    operationsPerSecond: speed === undefined ? null : Math.round(speed.operationsPerSecond),
     peakPayloadBytes,
     peakHeapBytes,
     utilization,

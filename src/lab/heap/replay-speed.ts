@@ -123,15 +123,16 @@ class Replays {
   }
 }
 
-/** Sizes below 2^31 are passed as the small integers that they are. */
+/** Numbers below 2^31 are passed as the small integers that they are. */
 function packed({ operations, ids, sizes, alignments }: MallocTrace): PackedTrace {
-  const isSmall = sizes.every((size) => size < INT32);
-  const asked = Array.from(alignments, (shift) => 2 ** shift);
+  const power = (shift: number): number => 2 ** shift;
   return {
     operations,
     ids: Int32Array.from(ids),
-    sizes: isSmall ? Int32Array.from(sizes) : sizes,
-    alignments: asked.every((alignment) => alignment < INT32) ? Int32Array.from(asked) : Float64Array.from(asked),
+    sizes: sizes.every((size) => size < INT32) ? Int32Array.from(sizes) : sizes,
+    alignments: alignments.every((shift) => power(shift) < INT32)
+      ? Int32Array.from(alignments, power)
+      : Float64Array.from(alignments, power),
   };
 }
 

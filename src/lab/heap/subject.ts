@@ -76,7 +76,7 @@ function subjectOf(settings: HeapOptions, { alignment, backing, limitBytes }: Su
   if (settings.threads === 'many' && backing === 'array') {
     throw new UsageError('an allocator with a lock needs memory that can be shared: give --backing shared or wasm');
   }
-  const heap = Heap.create(backingOf(backing, limitBytes, settings), { ...settings, alignment, limitBytes });
+  const heap = heapOf({ ...settings, alignment, limitBytes }, backing, limitBytes);
   return {
     malloc: heap.malloc,
     calloc: (count, bytes) => heap.calloc(count, bytes),
@@ -90,6 +90,16 @@ function subjectOf(settings: HeapOptions, { alignment, backing, limitBytes }: Su
     walk: (visit) => heap.walk(visit),
     check: () => heap.check(),
   };
+}
+
+/** The host refuses what it has no room for, and a heap what is too small for it, with a RangeError. */
+function heapOf(settings: HeapOptions, backing: SubjectBacking, limitBytes: number): Heap {
+  try {
+    return Heap.create(backingOf(backing, limitBytes, settings), settings);
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(`no heap of ${limitBytes} bytes: ${error.message}`);
+    throw error;
+  }
 }
 
 function backingOf(backing: SubjectBacking, bytes: number, { threads }: HeapOptions): ArrayBufferLike | WebAssembly.Memory {

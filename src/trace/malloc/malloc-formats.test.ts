@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { UsageError } from '../../base/index.ts';
 import { detectMallocTraceFormat, findMallocTraceFormat, type MallocTrace, mallocTraceFormats, mallocTraceText } from '../index.ts';
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -199,4 +201,32 @@ test('every format is recognised, and a file of none is refused with the names',
   expect(() => detectMallocTraceFormat(bytesOf('hello\n'), 'file')).toThrow('give --format (quire-malloc, rep, memory-replay, mtrace)');
   expect(() => detectMallocTraceFormat(bytesOf(''), 'file')).toThrow('file is empty');
   expect(() => findMallocTraceFormat('elf')).toThrow("there is no malloc trace format 'elf'");
+});
+
+test('whatever a file holds, it is a trace or is refused with file and line', () => {
+  const files = [
+    `20000\n3\n6\n1\n${script.join('\n')}\n`,
+    `quire-malloc 1\nt 3\n${script.join('\n')}\nend 6\n`,
+    '7: malloc 0x1000 16\n8: realloc 0x4000 0x1000 32\n7: memalign 0x3000 256 100\n7: free 0x4000\n',
+    '= Start\n@ ./a.out:[0x4] + 0x1b5a6a0 0x40\n@ ./a.out:[0x4] < 0x1b5a6a0\n@ ./a.out:[0x4] > 0x1b5a800 0x80\n- 0x1b5a800\n',
+  ];
+  const formats = mallocTraceFormats.map(({ name }) => name);
+  const piece = fc.constantFrom('-', '0', '9', '\n', ' ', 'f', 'a 0 1\n', '0x', '99999999999999999999', '\0', 'é', ':', '+', '#');
+  const edit = fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.nat(6), piece);
+  fc.assert(
+    fc.property(fc.constantFrom(...files), fc.constantFrom(...formats), fc.array(edit, { maxLength: 4 }), (file, format, edits) => {
+      let text = file;
+      for (const [where, cut, put] of edits) {
+        const at = Math.floor(where * text.length);
+        text = text.slice(0, at) + put + text.slice(at + cut);
+      }
+      try {
+        expect(parse(text, format, 9).length).toBeGreaterThan(0);
+      } catch (error) {
+        expect(error).toBeInstanceOf(UsageError);
+        expect((error as Error).message).toMatch(/^file(, line \d+:| has no operation)/);
+      }
+    }),
+    { numRuns: 2000 },
+  );
 });
