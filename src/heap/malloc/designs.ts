@@ -5,6 +5,7 @@ import type { AllocatorDesign } from './allocator.ts';
 import { dlmalloc } from './dlmalloc.ts';
 import { bestFit, segregated } from './segregated.ts';
 import { sizeClasses } from './size-classes.ts';
+import { slab } from './slab.ts';
 import { tlsf } from './tlsf.ts';
 
 /** The designs by name. */
@@ -17,6 +18,7 @@ export const designs = {
   dlmalloc,
   'size-classes': sizeClasses,
   tlsf,
+  slab,
 } as const satisfies Readonly<Record<string, AllocatorDesign>>;
 
 /** The name of an allocator, as in `--allocator`. */

@@ -33,6 +33,7 @@ import { alignedClassByEighth, classByEighth, classBytes, MAX_CLASS_BYTES } from
 import { HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
 import { NEXT, openPageRuns, PAGE_BYTES, PAGE_SHIFT, pageRunsBytes, RECORD, RunKind, SHAPE, USED } from './page-runs.ts';
+import { type PagedDesign, pagedBlocks } from './paged-blocks.ts';
 
 const CLASSES = classBytes.length;
 /** Own words before those of the page runs: each class's first free block and its pages, and PATIENCE. */
@@ -72,6 +73,17 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   const CLASS_OF = options.alignment === 8 ? classByEighth : alignedClassByEighth;
   const CUT = -options.alignment;
   let words = memory.words;
+  const design: PagedDesign = {
+    malloc,
+    free,
+    maxSmallBytes: MAX_CLASS_BYTES,
+    takePages,
+    usableIn,
+    memalignSmall,
+    walkRun: (run, address, runBytes, visit) => walkRun(run, address, runBytes, freeBlocks(), visit),
+    refresh,
+  };
+  const { mallocPages, freePages, realloc, memalign, usableSize, top } = pagedBlocks(memory, runs, options.alignment, design);
 
   function malloc(bytes: number): number {
     if (bytes >>> 0 === bytes && bytes <= MAX_CLASS_BYTES) {
@@ -130,6 +142,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
 
   /** Takes a free run, or extends the heap, unless it should give its empty runs first; 0 if there is no memory. */
   function takePages(pages: number, kind: number): number {
+    if (words.length === 0) refresh();
     let run = runs.take(pages, kind);
     if (run === 0) run = words[PAGES]! + pages <= words[PATIENCE]! ? runs.extend(pages, kind) : takeReclaimed(pages, kind);
     if (run === 0 && reclaim()) run = runs.take(pages, kind) || runs.extend(pages, kind);
@@ -224,12 +237,6 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     return at !== 0;
   }
 
-  function freePages(run: number, address: number): boolean {
-    if ((words[run + SHAPE]! & 255) !== RunKind.large || runs.addressOf(run) !== address) return false;
-    runs.give(run);
-    return true;
-  }
-
   /** The address is 0, wrong, or the view is old. */
   function freeOther(address: number): boolean {
     if (address === 0) return true;
@@ -238,105 +245,37 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     return free(address);
   }
 
-  function mallocPages(bytes: number): number {
-    if (bytes >>> 0 !== bytes || bytes > memory.limit) return 0;
+  function usableIn(run: number, address: number): number {
     if (words.length === 0) refresh();
-    const run = takePages(Math.ceil(bytes / PAGE_BYTES), RunKind.large);
-    return run === 0 ? 0 : runs.addressOf(run);
-  }
-
-  /** Returns the record of the used run that has a block at `address`, or 0. */
-  function runOf(address: number): number {
-    if (words.length === 0) refresh();
-    const page = address >>> PAGE_SHIFT;
-    if ((address & CUT) >>> 0 !== address || (page - FIRST_PAGE) >>> 0 >= words[PAGES]!) return 0;
-    const run = words[words[MAP]! + page * RECORD]!;
-    const kind = words[run + SHAPE]! & 255;
-    if (kind === RunKind.large) return runs.addressOf(run) === address ? run : 0;
     const block = address >>> 2;
-    return kind < RunKind.classes || (words[block + 1] === (block ^ FREE_MARK) && isListed(HEADS_BY_KIND + kind, block)) ? 0 : run;
+    const kind = words[run + SHAPE]! & 255;
+    return words[block + 1] === (block ^ FREE_MARK) && isListed(HEADS_BY_KIND + kind, block) ? 0 : classBytes[kind - RunKind.classes]!;
   }
 
-  function usableOf(run: number): number {
-    const shape = words[run + SHAPE]!;
-    const kind = shape & 255;
-    return kind === RunKind.large ? (shape >>> 8) * PAGE_BYTES : classBytes[kind - RunKind.classes]!;
-  }
-
-  function usableSize(address: number): number {
-    const run = runOf(address);
-    return run === 0 ? 0 : usableOf(run);
-  }
-
-  function realloc(address: number, bytes: number): number {
-    if (address === 0) return malloc(bytes);
-    const run = runOf(address);
-    if (run === 0 || bytes >>> 0 !== bytes) return 0;
-    const usable = usableOf(run);
-    if (stays(run, bytes, usable)) return address;
-    const moved = malloc(bytes);
-    if (moved === 0) return bytes <= usable ? address : 0;
-    const from = address >>> 2;
-    words.copyWithin(moved >>> 2, from, from + (Math.min(usable, bytes + 3) >>> 2));
-    free(address);
-    return moved;
-  }
-
-  /** Tells whether the block may stay where it is, now with at least `bytes` bytes. Half of a block is not kept for nothing. */
-  function stays(run: number, bytes: number, usable: number): boolean {
-    const isLarge = (words[run + SHAPE]! & 255) === RunKind.large;
-    if (!isLarge || bytes <= MAX_CLASS_BYTES) return bytes <= usable && bytes > usable >>> 1;
-    const stayed = runs.resize(run, Math.ceil(bytes / PAGE_BYTES));
-    words = memory.words;
-    return stayed;
-  }
-
-  function memalign(alignment: number, bytes: number): number {
-    if (alignment >>> 0 !== alignment || alignment === 0 || (alignment & (alignment - 1)) !== 0 || bytes >>> 0 !== bytes) return 0;
-    if (alignment <= options.alignment) return malloc(bytes);
-    if (alignment > PAGE_BYTES || bytes > MAX_CLASS_BYTES) return memalignPages(alignment, bytes);
-    // Runs begin on pages, so a block is aligned if its class's size is a multiple. Powers of two are classes, so one is found.
-    let sizeClass = classByEighth[Math.max(1, Math.ceil(bytes / alignment)) * (alignment >>> 3)]!;
-    while (classBytes[sizeClass]! % alignment !== 0) sizeClass++;
+  /** Runs begin on pages, so a block is aligned if its class's size is a multiple. Powers of two are classes, so one is found. */
+  function memalignSmall(power: number, bytes: number): number | undefined {
+    if (power > PAGE_BYTES) return undefined;
+    let sizeClass = CLASS_OF[Math.max(1, Math.ceil(bytes / power)) * (power >>> 3)]!;
+    while (classBytes[sizeClass]! % power !== 0) sizeClass++;
     return mallocSlowly(sizeClass);
-  }
-
-  function memalignPages(alignment: number, bytes: number): number {
-    if (words.length === 0) refresh();
-    if (alignment + bytes > memory.limit) return 0;
-    const pages = Math.max(1, Math.ceil(bytes / PAGE_BYTES));
-    const run = runs.takeAligned(pages, Math.max(1, alignment / PAGE_BYTES), RunKind.large);
-    words = memory.words;
-    return run === 0 ? 0 : runs.addressOf(run);
   }
 
   function walk(visit: BlockVisitor): void {
     refresh();
-    const { start } = memory;
     const free = freeBlocks();
-    visit(start, (words[PAGES] === 0 ? runs.top() : FIRST_PAGE * PAGE_BYTES) - start, BlockUse.own);
-    runs.walk((_, address, pages, kind) => {
-      if (kind < RunKind.classes) visit(address, pages * PAGE_BYTES, [BlockUse.free, BlockUse.used, BlockUse.own][kind] as BlockUse);
-      else
-        walkRun(
-          address,
-          pages * PAGE_BYTES,
-          classBytes[kind - RunKind.classes]!,
-          (block, bytes) => visit(block, bytes, free.has(block) ? BlockUse.free : BlockUse.used),
-          visit,
-        );
+    const paged = pagedBlocks(memory, runs, options.alignment, {
+      ...design,
+      walkRun: (run, address, runBytes, tell) => walkRun(run, address, runBytes, free, tell),
     });
+    paged.walk(visit);
   }
 
-  function walkRun(
-    address: number,
-    runBytes: number,
-    bytes: number,
-    visitBlock: (address: number, bytes: number) => void,
-    visit: BlockVisitor,
-  ): void {
+  function walkRun(run: number, address: number, runBytes: number, free: ReadonlySet<number>, visit: BlockVisitor): void {
+    const bytes = classBytes[(words[run + SHAPE]! & 255) - RunKind.classes]!;
     let offset = 0;
-    for (; offset + bytes <= runBytes; offset += bytes) visitBlock(address + offset, bytes);
+    for (; offset + bytes <= runBytes; offset += bytes) {
+      visit(address + offset, bytes, free.has(address + offset) ? BlockUse.free : BlockUse.used);
+    }
     if (offset < runBytes) visit(address + offset, runBytes - offset, BlockUse.own);
   }
 
@@ -386,11 +325,6 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   function refresh(): void {
     runs.refresh();
     words = memory.words;
-  }
-
-  function top(): number {
-    refresh();
-    return runs.top();
   }
 
   return { malloc, free, realloc, memalign, usableSize, walk, check, reset, top, refresh };
