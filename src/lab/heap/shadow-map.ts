@@ -1,7 +1,7 @@
 // The shadow map: which bytes have been given to whom, kept beside a subject and sharing no code with any allocator.
 //
 //   starts   where live blocks begin          an address set
-//   owners   whose block begins there         address -> id
+//   owners   whose block begins there         a table of ids for each 64 KiB that has such, an entry for each aligned address
 //   blocks   address and size of each id      two columns
 //
 // SM1  A block lies inside the heap, between its base and the end of the bytes there are.
@@ -40,13 +40,14 @@ const NOWHERE = -1;
 export class ShadowMap {
   readonly #options: ShadowOptions;
   readonly #starts = new AddressSet();
-  readonly #owners = new Map<number, number>();
+  readonly #owners: OwnerTable;
   readonly #addresses: Float64Array;
   readonly #sizes: Float64Array;
 
   /** @param blocks ids are below it. */
   constructor(blocks: number, options: ShadowOptions) {
     this.#options = options;
+    this.#owners = new OwnerTable(options.alignment);
     this.#addresses = new Float64Array(blocks).fill(NOWHERE);
     this.#sizes = new Float64Array(blocks);
   }
@@ -69,9 +70,9 @@ export class ShadowMap {
   /** Yields the ids of the live blocks that have a byte in [start, end), in address order. */
   *blocksIn(start: number, end: number): Generator<number> {
     const before = this.#starts.atOrBelow(start);
-    const reaches = before >= 0 && before + this.#extent(this.#owners.get(before) as number) > start;
+    const reaches = before >= 0 && before + this.#extent(this.#owners.at(before)) > start;
     for (let at = reaches ? before : this.#starts.atOrAbove(start); at >= 0 && at < end; at = this.#starts.atOrAbove(at + 1)) {
-      yield this.#owners.get(at) as number;
+      yield this.#owners.at(at);
     }
   }
 
@@ -126,18 +127,21 @@ export class ShadowMap {
 
   #placed(address: number, size: number, alignment: number, bytes: Uint8Array): Finding | undefined {
     const { base, alignment: least } = this.#options;
-    const place = `${size} bytes at ${hex(address)}`;
+    const place = (): string => `${size} bytes at ${hex(address)}`;
     if (!(Number.isInteger(address) && address >= base && address + size <= bytes.length)) {
-      return { fault: 'outside', what: `${place} are not inside the heap, which is ${hex(base)} to ${hex(bytes.length)}` };
+      return { fault: 'outside', what: `${place()} are not inside the heap, which is ${hex(base)} to ${hex(bytes.length)}` };
     }
     const needed = Math.max(least, alignment);
-    if (address % needed !== 0) return { fault: 'misaligned', what: `${place} do not begin at a multiple of ${needed}` };
+    if (address % needed !== 0) return { fault: 'misaligned', what: `${place()} do not begin at a multiple of ${needed}` };
     const start = this.#starts.atOrBelow(address + Math.max(1, size) - 1);
     if (start < 0) return undefined;
-    const owner = this.#owners.get(start) as number;
+    const owner = this.#owners.at(start);
     if (start + this.#extent(owner) <= address) return undefined;
     const other = `block ${owner} with ${this.sizeOf(owner)} bytes at ${hex(start)}`;
-    return { fault: 'overlap', what: start === address ? `${place} are given twice: there lives ${other}` : `${place} overlap ${other}` };
+    return {
+      fault: 'overlap',
+      what: start === address ? `${place()} are given twice: there lives ${other}` : `${place()} overlap ${other}`,
+    };
   }
 
   #enter(id: number, address: number, size: number): void {
@@ -150,7 +154,6 @@ export class ShadowMap {
   #leave(id: number): void {
     const address = this.addressOf(id);
     this.#starts.remove(address);
-    this.#owners.delete(address);
     this.#addresses[id] = NOWHERE;
   }
 
@@ -174,6 +177,33 @@ export class ShadowMap {
     for (let i = Math.max(head, written - TAG_BYTES); i < count; i++)
       if (bytes[address + i] !== pattern(id, i)) return lost(id, address, i, bytes);
     return undefined;
+  }
+}
+
+const CHUNK_BYTES = 65_536;
+
+/** Ids by address. What is at an address where no block begins any more is of no account. */
+class OwnerTable {
+  readonly #step: number;
+  readonly #chunks: (Uint32Array | undefined)[] = [];
+
+  /** @param step what addresses are multiples of */
+  constructor(step: number) {
+    this.#step = step;
+  }
+
+  at(address: number): number {
+    return (this.#chunks[Math.floor(address / CHUNK_BYTES)] as Uint32Array)[(address % CHUNK_BYTES) / this.#step] as number;
+  }
+
+  set(address: number, id: number): void {
+    const at = Math.floor(address / CHUNK_BYTES);
+    let chunk = this.#chunks[at];
+    if (chunk === undefined) {
+      chunk = new Uint32Array(CHUNK_BYTES / this.#step);
+      this.#chunks[at] = chunk;
+    }
+    chunk[(address % CHUNK_BYTES) / this.#step] = id;
   }
 }
 
