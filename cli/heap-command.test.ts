@@ -180,6 +180,20 @@ describe('quire heap', () => {
     expect(shown.out).toContain('segregated: 7 more errors\n');
   });
 
+  it('--space: what each heap costs a process in pages', async () => {
+    const flags = ['random:operations=3000', '--space', '--allocator', 'segregated,worst-fit', '--memory', '512KiB'];
+    const { code, out } = await quireLater('heap', ...flags);
+    expect(code).toBe(0);
+    expect(out).toContain('as the heap of a process with 512 KiB of memory under uvm');
+    expect(out).toMatch(/allocator +resident +of payload +faults +in +out +break +mapped/);
+    const { spaces } = JSON.parse((await quireLater('heap', ...flags, '--system', 'bsdvm', '--json')).out) as {
+      spaces: { faults: number }[];
+    };
+    expect(spaces).toHaveLength(2);
+    expect(spaces).toMatchObject([{ allocator: 'segregated', operations: 3000, end: 'done' }, { allocator: 'worst-fit' }]);
+    expect(spaces[0]?.faults).toBeGreaterThan(10);
+  });
+
   it('puts two allocators side by side', async () => {
     const same = await quireLater('heap', put('a.rep', script), '--compare', 'segregated,segregated', ...quick);
     expect(refusal(same)).toBe('--compare segregated,segregated: give two different allocators');
@@ -210,6 +224,8 @@ describe('what cannot be is refused with a sentence:', () => {
     [['--limit', '4'], '--limit 4: less than 64 KiB'],
     [['--at', '3'], '--at: says when to look at the heap; add --map or --pins'],
     [['--at', '99', '--map'], '--at 99: x.rep has no more than 8 operations'],
+    [['--memory', '4MiB'], '--memory: says on what machine a process has its heap; add --space'],
+    [['--space', '--memory', '4KiB'], 'RAM of 4096 bytes is not possible'],
     [['--pins', 'first'], '--pins first: not a whole number of at least 0'],
     [['--json', '--csv'], '--json and --csv: choose one of them'],
   ])('%j', async (flags, sentence) => {

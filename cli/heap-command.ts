@@ -3,6 +3,7 @@
 import process from 'node:process';
 import { Argument, Command, Option } from 'commander';
 import { UsageError } from '../src/base/index.ts';
+import { type AllocatorName, allocatorNames } from '../src/heap/malloc/index.ts';
 import {
   compareHeaps,
   HEAP_PAGE_BYTES,
@@ -13,9 +14,13 @@ import {
   measureSpeed,
   pinsOf,
   profileHeap,
+  type SpaceCost,
+  type SpaceSettings,
   type SubjectKind,
+  spaceCost,
 } from '../src/lab/index.ts';
 import { formatCount, type HeapResult, MAP_CELLS } from '../src/report/index.ts';
+import { systemNames } from '../src/systems/index.ts';
 import { type MallocTrace, mallocGenerators, mallocTraceFormats, mallocTraceText } from '../src/trace/index.ts';
 import { ExitCode } from './exit-code.ts';
 import { expectServable, type HeapFlags, type HeapPlan, heapForms, heapPlan } from './heap-options.ts';
@@ -41,7 +46,8 @@ Examples:
   $ quire heap larson:threads=8 --curve --histograms
   $ quire heap sqlite3.rep.gz --compare first-fit,best-fit
   $ quire heap sqlite3.rep.gz --allocator segregated --map --at 20000
-  $ quire heap sqlite3.rep.gz --allocator segregated --pins 0x2000`;
+  $ quire heap sqlite3.rep.gz --allocator segregated --pins 0x2000
+  $ quire heap python.rep.gz --space --memory 4MiB`;
 
 function settingsText(defaults: Readonly<Record<string, number>>): string {
   return Object.entries(defaults)
@@ -79,6 +85,10 @@ export function heapCommand(terminal: Terminal, run: (work: Promise<number>) => 
     .option('--map', "also: each heap's map, at the payload's peak")
     .option('--pins <page>', 'also: which blocks keep a page of 4 KiB, by its number or an address on it such as 0x5000')
     .option('--at <operation>', '--map, --pins: after this operation instead')
+    .option('--space', 'instead of timing: each heap as that of a process, in faults and pages')
+    .addOption(new Option('--system <name>', '--space: the memory manager; uvm if not given').choices(systemNames))
+    .option('--memory <size>', '--space: the machine has so much; 64MiB if not given')
+    .option('--swap <size>', '--space: and so much swap, or none; 256MiB if not given')
     .option('--save <file>', "write the trace there: .rep, or else in Quire's own format");
   return addReportOptions(command, heapForms)
     .addHelpText('after', help)
@@ -88,6 +98,7 @@ export function heapCommand(terminal: Terminal, run: (work: Promise<number>) => 
 async function heap(paths: readonly string[], flags: HeapFlags, terminal: Terminal, command: Command): Promise<number> {
   const plan = heapPlan(flags, paths.length);
   const kinds = heapSubjects(plan.allocators);
+  if (plan.space !== undefined) for (const { name } of kinds) ownAllocator(name);
   const output = new ReportOutput(flags, terminal);
   const saved = flags.save === undefined ? undefined : new OutputFile(flags.save, '--save');
   const line = new LiveLine(terminal.err, () => performance.now());
@@ -148,7 +159,9 @@ async function reportOn(trace: MallocTrace, facts: MallocTraceFacts, { kinds, pl
     plan.compare === undefined || one === undefined || two === undefined
       ? undefined
       : compareHeaps(trace, [() => one.make(plan.subject), () => two.make(plan.subject)]);
-  return { facts, results, maps, pins, comparison };
+  const spaces =
+    plan.space === undefined ? [] : kinds.map(({ name }) => spaceCostOf(trace, name, facts, plan.space as SpaceSettings, line));
+  return { facts, results, maps, pins, comparison, spaces };
 }
 
 function resultOf(trace: MallocTrace, kind: SubjectKind, plan: HeapPlan, line: LiveLine): HeapResult {
@@ -172,6 +185,19 @@ function resultOf(trace: MallocTrace, kind: SubjectKind, plan: HeapPlan, line: L
 function processorMilliseconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
+}
+
+function spaceCostOf(trace: MallocTrace, name: string, facts: MallocTraceFacts, settings: SpaceSettings, line: LiveLine): SpaceCost {
+  const progress = (operations: number) =>
+    line.update((seconds) => `${seconds.toFixed(1)} s   ${trace.name}: ${name} in a process, ${formatCount(operations)} operations`);
+  return spaceCost(trace, ownAllocator(name), facts.peakPayloadBytes, { ...settings, progress });
+}
+
+/** Throws a UsageError for an allocator that is not Quire's. */
+function ownAllocator(name: string): AllocatorName {
+  const allocator = allocatorNames.find((own) => own === name);
+  if (allocator === undefined) throw new UsageError(`--space: only Quire's own allocators can serve a process, and ${name} is none`);
+  return allocator;
 }
 
 function replayTo(trace: MallocTrace, kind: SubjectKind, plan: HeapPlan, operations: number): HeapReplay {

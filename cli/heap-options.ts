@@ -1,8 +1,9 @@
 // From what was typed after `quire heap` to a plan, each value checked with a sentence of its own.
 
 import { UsageError } from '../src/base/index.ts';
-import { type ContentCheck, HEAP_PAGE_BYTES, type SubjectBacking, type SubjectOptions } from '../src/lab/index.ts';
+import { type ContentCheck, HEAP_PAGE_BYTES, type SpaceSettings, type SubjectBacking, type SubjectOptions } from '../src/lab/index.ts';
 import { formatBytes, formatCount, type HeapDetail } from '../src/report/index.ts';
+import { systemNames } from '../src/systems/index.ts';
 import type { MallocTrace } from '../src/trace/index.ts';
 import { parseByteSize } from './byte-size.ts';
 import { type ReportFlags, type ReportForm, reportForm } from './report-output.ts';
@@ -25,6 +26,10 @@ export interface HeapFlags extends ReportFlags {
   readonly pins?: string;
   readonly at?: string;
   readonly save?: string;
+  readonly space?: true;
+  readonly system?: string;
+  readonly memory?: string;
+  readonly swap?: string;
 }
 
 /** What to do with each trace. */
@@ -45,6 +50,8 @@ export interface HeapPlan {
   readonly page: number | undefined;
   /** Operations after which the heap is looked at; undefined: at the peak of the payload. */
   readonly at: number | undefined;
+  /** The machine on which the heaps are those of processes; undefined: they are not. */
+  readonly space: SpaceSettings | undefined;
   readonly form: ReportForm;
 }
 
@@ -54,6 +61,10 @@ export const heapForms: readonly ReportForm[] = ['text', 'json', 'csv', 'svg', '
 /** Addresses are 32-bit; the allocators leave the last 64 KiB alone. */
 const MOST_HEAP = 2 ** 32 - 65_536;
 const LEAST_HEAP = 65_536;
+/** The break area of a process leaves room for large blocks. */
+const MOST_BREAK = 2 ** 30;
+const SPACE_MEMORY = '64MiB';
+const SPACE_SWAP = '256MiB';
 const MOST_SECONDS = 3600;
 
 /** Checks everything that was typed. Throws a UsageError for the first value that is wrong. @param traces how many were given */
@@ -64,19 +75,38 @@ export function heapPlan(flags: HeapFlags, traces: number): HeapPlan {
   if (flags.at !== undefined && flags.map === undefined && flags.pins === undefined) {
     throw new UsageError('--at: says when to look at the heap; add --map or --pins');
   }
+  const space = spaceSettings(flags);
   if (flags.save !== undefined && traces > 1) throw new UsageError('--save: writes one trace; give one');
   return {
     allocators: compare === undefined ? flags.allocator : compare.join(','),
     compare,
     subject: { alignment: flags.alignment === '16' ? 16 : 8, backing: flags.backing, limitBytes: parseLimit(flags.limit) },
     contents: flags.contents,
-    milliseconds: 1000 * parseSeconds(flags.time, '--time'),
+    // What a heap over an address space has run is slower for other heaps from then on.
+    milliseconds: space === undefined ? 1000 * parseSeconds(flags.time, '--time') : 0,
     mostMilliseconds: 1000 * parseSeconds(flags.patience, '--patience'),
     details: [...(flags.histograms ? ['histograms' as const] : []), ...(flags.curve ? ['curve' as const] : [])],
     map: flags.map ? 'shown' : 'none',
     page: flags.pins === undefined ? undefined : parsePage(flags.pins),
     at: flags.at === undefined ? undefined : parseCount(flags.at, '--at', 1),
+    space,
     form,
+  };
+}
+
+/** The machine of --space. */
+function spaceSettings({ space, system, memory, swap, limit, alignment }: HeapFlags): SpaceSettings | undefined {
+  if (space === undefined) {
+    const [stray] = Object.entries({ system, memory, swap }).filter(([, value]) => value !== undefined);
+    if (stray !== undefined) throw new UsageError(`--${stray[0]}: says on what machine a process has its heap; add --space`);
+    return undefined;
+  }
+  return {
+    system: system ?? (systemNames[0] as string),
+    memoryBytes: parseByteSize(memory ?? SPACE_MEMORY, '--memory'),
+    swapBytes: swap === 'none' ? 0 : parseByteSize(swap ?? SPACE_SWAP, '--swap'),
+    alignment: alignment === '16' ? 16 : 8,
+    limitBytes: Math.min(parseLimit(limit), MOST_BREAK),
   };
 }
 

@@ -1,6 +1,6 @@
 // What `quire heap` found, in the form that was asked for: text as each trace is done, everything else at the end.
 
-import type { HeapComparison } from '../src/lab/index.ts';
+import type { HeapComparison, SpaceCost } from '../src/lab/index.ts';
 import {
   comparisonOfHeapsParts,
   csvLine,
@@ -21,6 +21,7 @@ import {
   partsText,
   pinParts,
   type ReportPart,
+  spaceCostParts,
 } from '../src/report/index.ts';
 import type { HeapPlan } from './heap-options.ts';
 import type { ReportOutput } from './report-output.ts';
@@ -30,6 +31,7 @@ export interface HeapTraceReport extends HeapTraceResults {
   readonly maps: readonly HeapMap[];
   readonly pins: readonly PagePins[];
   readonly comparison: HeapComparison | undefined;
+  readonly spaces: readonly SpaceCost[];
 }
 
 /** Takes what was found. */
@@ -70,10 +72,11 @@ function textWriter(reports: HeapTraceReport[], plan: HeapPlan, output: ReportOu
   };
 }
 
-function partsOf(report: HeapTraceReport, { details, compare }: HeapPlan): ReportPart[] {
+function partsOf(report: HeapTraceReport, { details, compare, space }: HeapPlan): ReportPart[] {
   return [
     ...heapTraceParts(report, details),
     ...(report.comparison === undefined || compare === undefined ? [] : comparisonOfHeapsParts(compare, report.comparison)),
+    ...(space === undefined ? [] : spaceCostParts(report.spaces, space)),
     ...report.maps.map(heapMapPart),
     ...report.pins.flatMap(pinParts),
   ];
@@ -96,6 +99,10 @@ function asData(reports: readonly HeapTraceReport[], { details }: HeapPlan): unk
     ...optional(
       'maps',
       reports.flatMap(({ facts, maps }) => maps.map(({ allocator, layout }) => ({ trace: facts.name, allocator, ...mapData(layout) }))),
+    ),
+    ...optional(
+      'spaces',
+      reports.flatMap(({ facts, spaces }) => spaces.map((cost) => ({ trace: facts.name, ...cost }))),
     ),
     ...optional(
       'pins',

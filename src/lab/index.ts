@@ -52,6 +52,7 @@ export {
 } from './heap/placement.ts';
 export { measureSpeed, type ReplaySpeed, type SpeedOptions } from './heap/replay-speed.ts';
 export type { ContentCheck, HeapFault } from './heap/shadow-map.ts';
+export { type SpaceCost, type SpaceSettings, spaceCost } from './heap/space-cost.ts';
 export { type HeapSubject, ownSubject, ownSubjects, type SubjectBacking, type SubjectKind, type SubjectOptions } from './heap/subject.ts';
 export { miniatureMisses } from './miniature.ts';
 export type { AllocationKind } from './multiprogram/allocation.ts';

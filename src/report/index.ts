@@ -44,5 +44,6 @@ export {
   simulationParts,
   type TraceResults,
 } from './simulation-parts.ts';
+export { type SpaceMachine, spaceCostParts } from './space-cost-parts.ts';
 export { type ProfiledTrace, traceProfileParts } from './trace-profile-parts.ts';
 export { Transcript } from './transcript.ts';

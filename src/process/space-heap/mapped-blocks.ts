@@ -38,6 +38,8 @@ export class MappedBlocks {
   readonly #process: Process;
   /** Freed guarded mappings, oldest first. */
   readonly #held: MappedBlock[] = [];
+  /** Bytes of live mappings that this object made, less those that it took back. */
+  bytes = 0;
 
   constructor(process: Process) {
     this.#process = process;
@@ -83,6 +85,7 @@ export class MappedBlocks {
   /** Takes a block back: its pages go at once, a guarded one's addresses later. */
   take(block: MappedBlock): void {
     const { system, space } = this.#process;
+    this.bytes -= block.mappedBytes;
     if (block.kind === 'large' || system.protect(space, block.start, block.mappedBytes, PROT_NONE) !== 0) {
       system.unmap(space, block.start, block.mappedBytes);
       return;
@@ -103,6 +106,7 @@ export class MappedBlocks {
     const start =
       mappedBytes === block.mappedBytes ? block.start : system.remap(space, block.start, block.mappedBytes, mappedBytes, 'anywhere');
     if (typeof start === 'string') return 0;
+    this.bytes -= block.mappedBytes;
     return this.#finish(start + offset, { kind: 'large', start, mappedBytes, bytes });
   }
 
@@ -160,6 +164,7 @@ export class MappedBlocks {
       system.unmap(space, block.start, block.mappedBytes);
       throw fault;
     }
+    this.bytes += block.mappedBytes;
     return address;
   }
 }

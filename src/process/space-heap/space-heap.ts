@@ -201,6 +201,11 @@ export class SpaceHeap {
     return { breakBytes: space.breakEnd - space.breakStart, ...this.#mapped.usage(), residentPages: space.pmap.residentPages };
   }
 
+  /** Bytes of large and guarded blocks' mappings that came and went through this object. */
+  get mappedBytes(): number {
+    return this.#mapped.bytes;
+  }
+
   /** Says of a fault at `address` which guarded block it concerns: one that ends just before, or one that was freed. Undefined: none. */
   explain(address: number): string | undefined {
     return this.#mapped.explain(address);
