@@ -70,7 +70,7 @@ describe('quire heap', () => {
 
   it('judges every allocator of Quire on every kind of generated trace, in every memory', async () => {
     const traces = ['random', 'coalescing', 'binary', 'realloc', 'larson', 'graph', 'rptest', 'phases'].map(
-      (name) => `${name}:operations=3000`,
+      (name) => `${name}:operations=1000`,
     );
     for (const [backing, alignment] of [
       ['wasm', '8'],
@@ -80,7 +80,7 @@ describe('quire heap', () => {
       const { results: found } = await results(
         ...traces,
         ...quick,
-        ...['--backing', backing as string, '--alignment', alignment as string, '--contents', 'whole', '--limit', '64MiB'],
+        ...['--backing', backing as string, '--alignment', alignment as string, '--contents', 'whole', '--limit', '16MiB'],
       );
       expect(found).toHaveLength(traces.length * ownSubjects.length);
       expect(found.filter(({ errors }) => errors > 0)).toEqual([]);
