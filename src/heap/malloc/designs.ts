@@ -2,6 +2,7 @@
 
 import { firstFit, nextFit, worstFit } from './address-fits.ts';
 import type { AllocatorDesign } from './allocator.ts';
+import { buddy } from './buddy.ts';
 import { dlmalloc } from './dlmalloc.ts';
 import { bestFit, segregated } from './segregated.ts';
 import { sizeClasses } from './size-classes.ts';
@@ -19,6 +20,7 @@ export const designs = {
   'size-classes': sizeClasses,
   tlsf,
   slab,
+  buddy,
 } as const satisfies Readonly<Record<string, AllocatorDesign>>;
 
 /** The name of an allocator, as in `--allocator`. */
