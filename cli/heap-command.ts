@@ -36,7 +36,7 @@ import type { Terminal } from './terminal.ts';
 const CURVE_POINTS = 288;
 
 const help = `
-Traces: files, packed with gzip, zstd or brotli or not, in these formats:
+Traces: files, packed with gzip, zstd, zip or brotli or not, in these formats:
 ${mallocTraceFormats.map(({ name, meaning }) => `  ${name.padEnd(14)}${meaning}`).join('\n')}
 or generated, with a seed, a length and more after a colon, as in random:seed=7,operations=100000:
 ${mallocGenerators.map(({ name, meaning, defaults }) => `  ${name.padEnd(14)}${meaning}\n${' '.repeat(16)}${settingsText(defaults)}`).join('\n')}

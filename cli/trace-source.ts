@@ -1,6 +1,6 @@
 // Trace files as the command line reads them: from a path or the standard input, compressed or not, in constant memory.
 //
-//   file -> undo gzip, zstd (by their first bytes) or brotli (by .br) -> format (by first bytes, or given) -> parser -> batches
+//   file -> undo gzip, zstd, zip (by their first bytes) or brotli (by .br) -> format (by first bytes, or given) -> parser -> batches
 //
 // Whatever is wrong with the file is a UsageError with one sentence; all references before it have been passed on.
 
@@ -9,7 +9,7 @@ import { basename } from 'node:path';
 import process from 'node:process';
 import type { Readable, Transform } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { createBrotliDecompress, createGunzip } from 'node:zlib';
+import { createBrotliDecompress, createGunzip, createInflateRaw } from 'node:zlib';
 import { Decompress } from 'fzstd';
 import { UsageError } from '../src/base/index.ts';
 import {
@@ -22,6 +22,7 @@ import {
   type TraceParser,
   unitOf,
 } from '../src/trace/index.ts';
+import { openZip, ZIP_MAGIC } from './zip-entry.ts';
 
 /** The path that means the standard input. */
 const STANDARD_INPUT = '-';
@@ -103,7 +104,7 @@ export async function* decompressed(path: string, name: string, beforeRefusal: (
     const first = await chunks.next();
     if (first.done === true) return;
     const rest = prepend(first.value, chunks);
-    for await (const chunk of undone(first.value, rest, path)) {
+    for await (const chunk of undone(first.value, rest, path, name)) {
       yield chunk;
       some = 'some';
     }
@@ -116,10 +117,17 @@ export async function* decompressed(path: string, name: string, beforeRefusal: (
 }
 
 /** Yields chunks with their compression undone, which the first bytes tell. */
-function undone(first: Uint8Array, chunks: AsyncGenerator<Uint8Array>, path: string): AsyncGenerator<Uint8Array> {
+function undone(first: Uint8Array, chunks: AsyncGenerator<Uint8Array>, path: string, name: string): AsyncGenerator<Uint8Array> {
   if (startsWith(first, GZIP_MAGIC)) return through(chunks, createGunzip({ chunkSize: CHUNK_BYTES }));
   if (startsWith(first, ZSTD_MAGIC)) return unzstd(chunks);
+  if (startsWith(first, ZIP_MAGIC)) return unzipped(chunks, name);
   return path.endsWith('.br') ? through(chunks, createBrotliDecompress({ chunkSize: CHUNK_BYTES })) : chunks;
+}
+
+/** Yields what is in the one file of an archive. */
+async function* unzipped(chunks: AsyncGenerator<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+  const entry = await openZip(chunks, name);
+  yield* entry.method === 'stored' ? entry.chunks : through(entry.chunks, createInflateRaw({ chunkSize: CHUNK_BYTES }));
 }
 
 function readError(error: unknown, path: string, name: string): unknown {
