@@ -2,6 +2,7 @@
 
 import { copyOnWrite } from './copy-on-write.ts';
 import { fooBarBazBop } from './foo-bar-baz-bop.ts';
+import { heap } from './heap.ts';
 import { sharedMemory } from './shared-memory.ts';
 import { type Example, Stage } from './stage.ts';
 import { userPager } from './user-pager.ts';
@@ -12,6 +13,7 @@ export const examples: Readonly<Record<string, Example>> = {
   'copy-on-write': copyOnWrite,
   'shared-memory': sharedMemory,
   'user-pager': userPager,
+  heap,
 };
 
 /** Plays the example called `name` on a memory manager; false if there is none of that name. */

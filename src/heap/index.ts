@@ -2,5 +2,5 @@
 export { HeapUse, heapUseNames, KernelHeap } from './kernel/kernel-heap.ts';
 export { RadixIndex } from './kernel/radix-index.ts';
 export type { BlockVisitor, HeapAllocator } from './malloc/allocator.ts';
-export { type AllocatorSettings, formatAllocator, openAllocator } from './malloc/assemble.ts';
+export { type AllocatorSettings, formatAllocator, limitOfHeapIn, openAllocator } from './malloc/assemble.ts';
 export type { HeapMemory } from './malloc/heap-memory.ts';

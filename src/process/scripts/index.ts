@@ -9,6 +9,7 @@ export type {
   EndedChild,
   FaultHandler,
   FaultInfo,
+  HeapCalls,
   MemoryCalls,
   MessageCalls,
   MmapRequest,

@@ -16,6 +16,7 @@ import { makeStackReserve } from '../stack-reserve.ts';
 import { accessCalls } from './access-calls.ts';
 import type { ScriptCore } from './core.ts';
 import type { Executable } from './executable.ts';
+import { heapCalls } from './heap-calls.ts';
 import { Lifecycle, stopAwaiting } from './lifecycle.ts';
 import { memoryCalls } from './memory-calls.ts';
 import { messageCalls } from './message-calls.ts';
@@ -106,6 +107,7 @@ export class Kernel {
     const core = this.#core;
     this.#calls = {
       ...accessCalls(core),
+      ...heapCalls(core),
       ...memoryCalls(core),
       ...processCalls(core, () => this.#lifecycle),
       ...messageCalls(core),

@@ -16,6 +16,7 @@ import type {
   SpaceLimits,
   SpaceUsage,
 } from '../../system/index.ts';
+import type { SpaceHeapSettings, SpaceHeapUsage } from '../space-heap/index.ts';
 import type { Executable } from './executable.ts';
 import type { ExitStatus, Script } from './script.ts';
 
@@ -45,6 +46,26 @@ export interface AccessCalls {
   memchr(at: number, value: number, size: number): Script<number>;
   /** Returns the number of bytes before the next 0 byte. */
   strlen(at: number): Script<number>;
+}
+
+/**
+ * malloc and its family, as a C library over the caller's break and mappings (space-heap/). The first call makes a heap; from then on the break
+ * is the heap's. A forked child has the heap with everything in it.
+ */
+export interface HeapCalls {
+  /** Makes the heap now, in a design of choice, hardened, or with guard pages. EBUSY if the break has moved already, ENOMEM. */
+  useHeap(settings: SpaceHeapSettings): Script<0 | Errno>;
+  /** Returns a block's address, or 0. */
+  malloc(bytes: number): Script<number>;
+  calloc(count: number, bytes: number): Script<number>;
+  realloc(address: number, bytes: number): Script<number>;
+  memalign(alignment: number, bytes: number): Script<number>;
+  /** Returns false for an address that is visibly none of a block. */
+  free(address: number): Script<boolean>;
+  usableSize(address: number): Script<number>;
+  heapUsage(): Script<SpaceHeapUsage | Errno>;
+  /** Says which guarded block a fault at `address` concerns; empty if none. */
+  explainFault(address: number): Script<string>;
 }
 
 /** What `mmap` takes: a mapping of the contract, with a descriptor instead of an object. */
@@ -204,4 +225,4 @@ export interface PagerCalls {
 }
 
 /** Everything that a script can ask for. */
-export interface SystemCalls extends AccessCalls, MemoryCalls, ProcessCalls, MessageCalls, PagerCalls {}
+export interface SystemCalls extends AccessCalls, HeapCalls, MemoryCalls, ProcessCalls, MessageCalls, PagerCalls {}

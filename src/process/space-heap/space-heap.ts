@@ -12,7 +12,14 @@
 // Source: the thresholds are glibc's (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD; malloc(3)).
 
 import { type Errno, KIB, MIB, Random } from '../../base/index.ts';
-import { type AllocatorSettings, type BlockVisitor, formatAllocator, type HeapAllocator, openAllocator } from '../../heap/index.ts';
+import {
+  type AllocatorSettings,
+  type BlockVisitor,
+  formatAllocator,
+  type HeapAllocator,
+  limitOfHeapIn,
+  openAllocator,
+} from '../../heap/index.ts';
 import { GuestFault } from '../guest-fault.ts';
 import { memcpy, memset } from '../memory-functions.ts';
 import type { Process } from '../process.ts';
@@ -104,10 +111,23 @@ export class SpaceHeap {
     }
   }
 
-  /** Opens the heap that is at the break of a process, made there or inherited by a fork. `settings` as in `create`; the design is found. */
+  /**
+   * Opens the heap that is at the break of a process, made there or inherited by a fork. Design, variant and limit are found; the other
+   * settings are as in `create`. Throws a RangeError if there is none.
+   */
   static open(process: Process, settings: SpaceHeapSettings = {}): SpaceHeap {
-    const memory = new SpaceMemory(process, settings.limitBytes ?? LIMIT_BYTES);
+    const memory = new SpaceMemory(process, limitOfHeapIn(new SpaceMemory(process, LIMIT_BYTES)));
     return new SpaceHeap(process, memory, openAllocator(memory, settings.onDamage).operations, settings);
+  }
+
+  /** As `open`, or undefined if there is no heap: the break was moved by others. */
+  static openIfAny(process: Process): SpaceHeap | undefined {
+    try {
+      return SpaceHeap.open(process);
+    } catch (error) {
+      if (error instanceof RangeError) return undefined;
+      throw error;
+    }
   }
 
   /** As HeapAllocator's. */
@@ -121,7 +141,7 @@ export class SpaceHeap {
     if (!(Number.isInteger(count) && Number.isInteger(bytes)) || count < 0) return 0;
     const address = this.malloc(total);
     // A mapping's pages are zeros, and so is the break's memory that was never used; but only the allocator would know which that is.
-    if (address !== 0 && this.#isBreak(address)) memset(this.#process, address, 0, total);
+    if (address !== 0 && this.#isBreak(address)) this.#fillNew(address, () => memset(this.#process, address, 0, total));
     return address;
   }
 
@@ -150,7 +170,7 @@ export class SpaceHeap {
     if (old === 0 && block === undefined) return 0;
     const moved = this.malloc(bytes);
     if (moved === 0) return 0;
-    memcpy(this.#process, moved, address, Math.min(old, bytes));
+    this.#fillNew(moved, () => memcpy(this.#process, moved, address, Math.min(old, bytes)));
     this.free(address);
     return moved;
   }
@@ -209,6 +229,16 @@ export class SpaceHeap {
   /** Says of a fault at `address` which guarded block it concerns: one that ends just before, or one that was freed. Undefined: none. */
   explain(address: number): string | undefined {
     return this.#mapped.explain(address);
+  }
+
+  /** Writes into a new block; if that faults, nobody has the block. */
+  #fillNew(address: number, write: () => void): void {
+    try {
+      write();
+    } catch (fault) {
+      this.free(address);
+      throw fault;
+    }
   }
 
   #isBreak(address: number): boolean {
