@@ -61,7 +61,7 @@ describe('generated traces', () => {
       false,
     ]);
     expect(() => generateMallocTrace('random:sead=3')).toThrow("random:sead=3: random has no 'sead', only seed, operations, live, largest");
-    expect(() => generateMallocTrace('random:operations=-1')).toThrow("operations is a whole number from 1 to 33554432, not '-1'");
+    expect(() => generateMallocTrace('random:operations=-1')).toThrow("operations is a whole number from 1 to 10000000, not '-1'");
     expect(() => generateMallocTrace('random:live=1e3')).toThrow("live is a whole number from 1 to 2147483647, not '1e3'");
     expect(() => generateMallocTrace('random:live=0')).toThrow('live is a whole number from 1');
   });

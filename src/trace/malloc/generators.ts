@@ -30,7 +30,7 @@ export interface MallocGenerator {
 }
 
 /** Operations and sizes at most: a trace is made in memory. */
-const MOST_OPERATIONS = 2 ** 25;
+const MOST_OPERATIONS = 10_000_000;
 const MOST = 2 ** 31 - 1;
 
 /** Writes a trace: blocks have numbers from 0 on. */

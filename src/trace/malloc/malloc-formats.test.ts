@@ -52,6 +52,14 @@ describe('.rep', () => {
     expect(trace.blocks).toBe(2);
   });
 
+  test('numbers may be far apart, and come in any order', () => {
+    const names = [3, 9_000_000_000, 5000, 4096, 4095, 70_000, 8191, 8192, ...Array.from({ length: 6000 }, (_, i) => 10_000 - i)];
+    const distinct = [...new Set(names)];
+    const trace = parse([...distinct.map((name) => `a ${name} 1`), ...distinct.toReversed().map((name) => `f ${name}`)].join('\n'));
+    expect(trace.blocks).toBe(distinct.length);
+    expect([...trace.ids]).toEqual([...distinct.keys(), ...[...distinct.keys()].reverse()]);
+  });
+
   test('sizes beyond 32 bits are kept', () => {
     expect(parse('a 0 8000000000000000\n', 'rep', 5).sizes[0]).toBe(8e15);
     expect(parse('a 0 9007199254740991\n').sizes[0]).toBe(Number.MAX_SAFE_INTEGER);

@@ -55,7 +55,7 @@ export class MallocTraceBuilder {
   #lines = new Uint32Array(FIRST_CAPACITY);
   #threads: Uint32Array | undefined;
   /** The id that a file's name of a block means, the last one if it came again; its complement once it is freed. */
-  readonly #named = new Map<number, number>();
+  readonly #named = new BlockNames();
 
   /** Operations so far. */
   get length(): number {
@@ -71,6 +71,7 @@ export class MallocTraceBuilder {
   allocate(operation: MallocOperation, name: number, bytes: number, alignment = 1): string | undefined {
     const known = this.#named.get(name);
     if (known !== undefined && known >= 0) return `block ${label(name)} is given, and was not freed before`;
+    if (known === undefined && !this.#named.hasRoom) return 'this is one more address than can be kept apart';
     const shift = Math.log2(alignment);
     if (!Number.isInteger(shift) || shift < 0) return `the alignment ${alignment} is no power of two`;
     this.#named.set(name, this.#blocks);
@@ -84,6 +85,7 @@ export class MallocTraceBuilder {
     if (id === undefined) return `block ${label(name)} is resized, and was never given`;
     if (id < 0) return `block ${label(name)} is resized, and was freed before`;
     const taken = newName === name ? undefined : this.#named.get(newName);
+    if (taken === undefined && !this.#named.hasRoom) return 'this is one more address than can be kept apart';
     if (taken !== undefined && taken >= 0) return `block ${label(name)} moves to ${label(newName)}, where a block is alive`;
     this.#named.set(name, ~id);
     this.#named.set(newName, id);
@@ -144,6 +146,51 @@ export class MallocTraceBuilder {
     this.#alignments = grown(this.#alignments, new Uint8Array(capacity));
     this.#lines = grown(this.#lines, new Uint32Array(capacity));
     if (this.#threads !== undefined) this.#threads = grown(this.#threads, new Uint32Array(capacity));
+  }
+}
+
+const NO_ID = 2 ** 31 - 1;
+/** Names in a Map at most, in V8. */
+const MOST_NAMES = 2 ** 24 - 1;
+
+/** Ids by name: in a column where names are numbers that follow each other, in a Map where they are addresses. */
+class BlockNames {
+  #column = new Int32Array(FIRST_CAPACITY).fill(NO_ID);
+  /** Names in the column. */
+  #count = 0;
+  readonly #others = new Map<number, number>();
+
+  /** Whether any name can be set that was not before. */
+  get hasRoom(): boolean {
+    return this.#others.size < MOST_NAMES;
+  }
+
+  has(name: number): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  get(name: number): number | undefined {
+    const value = name < this.#column.length ? (this.#column[name] as number) : NO_ID;
+    return value === NO_ID ? this.#others.get(name) : value;
+  }
+
+  set(name: number, value: number): void {
+    if (this.#others.size > 0 && this.#others.has(name)) this.#others.set(name, value);
+    else if (this.#isInColumn(name)) {
+      if (this.#column[name] === NO_ID) this.#count++;
+      this.#column[name] = value;
+    } else this.#others.set(name, value);
+  }
+
+  /** A column that is half used at least is cheaper than a Map. */
+  #isInColumn(name: number): boolean {
+    const { length } = this.#column;
+    if (name < length) return true;
+    if (name >= 2 * length || this.#count < length / 2) return false;
+    const grown = new Int32Array(2 * length).fill(NO_ID);
+    grown.set(this.#column);
+    this.#column = grown;
+    return true;
   }
 }
 
