@@ -8,10 +8,10 @@
 //           |           |                  |
 //           b           b                  b
 //
-//   state   | top | summary: words of the map that are not 0 | quick lists in use | room | map: a bit per bin | quick lists | bins: first, last |
+//   state   | top | summary: words of the map that are not 0 | quick lists in use | room, twice | map: a bit per bin | quick lists | bins: first, last |
 //
 // A small block that is freed waits in the quick list of its size, and the next request of that size takes it: a few loads and stores. When
-// 512 wait, or a larger block is asked for, or top would grow, all of them melt with their neighbours and go to the bins. A request that finds no quick block takes
+// too many wait, or a quarter of that and a larger block is asked for or top would grow, or the memory would have to grow, all of them melt with their neighbours and go to the bins. A request that finds no quick block takes
 // the first block of the first bin that surely fits; the map finds it with two `clz32`. In a bin of unequal blocks its own, where some may
 // fit, a few are searched for the least that does. The rest of a block goes back as a smaller block. With nothing to cut, top gives.
 //
@@ -22,14 +22,15 @@
 // Invariants, beside those of boundary-tags.ts:
 //   SF1  the circle of a bin leads through `next` and back through `previous` over free blocks of the bin's sizes only
 //   SF2  a bin that is not empty has its bit in the map, and the map's word its bit in the summary
-//   SF3  a quick list leads over waiting blocks of its size; its bit is set if it is not empty; `room` is at least 512 less what waits
+//   SF3  a quick list leads over waiting blocks of its size; its bit is set if it is not empty; `room` is at most 2048 less what waits
 //
-// Cost: malloc and free O(1) but for the bounded search and the melting, at most 512 blocks at a time and one for each block freed.
+// Cost: malloc and free O(1) but for the bounded search and the melting, at most 2048 blocks at a time and one for each block freed.
 // Source: Comfort 1964 (several lists); Weinstock and Wulf 1988, "Quick Fit" (lists of exact sizes, melted late); Lea 1996 (bins as fake
 // blocks); Wilson et al. 1995, 3.6.
 //
-// The hot functions are written out where a shared `unlink` would read better: V8 inlines at most 920 bytecodes into one function, and
-// with small functions all through them malloc and free reached half their speed.
+// malloc and free are short and call one function at most, and `mallocRest` and `melt` are long and call none that is hot, where shared
+// parts would read better: V8 inlines at most 920 bytecodes into a caller, none of a function above 460, and stops in the midst when they are
+// used up. Made of small functions, the same steps took twice as long; with that limit raised, they did not.
 
 import { type AllocatorDesign, type AllocatorOptions, expectHeap, type HeapAllocator } from './allocator.ts';
 import {
@@ -60,13 +61,22 @@ const BINS = EXACT_BINS + ((30 - EXACT_LOG) << SUB_LOG);
 /** One more than there are bins for: the bin behind the last is asked for, and empty. */
 const MAP_WORDS = (BINS >>> 5) + 1;
 
-/** So many blocks may wait. More are found again when they are out of the processor's cache; fewer melt only to be cut again. */
-const MOST_WAITING = 512;
+/** What `(log << SUB_LOG) + (n >>> (log - SUB_LOG))` is counted from: it makes the first bin above the exact ones the next. */
+const FIRST_LOG_BIN = EXACT_BINS - (EXACT_LOG << SUB_LOG) - (1 << SUB_LOG);
+/** A depth: the whole bin. */
+const ALL = 0x7fff_ffff;
+/** Of what lies below top, a block may wait for each so many words, at least and at most so many blocks in all. */
+const WORDS_PER_WAITING = 512;
+const LEAST_WAITING = 32;
+const MOST_WAITING = 2048;
+/** log2 of the words that one bit for quick lists in use stands for: 32 bits for all. */
+const LISTS_LOG = EXACT_LOG - 5;
 
 const SUMMARY = 1;
 const PENDING = 2;
 const ROOM = 3;
-const MAP = 4;
+const FLUSH_ROOM = 4;
+const MAP = 5;
 const QUICK_LISTS = MAP + MAP_WORDS;
 const BIN = QUICK_LISTS + EXACT_BINS;
 const STATE_WORDS = BIN + 2 * BINS;
@@ -75,7 +85,7 @@ const STATE_WORDS = BIN + 2 * BINS;
 function binOf(n: number): number {
   if (n < EXACT_WORDS) return n >>> 1;
   const log = 31 - Math.clz32(n);
-  return EXACT_BINS - (EXACT_LOG << SUB_LOG) - (1 << SUB_LOG) + (log << SUB_LOG) + (n >>> (log - SUB_LOG));
+  return FIRST_LOG_BIN + (log << SUB_LOG) + (n >>> (log - SUB_LOG));
 }
 
 /** Returns the number of the lowest bit that is set in `bits`, which is not 0. */
@@ -99,6 +109,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
   const summaryAt = topAt + SUMMARY;
   const pendingAt = topAt + PENDING;
   const roomAt = topAt + ROOM;
+  const flushRoomAt = topAt + FLUSH_ROOM;
   const mapAt = topAt + MAP;
   const quick = topAt + QUICK_LISTS;
   /** The word that would be the tag of bin 0. */
@@ -137,47 +148,6 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     w[summaryAt] = (w[summaryAt] as number) | (1 << at);
   }
 
-  /** The first bin from `bin` on that is not empty; -1 if there is none. Clears the bits that it finds to lie. */
-  function binFrom(from: number): number {
-    const w = words;
-    let at = from >>> 5;
-    let bits = (w[mapAt + at] as number) & (-1 << (from & 31));
-    for (;;) {
-      while (bits !== 0) {
-        const bin = (at << 5) + lowestBit(bits);
-        const head = bins + (bin << 1);
-        if (w[head + 1] !== head) return bin;
-        bits &= bits - 1;
-        w[mapAt + at] = (w[mapAt + at] as number) & ~(1 << (bin & 31));
-      }
-      if (w[mapAt + at] === 0) w[summaryAt] = (w[summaryAt] as number) & ~(1 << at);
-      const others = (w[summaryAt] as number) & (-2 << at);
-      if (others === 0) return -1;
-      at = lowestBit(others);
-      bits = w[mapAt + at] as number;
-    }
-  }
-
-  /** The least block of at least `n` words among the first `depth` of a bin; 0 if none of them is. */
-  function search(bin: number, n: number): number {
-    const w = words;
-    const head = bins + (bin << 1);
-    let best = 0;
-    let least = 0x7fff_ffff;
-    let block = w[head + 1] as number;
-    // Blocks lie above the bins, so `>` ends the circle; and of detached words it sees nothing.
-    for (let left = depth; block > head && left > 0; left--) {
-      const size = wordsOf(w[block] as number);
-      if (size === n) return block;
-      if (size > n && size < least) {
-        best = block;
-        least = size;
-      }
-      block = w[block + 1] as number;
-    }
-    return best;
-  }
-
   function malloc(bytes: number): number {
     if (bytes >>> 0 !== bytes || bytes > MAX_REQUEST) return 0;
     const n = bytes <= 12 ? MIN_WORDS : ((bytes + 3 + alignment) & -alignment) >>> 2;
@@ -194,30 +164,101 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     return mallocRest(n);
   }
 
+  /** Gives a block of `n` words from a bin, or from top. */
   function mallocRest(n: number): number {
-    let bin = binOf(n);
+    const w = words;
     let block = 0;
+    let bin = n >>> 1;
     if (n >= EXACT_WORDS) {
-      if (((words[pendingAt] as number) | 0) !== 0) flush();
-      block = search(bin, n);
+      if ((w[roomAt] as number) < (w[flushRoomAt] as number)) flush();
+      const log = 31 - Math.clz32(n);
+      bin = FIRST_LOG_BIN + (log << SUB_LOG) + (n >>> (log - SUB_LOG));
+      // The least that fits among the first of its own bin. Blocks lie above the bins, so `>` ends the circle; of detached words it sees nothing.
+      const head = bins + (bin << 1);
+      let least = 0x7fff_ffff;
+      let candidate = w[head + 1] as number;
+      for (let left = depth; candidate > head && left > 0; left--) {
+        const size = wordsOf(w[candidate] as number);
+        if (size >= n && size < least) {
+          block = candidate;
+          least = size;
+          if (size === n) break;
+        }
+        candidate = w[candidate + 1] as number;
+      }
       bin++;
     }
     if (block === 0) {
-      bin = binFrom(bin);
-      if (bin < 0) return words[pendingAt] === 0 || words.length === 0 ? fromTop(n) : flushed(n);
-      block = bin < EXACT_BINS ? (words[bins + (bin << 1) + 1] as number) : search(bin, n);
+      let at = bin >>> 5;
+      let bits = (w[mapAt + at] as number) & (-1 << (bin & 31));
+      if (bits === 0) {
+        const others = (w[summaryAt] as number) & (-2 << at);
+        if (others === 0) return lastResort(n);
+        at = lowestBit(others);
+        bits = w[mapAt + at] as number;
+      }
+      bin = (at << 5) + lowestBit(bits);
+      const head = bins + (bin << 1);
+      block = w[head + 1] as number;
+      if (block === head) return retryFrom(bin, n);
+      if (bin >= EXACT_BINS && depth === ALL) block = least(bin);
     }
-    unlink(block);
-    const w = words;
+    const next = w[block + 1] as number;
+    const previous = w[block + 2] as number;
+    w[previous + 1] = next;
+    w[next + 2] = previous;
     const size = wordsOf(w[block] as number);
-    if (size - n < 4) {
+    const rest = size - n;
+    if (rest < MIN_WORDS) {
       w[block] = (size << 2) | PREV_USED | USED;
       w[block + size] = (w[block + size] as number) | PREV_USED;
       return 4 * block + 4;
     }
     w[block] = (n << 2) | PREV_USED | USED;
-    insert(block + n, size - n);
+    // As `insert`.
+    const free = block + n;
+    w[free] = (rest << 2) | PREV_USED;
+    w[free + rest - 1] = rest;
+    let into = rest >>> 1;
+    if (rest >= EXACT_WORDS) {
+      const log = 31 - Math.clz32(rest);
+      into = FIRST_LOG_BIN + (log << SUB_LOG) + (rest >>> (log - SUB_LOG));
+    }
+    const head = bins + (into << 1);
+    const old = w[head + 1] as number;
+    w[free + 1] = old;
+    w[free + 2] = head;
+    w[head + 1] = free;
+    w[old + 2] = free;
+    if (old === head) {
+      const at = into >>> 5;
+      w[mapAt + at] = (w[mapAt + at] as number) | (1 << (into & 31));
+      w[summaryAt] = (w[summaryAt] as number) | (1 << at);
+    }
     return 4 * block + 4;
+  }
+
+  /** The map's bit of an empty bin is cleared, and the request begins again. */
+  function retryFrom(bin: number, n: number): number {
+    const at = bin >>> 5;
+    const bits = (words[mapAt + at] as number) & ~(1 << (bin & 31));
+    words[mapAt + at] = bits;
+    if (bits === 0) words[summaryAt] = (words[summaryAt] as number) & ~(1 << at);
+    return mallocRest(n);
+  }
+
+  /** The least block of a bin that is not empty, all of whose blocks fit. */
+  function least(bin: number): number {
+    const head = bins + (bin << 1);
+    let best = words[head + 1] as number;
+    for (let block = words[best + 1] as number; block !== head; block = words[block + 1] as number)
+      if ((words[block] as number) >>> 0 < (words[best] as number) >>> 0) best = block;
+    return best;
+  }
+
+  /** No bin has a block of `n` words: what waits may melt to one; else top gives. */
+  function lastResort(n: number): number {
+    return (words[roomAt] as number) < (words[flushRoomAt] as number) ? flushed(n) : fromTop(n);
   }
 
   /** Melts what waits in the quick lists, and begins again. */
@@ -226,23 +267,36 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     return mallocRest(n);
   }
 
+  /** Lets blocks wait again. A larger request melts them when a quarter of the room is used: melting a few each time costs more than it gives. */
+  function makeRoom(): void {
+    const share = Math.floor(((words[topAt] as number) - first) / WORDS_PER_WAITING);
+    const room = Math.min(MOST_WAITING, Math.max(LEAST_WAITING, share));
+    words[roomAt] = room;
+    words[flushRoomAt] = room - (room >>> 2);
+  }
+
   function flush(): void {
     const w = words;
     let lists = (w[pendingAt] as number) | 0;
     w[pendingAt] = 0;
-    w[roomAt] = MOST_WAITING;
+    makeRoom();
     while (lists !== 0) {
-      const at = quick + lowestBit(lists);
+      const bit = lowestBit(lists);
       lists &= lists - 1;
-      let block = w[at] as number;
-      w[at] = 0;
-      while (block !== 0) {
-        const next = w[block + 1] as number;
-        const tag = w[block] as number;
-        w[block] = tag ^ WAITING;
-        melt(block, tag);
-        block = next;
-      }
+      for (let n = bit << LISTS_LOG; n < (bit + 1) << LISTS_LOG; n += 2) meltList(quick + (n >>> 1));
+    }
+  }
+
+  function meltList(at: number): void {
+    const w = words;
+    let block = w[at] as number;
+    w[at] = 0;
+    while (block !== 0) {
+      const next = w[block + 1] as number;
+      const tag = w[block] as number;
+      w[block] = tag ^ WAITING;
+      melt(block, tag);
+      block = next;
     }
   }
 
@@ -259,6 +313,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     const detached = words.length === 0;
     refresh();
     if (detached) return malloc(4 * n - 4);
+    if (words[pendingAt] !== 0) return flushed(n);
     const reached = reach(memory, words[topAt] as number, n);
     refresh();
     return reached ? fromTop(n) : 0;
@@ -285,7 +340,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     w[block] = tag | WAITING;
     w[block + 1] = w[at] as number;
     w[at] = block;
-    w[pendingAt] = (w[pendingAt] as number) | (1 << (n >>> 1));
+    w[pendingAt] = (w[pendingAt] as number) | (1 << (n >>> LISTS_LOG));
     const room = (w[roomAt] as number) - 1;
     w[roomAt] = room;
     if (room < 0) flush();
@@ -322,7 +377,24 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
       w[previous + 1] = after;
       w[after + 2] = previous;
     } else w[next] = nextTag & ~PREV_USED;
-    insert(block, n);
+    // As `insert`.
+    w[block] = (n << 2) | PREV_USED;
+    w[block + n - 1] = n;
+    let bin = n >>> 1;
+    if (n >= EXACT_WORDS) {
+      const log = 31 - Math.clz32(n);
+      bin = FIRST_LOG_BIN + (log << SUB_LOG) + (n >>> (log - SUB_LOG));
+    }
+    const head = bins + (bin << 1);
+    const old = w[head + 1] as number;
+    w[block + 1] = old;
+    w[block + 2] = head;
+    w[head + 1] = block;
+    w[old + 2] = block;
+    if (old !== head) return;
+    const at = bin >>> 5;
+    w[mapAt + at] = (w[mapAt + at] as number) | (1 << (bin & 31));
+    w[summaryAt] = (w[summaryAt] as number) | (1 << at);
   }
 
   /** An address that is none of a block; or 0, which is freed for nothing; or the memory has grown by another's hand. */
@@ -336,7 +408,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
 
   function clear(): void {
     words.fill(0, summaryAt, bins + 1);
-    words[roomAt] = MOST_WAITING;
+    makeRoom();
     for (let bin = 0; bin < BINS; bin++) {
       const head = bins + (bin << 1);
       words[head + 1] = head;
@@ -351,7 +423,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     let waits = 0;
     for (let n = 0; n < EXACT_WORDS; n += 2) {
       const at = quick + (n >>> 1);
-      const bit = ((words[pendingAt] as number) >>> (n >>> 1)) & 1;
+      const bit = ((words[pendingAt] as number) >>> (n >>> LISTS_LOG)) & 1;
       expectHeap(words[at] === 0 || bit === 1, 'SF3', 4 * at, `the bit of the quick list of ${n} words`);
       for (let block = words[at] as number; block !== 0; block = words[block + 1] as number) {
         expectHeap(waiting.get(block) === n, 'SF3', 4 * block, `no waiting block of ${n} words`);
@@ -404,6 +476,6 @@ export const segregated = segregatedDesign('segregated', 'lists by size over bou
 
 /** Best fit, pure: the same bins, but nothing waits, and a bin of unequal blocks is searched to its end: always a least block that fits. */
 export const bestFit = segregatedDesign('best-fit', 'always the least free block that fits, over boundary tags', {
-  depth: 0x7fff_ffff,
+  depth: ALL,
   quickWords: 0,
 });
