@@ -274,10 +274,15 @@ export function describeHeapAllocator(
         const heap = heapOf(backing, range);
         for (const bytes of [40, 400, 40]) {
           const fresh = fill(heapOf(128 * KIB), bytes).length;
-          const addresses = fill(heap, bytes);
+          let addresses = fill(heap, bytes);
           expect(addresses.length * bytes).toBeGreaterThan(32 * KIB);
-          expect(addresses.length).toBeGreaterThanOrEqual(Math.floor(0.9 * fresh));
+          // Blocks that a design lets wait for requests of their size may stand in the way; once it has melted them, little may be missing.
+          expect(addresses.length).toBeGreaterThanOrEqual(Math.floor(0.75 * fresh));
           heap.check();
+          heap.freeAll(shuffled(addresses, 1));
+          heap.top();
+          addresses = fill(heap, bytes);
+          expect(addresses.length).toBeGreaterThanOrEqual(Math.floor(0.9 * fresh));
           const before = copyOf(heap);
           expect([heap.malloc(bytes), heap.realloc(addresses[3] as number, 64 * KIB)]).toEqual([0, 0]);
           expect(same(copyOf(heap), before)).toBe(true);

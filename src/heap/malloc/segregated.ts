@@ -66,7 +66,7 @@ const FIRST_LOG_BIN = EXACT_BINS - (EXACT_LOG << SUB_LOG) - (1 << SUB_LOG);
 /** A depth: the whole bin. */
 const ALL = 0x7fff_ffff;
 /** Of what lies below top, a block may wait for each so many words, at least and at most so many blocks in all. */
-const WORDS_PER_WAITING = 512;
+const WORDS_PER_WAITING = 128;
 const LEAST_WAITING = 32;
 const MOST_WAITING = 2048;
 /** log2 of the words that one bit for quick lists in use stands for: 32 bits for all. */
