@@ -13,7 +13,7 @@ export function guestWorld(options: RunOptions, host: RunHost): Omit<WasiOptions
     args: [options.argv0, ...options.args],
     environ: options.env,
     stdin: hostSource(0),
-    stdout: afterProgress(hostSink(1), host),
+    stdout: afterProgress(hostSink(host.guestOutput === 'standard error' ? 2 : 1), host),
     stderr: afterProgress(hostSink(2), host),
     preopens: options.directories.map(({ guest, host: path }) => ({ guestPath: guest, directory: hostDirectory(path) })),
     clock: seeded ? deterministicClock() : hostClock(),

@@ -21,6 +21,7 @@ import { shareCommand } from './share-command.ts';
 import { simCommand } from './sim-command.ts';
 import { FILE_COLUMNS, processTerminal, type Terminal } from './terminal.ts';
 import { traceCommand } from './trace-command.ts';
+import { walkCommand } from './walk-command.ts';
 
 /**
  * Runs one command and returns the exit code of the process: at once where the command is done when it returns, as guests are, else later.
@@ -70,6 +71,7 @@ function quireCommand(terminal: Terminal, run: RunProgram, finish: (exitCode: nu
     .enablePositionalOptions()
     .addCommand(runCommand(terminal, run, finish))
     .addCommand(infoCommand(terminal, finish))
+    .addCommand(walkCommand(terminal, run, finish))
     .addCommand(recordCommand(terminal, run, finish))
     .addCommand(simCommand(terminal, finish))
     .addCommand(shareCommand(terminal, finish))

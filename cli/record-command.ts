@@ -4,7 +4,6 @@
 import { Argument, Command, Option } from 'commander';
 import { UsageError } from '../src/base/index.ts';
 import { formatCountOf, type RunReport } from '../src/report/index.ts';
-import { classLimitNames, frameAllocatorNames, pageTableNames, policyNames, systemNames } from '../src/systems/index.ts';
 import { mallocTraceText } from '../src/trace/index.ts';
 import { type HeapCall, heapCallNames } from '../src/wasm/index.ts';
 import { ExitCode } from './exit-code.ts';
@@ -13,7 +12,7 @@ import { interruptible } from './interruptible.ts';
 import { OutputFile } from './output-file.ts';
 import { ProgressLine } from './progress.ts';
 import { ReferenceRecorder } from './reference-recorder.ts';
-import { type RunFlags, runOptions } from './run-options.ts';
+import { type RunFlags, runOptions, usualMachine } from './run-options.ts';
 import type { RunOptions, RunProgram } from './run-program.ts';
 import type { Terminal } from './terminal.ts';
 import { pageChoice } from './trace-options.ts';
@@ -76,7 +75,7 @@ export function recordCommand(terminal: Terminal, runProgram: RunProgram, finish
     .addHelpText('after', examples)
     .passThroughOptions()
     .action((program: string, args: string[], flags: RecordFlags) => {
-      const options = runOptions(program, args, { ...defaults(), ...guestFlags(flags) }, terminal.environment);
+      const options = runOptions(program, args, { ...usualMachine(), ...guestFlags(flags) }, terminal.environment);
       finish(flags.heap ? recordHeap(options, flags, terminal, runProgram) : record(options, flags, terminal, runProgram));
     });
 }
@@ -155,18 +154,6 @@ function sentence(report: RunReport, { references, written }: ReferenceRecorder,
 function ending({ ended, exitCode }: RunReport, counts: string): string {
   if (exitCode === ExitCode.interrupted && ended?.how === 'interrupt') return `interrupted: ${counts}\n`;
   return ended === undefined || ended.how === 'exit' ? `${counts}\n` : `${counts}; the program was stopped: ${ended.reason ?? ended.how}\n`;
-}
-
-/** The settings of a run that do not matter to references. */
-function defaults(): Omit<RunFlags, keyof GuestFlags> {
-  const [policy, frames, pageTable, system, classLimits] = [
-    policyNames[0],
-    frameAllocatorNames[0],
-    pageTableNames[0],
-    systemNames[0],
-    classLimitNames[0],
-  ] as [string, string, string, string, string];
-  return { policy, frames, pageTable, system, classLimits, mmu: 'on' };
 }
 
 function guestFlags({ ram, swap, dir, env, argv0, deterministic, seed }: RecordFlags): GuestFlags {

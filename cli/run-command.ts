@@ -3,6 +3,7 @@
 import { Argument, Command, Option } from 'commander';
 import { formatRunReport, htmlPage, type PageFacts, type RunReport, runReportParts } from '../src/report/index.ts';
 import { classLimitNames, findPolicy, frameAllocatorNames, pageTableNames, policyNames, systemNames } from '../src/systems/index.ts';
+import { DumpFile } from './dump-file.ts';
 import { EventsFile } from './events-file.ts';
 import { ExitCode } from './exit-code.ts';
 import { interruptible } from './interruptible.ts';
@@ -53,6 +54,7 @@ export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (
     .option('--deterministic', 'clocks and random numbers repeat, by the seed')
     .option('--seed <number>', 'the seed of everything random', '1')
     .option('--events <file>', 'write every event of the kernel, one JSON object per line')
+    .option('--save-dump <file>', 'write all of RAM as it is at the end, for quire walk')
     .addOption(
       new Option('--report <form>', 'the report (default: as the ending of its file says, or text)').choices([
         'text',
@@ -80,6 +82,7 @@ class Run {
   readonly #page: (program: string) => PageFacts;
   readonly #reportFile: OutputFile | undefined;
   readonly #events: EventsFile | undefined;
+  readonly #dump: DumpFile | undefined;
 
   constructor(options: RunOptions, flags: RunFlags, terminal: Terminal, page: (program: string) => PageFacts) {
     this.#page = page;
@@ -89,7 +92,9 @@ class Run {
     this.#reportFile = flags.reportFile === undefined ? undefined : new OutputFile(flags.reportFile, '--report-file');
     try {
       this.#events = flags.events === undefined ? undefined : new EventsFile(new OutputFile(flags.events, '--events'));
+      this.#dump = flags.saveDump === undefined ? undefined : new DumpFile(flags.saveDump);
     } catch (error) {
+      this.#events?.discard();
       this.#reportFile?.discard();
       throw error;
     }
@@ -98,7 +103,9 @@ class Run {
   /** Runs, reports, and returns the exit code. */
   perform(runProgram: RunProgram): number {
     const report = this.#report(runProgram);
-    const complaints = [this.#events?.close(), this.#writeReport(report)].filter((sentence) => sentence !== undefined);
+    const complaints = [this.#dump?.complaint, this.#events?.close(), this.#writeReport(this.#dump?.noted(report) ?? report)].filter(
+      (sentence) => sentence !== undefined,
+    );
     for (const sentence of complaints) this.#terminal.err.write(`quire: ${sentence}\n`);
     return report.exitCode === 0 && complaints.length > 0 ? ExitCode.usage : report.exitCode;
   }
@@ -111,9 +118,11 @@ class Run {
         interruptible,
         progress,
         ...(this.#events && { events: this.#events.reader }),
+        ...(this.#dump && { inspect: this.#dump.save }),
       });
     } catch (error) {
       this.#events?.discard();
+      this.#dump?.discard();
       this.#reportFile?.discard();
       throw error;
     } finally {

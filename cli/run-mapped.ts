@@ -95,5 +95,6 @@ function run(options: RunOptions, host: RunHost, machine: Machine, system: Memor
     exit,
     interruptCode: ExitCode.interrupted,
   };
+  host.inspect?.(machine, program);
   return programReport(facts, machine, system, program);
 }

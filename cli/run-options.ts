@@ -3,6 +3,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { PAGE_SIZE, UsageError } from '../src/base/index.ts';
+import { classLimitNames, frameAllocatorNames, pageTableNames, policyNames, systemNames } from '../src/systems/index.ts';
 import { parseByteSize } from './byte-size.ts';
 import { reasonOf } from './output-file.ts';
 import { formOfEnding } from './report-output.ts';
@@ -25,6 +26,7 @@ export interface RunFlags {
   readonly deterministic?: true;
   readonly seed: string;
   readonly events?: string;
+  readonly saveDump?: string;
   readonly report?: 'text' | 'json' | 'html' | 'none';
   readonly reportFile?: string;
   readonly quiet?: true;
@@ -34,6 +36,18 @@ export interface RunFlags {
 const MAX_SEED = 0xffff_ffff;
 /** The largest priority of a swap device, as Linux's `swapon` has it. */
 const MAX_PRIORITY = 32_767;
+
+/** The machine of a run where nothing was said about it. */
+export function usualMachine(): Pick<RunFlags, 'policy' | 'frames' | 'pageTable' | 'system' | 'classLimits' | 'mmu'> {
+  const [policy, frames, pageTable, system, classLimits] = [
+    policyNames[0],
+    frameAllocatorNames[0],
+    pageTableNames[0],
+    systemNames[0],
+    classLimitNames[0],
+  ] as [string, string, string, string, string];
+  return { policy, frames, pageTable, system, classLimits, mmu: 'on' };
+}
 
 /** Checks all settings and reads the module's file. Throws `UsageError` for the first that is wrong. */
 export function runOptions(
@@ -46,6 +60,7 @@ export function runOptions(
   if (flags.swapFile !== undefined && swapBytes === 0) throw new UsageError('--swap-file: there is no swap to keep in it');
   const ending = flags.reportFile === undefined ? undefined : formOfEnding(flags.reportFile);
   if (ending === 'csv' || ending === 'svg') throw new UsageError(`--report-file ${flags.reportFile}: there is no such form of this`);
+  if (flags.saveDump !== undefined && flags.mmu === 'off') throw new UsageError('--save-dump: with --mmu off there is no RAM to save');
   if (flags.report === 'none' && flags.reportFile !== undefined) throw new UsageError('--report-file: with --report none there is none');
   return {
     ramBytes: parseByteSize(flags.ram, '--ram'),

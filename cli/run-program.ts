@@ -2,7 +2,8 @@
 
 import type { EventReader } from '../src/base/index.ts';
 import type { RunReport } from '../src/report/index.ts';
-import type { HeapCall, HeapObserver, ReferenceObserver } from '../src/wasm/index.ts';
+import type { Machine } from '../src/system/index.ts';
+import type { HeapCall, HeapObserver, Program, ReferenceObserver } from '../src/wasm/index.ts';
 import type { ProgressSnapshot } from './progress.ts';
 
 /** The settings of one run. Sizes are bytes. */
@@ -55,6 +56,10 @@ export interface RunHost {
   /** Attached to the event ring before the guest starts. */
   readonly events?: EventReader;
   readonly progress: RunProgress;
+  /** Called when the guest has ended, before its machine is gone. */
+  readonly inspect?: (machine: Machine, program: Program) => void;
+  /** Where the guest's standard output goes, if not to ours. */
+  readonly guestOutput?: 'standard error';
   /** Called at every load and store of the guest. The guest is slower then. */
   readonly record?: ReferenceObserver;
   /** Hears of the guest's calls of malloc and its family. */

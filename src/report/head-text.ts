@@ -62,6 +62,10 @@ function endSentence({ ended, exitCode, seconds }: RunReport): [Tone, string] {
 function faultSentences(fault: FaultReport | undefined): string[] {
   if (fault === undefined) return [];
   const sentences = [`It tried to ${fault.access} at ${formatAddress(fault.address)}: ${fault.why}.`];
+  if (fault.registers?.length) {
+    const registers = fault.registers.map(({ name, value, meaning }) => `${name} ${value} (${meaning})`);
+    sentences.push(`The processor would show ${registers.join(', ')}.`);
+  }
   if (fault.area) {
     const { start, end, protection, name } = fault.area;
     const area = `${formatAddress(start)}-${formatAddress(end)} ${protection} ${name}`.trimEnd();

@@ -47,3 +47,5 @@ export {
 export { type SpaceMachine, spaceCostParts } from './space-cost-parts.ts';
 export { type ProfiledTrace, traceProfileParts } from './trace-profile-parts.ts';
 export { Transcript } from './transcript.ts';
+export { formatHex, type WalkReport, walkReport } from './walk-report.ts';
+export { formatWalk } from './walk-text.ts';

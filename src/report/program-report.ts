@@ -2,12 +2,25 @@
 
 import { PAGE_SIZE } from '../base/index.ts';
 import { FRAME_RECORD_BYTES, FrameKind } from '../frames/index.ts';
+import { ACCESS_READ, ACCESS_WRITE, faultRegisters, translate } from '../machine/index.ts';
 import { type GuestFault, HEAT_CELL_BYTES, outcomeText } from '../process/index.ts';
 import { type AreaReport, FaultOutcome, type Machine, type MemoryStatistics, type MemorySystem } from '../system/index.ts';
 import { classLimitNames } from '../systems/index.ts';
 import type { CodeLocation, Program, ProgramExit } from '../wasm/index.ts';
 import { mapArea } from './map-area.ts';
-import type { Ending, FaultPlace, HeatStrip, RunReport, RunSeconds, SwapCounts, SwapDeviceCounts } from './run-report.ts';
+import { formatCount, formatCountOf } from './quantities.ts';
+import type {
+  Ending,
+  FaultPlace,
+  FaultReport,
+  HeatStrip,
+  PageTableFacts,
+  RunReport,
+  RunSeconds,
+  SwapCounts,
+  SwapDeviceCounts,
+} from './run-report.ts';
+import { registerReport } from './walk-report.ts';
 
 /** Exit code of a guest that was stopped: by a trap, a fault, a signal or the kernel. */
 const GUEST_FAILED = 1;
@@ -46,6 +59,7 @@ export function programReport(facts: RunFacts, machine: Machine, system: MemoryS
     frames: facts.frames,
     mmu: 'on',
     pageTableFormat: machine.mmu.format.name,
+    pageTable: pageTableFacts(machine, program),
     seed: facts.seed,
     ramBytes: machine.ram.frameCount * PAGE_SIZE,
     swapBytes: swap.totalPages * PAGE_SIZE,
@@ -80,8 +94,52 @@ export function programReport(facts: RunFacts, machine: Machine, system: MemoryS
     },
     map: areas.map(mapArea),
     heat: heatStrips(areas, program),
-    notes: notes(program),
+    notes: [...notes(program), ...tlbNotes(machine)],
   };
+}
+
+function pageTableFacts({ mmu, frames }: Machine, { process }: Program): PageTableFacts {
+  const { pmap } = process.space;
+  const { softwareTlb } = mmu;
+  return {
+    root: mmu.rootAddress(pmap.root),
+    space: pmap.id,
+    frames: frames.countOf(FrameKind.pageTable),
+    ...(softwareTlb !== undefined && {
+      tlb: {
+        entries: softwareTlb.entries,
+        refills: softwareTlb.refills,
+        invalid: softwareTlb.invalid,
+        modified: softwareTlb.modified,
+      },
+    }),
+  };
+}
+
+/** The registers that the hardware shows for the page of the access that has no translation: the first, or the last. */
+function registersOf({ address, size, access }: GuestFault, { process }: Program): Pick<FaultReport, 'registers'> {
+  const { ram, mmu } = process.machine;
+  const { pmap } = process.space;
+  const image = { bytes: ram.words.length * 4, word: (at: number) => ram.words[at >>> 2] };
+  const { format } = mmu;
+  for (const byte of [address, address + Math.max(0, size - 1)]) {
+    if (byte >= mmu.pages * PAGE_SIZE) continue;
+    const at = BigInt(byte);
+    const request = { format, root: mmu.rootAddress(pmap.root), address: at, mode: 'user', space: pmap.id } as const;
+    const { end } = translate(image, { ...request, access: access === 'write' ? ACCESS_WRITE : ACCESS_READ });
+    if (end.how !== 'fault') continue;
+    const { kind, level } = end;
+    const fault = {
+      address: at,
+      access: access === 'write' ? ACCESS_WRITE : ACCESS_READ,
+      mode: 'user',
+      kind,
+      level,
+      space: pmap.id,
+    } as const;
+    return { registers: faultRegisters(format, fault).map(registerReport) };
+  }
+  return {};
 }
 
 function swapCounts(system: MemorySystem, statistics: MemoryStatistics): SwapCounts & { readonly totalPages: number } {
@@ -150,6 +208,7 @@ function faultEnding(fault: GuestFault, program: Program, areas: readonly AreaRe
       address: fault.address,
       access: fault.access,
       why: outcomeText(fault.outcome),
+      ...registersOf(fault, program),
       ...(place !== undefined && { function: place }),
       ...(area !== undefined && { area: mapArea(area) }),
     },
@@ -203,6 +262,14 @@ function heatStrip(start: number, end: number, name: string, { process }: Progra
       return resident;
     }),
   };
+}
+
+function tlbNotes({ mmu }: Machine): string[] {
+  const { softwareTlb } = mmu;
+  if (softwareTlb === undefined) return [];
+  const { entries, refills, invalid, modified } = softwareTlb;
+  const exceptions = `${formatCountOf(refills, 'refill')}, ${formatCount(invalid)} invalid, ${formatCount(modified)} modified`;
+  return [`the TLB has ${entries} entries that the kernel fills; its exceptions: ${exceptions}`];
 }
 
 function notes(program: Program): string[] {

@@ -32,6 +32,7 @@ export interface RunReport {
   readonly mmu?: 'on' | 'off';
   /** The page table's format: `i386`. */
   readonly pageTableFormat?: string;
+  readonly pageTable?: PageTableFacts;
   /** The seed of everything random that the run may repeat. */
   readonly seed?: number;
   readonly ramBytes: number;
@@ -56,6 +57,18 @@ export interface RunReport {
   readonly heat?: readonly HeatStrip[];
   /** Sentences worth knowing about this run, such as why page 0 is mapped. */
   readonly notes?: readonly string[];
+}
+
+/** Where a program's page table is at the end, and what it took. */
+export interface PageTableFacts {
+  /** Physical address of the root; of an inverted table, of its anchors. */
+  readonly root: number;
+  /** Number of the space: what an inverted table's entries and a MIPS's ASIDs say. */
+  readonly space: number;
+  /** Frames of page tables, of all spaces. */
+  readonly frames: number;
+  /** Exceptions of a TLB that the kernel fills. */
+  readonly tlb?: { readonly entries: number; readonly refills: number; readonly invalid: number; readonly modified: number };
 }
 
 /** Seconds of the host's clock. */
@@ -198,6 +211,16 @@ export interface FaultReport {
   readonly area?: Pick<MapArea, 'start' | 'end' | 'protection' | 'name'>;
   /** A sentence without its full stop: `nothing is mapped there`. */
   readonly why: string;
+  /** What the processor of the page table's format would have shown its kernel. */
+  readonly registers?: readonly RegisterReport[];
+}
+
+/** A register of the processor whose page table it is. */
+export interface RegisterReport {
+  readonly name: string;
+  /** Hexadecimal, with `0x`. */
+  readonly value: string;
+  readonly meaning: string;
 }
 
 /** A place in the original module. */

@@ -143,6 +143,10 @@ export class HashedMmu implements Mmu {
     return id as Pfn;
   }
 
+  rootAddress(_root: Pfn): number {
+    return this.base;
+  }
+
   leaf(root: Pfn, vpn: number): number {
     if (vpn >= this.pages) return 0;
     const words = this.#words;

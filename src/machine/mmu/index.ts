@@ -2,6 +2,7 @@
 export * from './aarch64.ts';
 export * from './amd64.ts';
 export * from './fault.ts';
+export * from './fault-registers.ts';
 export * from './format.ts';
 export * from './hashed-mmu.ts';
 export * from './i386.ts';
@@ -12,3 +13,4 @@ export * from './mips-tlb.ts';
 export type { Mmu } from './mmu.ts';
 export * from './radix-mmu.ts';
 export * from './riscv.ts';
+export * from './translation.ts';

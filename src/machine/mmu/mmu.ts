@@ -39,6 +39,9 @@ export interface Mmu {
   /** Makes the root of space `id`, which names the space from then on. Returns -1 when the supply is empty. */
   makeRoot(id: number, supply: TableSupply): Pfn | -1;
 
+  /** Returns the physical address where the tables of the space at `root` begin, as the processor would be told it. */
+  rootAddress(root: Pfn): number;
+
   /** Returns the physical byte address of the entry of `vpn`, or 0 if there is no place for one yet. */
   leaf(root: Pfn, vpn: number): number;
 

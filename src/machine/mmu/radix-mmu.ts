@@ -62,6 +62,10 @@ export class RadixMmu implements Mmu {
     return supply();
   }
 
+  rootAddress(root: Pfn): number {
+    return root * PAGE_SIZE;
+  }
+
   leaf(root: Pfn, vpn: number): number {
     if (vpn >= this.pages) return 0;
     let table = root;
