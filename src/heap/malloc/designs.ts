@@ -4,6 +4,7 @@ import { firstFit, nextFit, worstFit } from './address-fits.ts';
 import type { AllocatorDesign } from './allocator.ts';
 import { buddy } from './buddy.ts';
 import { dlmalloc } from './dlmalloc.ts';
+import { freeList } from './free-list.ts';
 import { bestFit, segregated } from './segregated.ts';
 import { sizeClasses } from './size-classes.ts';
 import { slab } from './slab.ts';
@@ -21,6 +22,7 @@ export const designs = {
   tlsf,
   slab,
   buddy,
+  'free-list': freeList,
 } as const satisfies Readonly<Record<string, AllocatorDesign>>;
 
 /** The name of an allocator, as in `--allocator`. */

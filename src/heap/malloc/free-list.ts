@@ -1,0 +1,303 @@
+// Free lists: the links lie in the freed memory itself, one head for each size. The example that a forum's answer drew, made whole.
+//
+//   head[ 8 bytes]  -> end
+//   head[16]        -> block -> block -> end          freed blocks of one power of two, last in first out: nobody looks along a chain
+//   head[32]        -> end
+//   ...
+//   head[4096]      -> block -> end
+//   tail            everything from here on: the top of boundary-tags.ts
+//
+// A request is rounded up to a power of two; the head of that size gives the first block, or the tail does. A freed block
+// becomes its head's first. That is all, and all that a first kernel needs. As drawn it has a flaw: a block of 16 bytes stays one for ever,
+// and what was freed in one size cannot be given in another. So here, before the tail would move on by an eighth, all freed
+// blocks melt with their neighbours (they have boundary tags for it) into pieces, in lists of their own by the power of two that surely
+// fits in them; requests are cut from these, too. Blocks of more than 4 KiB are not rounded, and melt at once.
+//
+// Invariants, beside those of boundary-tags.ts:
+//   FL1  a head's chain leads over waiting blocks of its size or larger, below twice the size; its bit in PENDING is set if there are any
+//   FL2  the circle of a list of pieces leads over free blocks of its sizes, and its bit in PIECES is set exactly if there are any
+//
+// Cost: malloc and free O(1), a few loads, but for the melting: O(freed blocks), once for an eighth of growth. Rounding
+// wastes up to half of a block, a quarter on average: the price of one chain for each power of two.
+// Source: bzt's answer of 2021 on forum.osdev.org; powers of two: Kingsley's malloc of 4.2BSD.
+// The non-null `!` on words: indices come from tags, links and heads; detached words read as undefined, which bit operations take for 0.
+
+import { type AllocatorDesign, type AllocatorOptions, expectHeap, type HeapAllocator } from './allocator.ts';
+import {
+  MAX_REQUEST,
+  PREV_USED,
+  reach,
+  type TaggedDesign,
+  taggedAllocator,
+  taggedOwnBytes,
+  taggedRange,
+  USED,
+  WAITING,
+  wordsFor,
+  wordsOf,
+} from './boundary-tags.ts';
+import { HeapHeader } from './heap-header.ts';
+import type { HeapMemory } from './heap-memory.ts';
+
+/** log2 of the words of the largest payload that is rounded: 4 KiB. */
+const MAX_LOG = 10;
+/** The tail may move on by this part of what is in use before all freed blocks melt. */
+const PATIENCE_SHIFT = 3;
+const PATIENCE_WORDS = 1024;
+
+/** How many pieces are tried that may be too short, for a block that is not rounded. */
+const DEPTH = 8;
+
+const PENDING = 1;
+const PIECES = 2;
+const PATIENCE = 3;
+const HEAD = 4;
+const PIECE = HEAD + MAX_LOG + 1;
+const LISTS = 30;
+const STATE_WORDS = PIECE + 2 * LISTS;
+
+function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
+  const range = taggedRange(memory, options, STATE_WORDS);
+  const { topAt, first } = range;
+  const { alignment } = options;
+  const misaligned = alignment - 1;
+  /** Blocks have multiples of so many words. */
+  const unit = alignment >>> 2;
+  const pendingAt = topAt + PENDING;
+  const piecesAt = topAt + PIECES;
+  const patienceAt = topAt + PATIENCE;
+  const heads = topAt + HEAD;
+  /** The word that would be the tag of the head of pieces of 1 word. */
+  const lists = topAt + PIECE - 1;
+  const peakAt = (memory.start >>> 2) + HeapHeader.PEAK;
+  let words = memory.words;
+  let end = memory.end >>> 2;
+
+  function refresh(): void {
+    memory.refresh();
+    words = memory.words;
+    end = memory.end >>> 2;
+  }
+
+  /** Returns the list of a block of `n` words: log2 of the words that surely fit behind its tag. */
+  const listOf = (n: number): number => 31 - Math.clz32(n - 1);
+
+  function insert(block: number, n: number): void {
+    const w = words;
+    w[block] = (n << 2) | PREV_USED;
+    w[block + n - 1] = n;
+    const list = listOf(n);
+    const head = lists + (list << 1);
+    const next = w[head + 1]!;
+    w[block + 1] = next;
+    w[block + 2] = head;
+    w[head + 1] = block;
+    w[next + 2] = block;
+    w[piecesAt] = w[piecesAt]! | (1 << list);
+  }
+
+  function remove(block: number, n: number): void {
+    const w = words;
+    const next = w[block + 1]!;
+    const previous = w[block + 2]!;
+    w[previous + 1] = next;
+    w[next + 2] = previous;
+    if (next === previous && next < first) w[piecesAt] = w[piecesAt]! & ~(1 << listOf(n));
+  }
+
+  function malloc(bytes: number): number {
+    if (bytes >>> 0 !== bytes || bytes > MAX_REQUEST) return 0;
+    // log2 of the words, rounded up; the least block has two words beside the tag's.
+    const log = bytes <= 8 ? 1 : 32 - Math.clz32((bytes - 1) >>> 2);
+    if (log > MAX_LOG) return cut(log, wordsFor(bytes, alignment));
+    const w = words;
+    const block = w[heads + log]!;
+    if (block > 0) {
+      w[heads + log] = w[block + 1]!;
+      w[block] = w[block]! ^ WAITING;
+      return 4 * block + 4;
+    }
+    return cut(log, ((1 << log) + unit) & -unit);
+  }
+
+  /** Cuts n words from a piece that surely has 2^log, or from the tail. */
+  function cut(log: number, n: number): number {
+    const w = words;
+    const found = w[piecesAt]! & (-1 << log);
+    let block = log > MAX_LOG ? search(log - 1, n) : 0;
+    if (block === 0) {
+      if (found === 0) return fromTail(log, n);
+      block = w[lists + ((31 - Math.clz32(found & -found)) << 1) + 1]!;
+    }
+    const size = wordsOf(w[block]!);
+    remove(block, size);
+    if (size - n < 4) {
+      w[block] = (size << 2) | PREV_USED | USED;
+      w[block + size] = w[block + size]! | PREV_USED;
+    } else {
+      w[block] = (n << 2) | PREV_USED | USED;
+      insert(block + n, size - n);
+    }
+    return 4 * block + 4;
+  }
+
+  /** Returns a piece of at least n words among the first of a list whose pieces may be shorter, or 0. */
+  function search(list: number, n: number): number {
+    const w = words;
+    let block = w[lists + (list << 1) + 1]!;
+    // Pieces lie above the heads, and of detached words nothing is seen.
+    for (let left = DEPTH; left > 0 && block >= first; left--, block = w[block + 1]!) if (wordsOf(w[block]!) >= n) return block;
+    return 0;
+  }
+
+  function fromTail(log: number, n: number): number {
+    if (words.length === 0) {
+      refresh();
+      return cut(log, n);
+    }
+    const block = words[topAt]!;
+    if (words[pendingAt] !== 0 && (block + n > end || block + n > words[patienceAt]!)) {
+      flush();
+      return cut(log, n);
+    }
+    if (block + n > end) {
+      const reached = reach(memory, block, n);
+      refresh();
+      if (!reached) return 0;
+    }
+    words[topAt] = block + n;
+    words[block] = (n << 2) | PREV_USED | USED;
+    return 4 * block + 4;
+  }
+
+  /** Melts everything that waits. */
+  function flush(): void {
+    const w = words;
+    for (let log = 1; log <= MAX_LOG; log++) {
+      let block = w[heads + log]!;
+      w[heads + log] = 0;
+      while (block !== 0) {
+        const next = w[block + 1]!;
+        const tag = w[block]! ^ WAITING;
+        w[block] = tag;
+        melt(block, tag);
+        block = next;
+      }
+    }
+    w[pendingAt] = 0;
+    w[patienceAt] = w[topAt]! + ((w[topAt]! - first) >>> PATIENCE_SHIFT) + PATIENCE_WORDS;
+  }
+
+  function free(address: number): boolean {
+    const w = words;
+    const block = (address >>> 2) - 1;
+    const tag = w[block]!;
+    if (
+      4 * block + 4 !== address ||
+      (address & misaligned) !== 0 ||
+      block < first ||
+      !(block < w[topAt]!) ||
+      (tag & (USED | WAITING)) !== USED
+    )
+      return refuse(address);
+    const log = listOf(wordsOf(tag));
+    if (log > MAX_LOG) {
+      melt(block, tag);
+      return true;
+    }
+    w[block] = tag | WAITING;
+    w[block + 1] = w[heads + log]!;
+    w[heads + log] = block;
+    w[pendingAt] = w[pendingAt]! | (1 << log);
+    return true;
+  }
+
+  /** Makes a used block free: one with its free neighbours, or with the tail. */
+  function melt(from: number, tag: number): void {
+    const w = words;
+    let block = from;
+    let n = wordsOf(tag);
+    const next = block + n;
+    if ((tag & PREV_USED) === 0) {
+      const before = w[block - 1]!;
+      block -= before;
+      n += before;
+      remove(block, before);
+    }
+    const top = w[topAt]!;
+    if (next >= top) {
+      if (4 * top > w[peakAt]! >>> 0) w[peakAt] = 4 * top;
+      w[topAt] = block;
+      return;
+    }
+    const nextTag = w[next]!;
+    if ((nextTag & USED) === 0) {
+      n += wordsOf(nextTag);
+      remove(next, wordsOf(nextTag));
+    } else w[next] = nextTag & ~PREV_USED;
+    insert(block, n);
+  }
+
+  /** An address that is none of a block; or 0, which is freed for nothing; or the memory has grown by another's hand. */
+  function refuse(address: number): boolean {
+    if (words.length !== 0) return address === 0;
+    refresh();
+    return free(address);
+  }
+
+  function clear(): void {
+    words.fill(0, pendingAt, lists + 1);
+    for (let list = 0; list < LISTS; list++) {
+      const head = lists + (list << 1);
+      words[head + 1] = head;
+      words[head + 2] = head;
+    }
+  }
+
+  function checkIndex(free: ReadonlyMap<number, number>, waiting: ReadonlyMap<number, number>): void {
+    let waits = 0;
+    for (let log = 0; log <= MAX_LOG; log++) {
+      const isPending = ((words[pendingAt]! >>> log) & 1) === 1;
+      expectHeap(words[heads + log] === 0 || isPending, 'FL1', 4 * pendingAt, `the bit of head ${log}`);
+      for (let block = words[heads + log]!; block !== 0; block = words[block + 1]!) {
+        const n = waiting.get(block);
+        expectHeap(n !== undefined && listOf(n) === log, 'FL1', 4 * block, `no waiting block of 2^${log} words`);
+        expectHeap(++waits <= waiting.size, 'FL1', 4 * block, 'a chain without an end');
+      }
+    }
+    expectHeap(waits === waiting.size, 'BT5', 4 * first, `${waiting.size} blocks wait, ${waits} in chains`);
+    let pieces = 0;
+    for (let list = 0; list < LISTS; list++) pieces += checkPieces(list, free);
+    expectHeap(pieces === free.size, 'BT5', 4 * first, `${free.size} free blocks, ${pieces} in lists`);
+  }
+
+  /** Returns the blocks of one list of pieces. */
+  function checkPieces(list: number, free: ReadonlyMap<number, number>): number {
+    let seen = 0;
+    const head = lists + (list << 1);
+    for (let at = head, next = words[at + 1]!; next !== head; at = next, next = words[at + 1]!) {
+      const n = free.get(next);
+      expectHeap(n !== undefined && listOf(n) === list, 'FL2', 4 * next, `no free block of list ${list}`);
+      expectHeap(words[next + 2] === at, 'FL2', 4 * next, `its previous is ${words[next + 2]}, not ${at}`);
+      expectHeap(++seen <= free.size, 'FL2', 4 * next, 'a circle that does not close');
+    }
+    expectHeap(((words[piecesAt]! >>> list) & 1) === (seen === 0 ? 0 : 1), 'FL2', 4 * piecesAt, `the bit of list ${list}`);
+    return seen;
+  }
+
+  const design: TaggedDesign = { malloc, free, insert, remove, clear, refresh, flush, checkIndex };
+  return taggedAllocator(memory, options, range, design);
+}
+
+/** Free lists. See the header of this file. */
+export const freeList: AllocatorDesign = {
+  name: 'free-list',
+  about: "links in the freed memory, a head for each power of two: bzt's example, made whole",
+  ownBytes: (options) => taggedOwnBytes(options, STATE_WORDS),
+  format(memory, options) {
+    const { topAt, first } = taggedRange(memory, options, STATE_WORDS);
+    memory.words[topAt] = first;
+    open(memory, options).reset();
+  },
+  open,
+};
