@@ -3,6 +3,7 @@
 import { firstFit, nextFit, worstFit } from './address-fits.ts';
 import type { AllocatorDesign } from './allocator.ts';
 import { buddy } from './buddy.ts';
+import { byteBitmap } from './byte-bitmap.ts';
 import { dlmalloc } from './dlmalloc.ts';
 import { freeList } from './free-list.ts';
 import { bestFit, segregated } from './segregated.ts';
@@ -23,6 +24,7 @@ export const designs = {
   slab,
   buddy,
   'free-list': freeList,
+  'byte-bitmap': byteBitmap,
 } as const satisfies Readonly<Record<string, AllocatorDesign>>;
 
 /** The name of an allocator, as in `--allocator`. */

@@ -9,15 +9,15 @@
 //
 // A request is rounded up to a power of two; the head of that size gives the first block, or the tail does. A freed block
 // becomes its head's first. That is all, and all that a first kernel needs. As drawn it has a flaw: a block of 16 bytes stays one for ever,
-// and what was freed in one size cannot be given in another. So here, before the tail would move on by an eighth, all freed
-// blocks melt with their neighbours (they have boundary tags for it) into pieces, in lists of their own by the power of two that surely
-// fits in them; requests are cut from these, too. Blocks of more than 4 KiB are not rounded, and melt at once.
+// and what was freed in one size cannot be given in another. So here, when the tail would move on while freed blocks are an eighth of
+// what lies below it, they melt with their neighbours (they have boundary tags for it) into pieces, in lists of their own by the power of
+// two that surely fits in them; requests are cut from these, too. Blocks of more than 4 KiB are not rounded, and melt at once.
 //
 // Invariants, beside those of boundary-tags.ts:
-//   FL1  a head's chain leads over waiting blocks of its size or larger, below twice the size; its bit in PENDING is set if there are any
+//   FL1  a head's chain leads over waiting blocks of its size or larger, below twice the size; their words are counted
 //   FL2  the circle of a list of pieces leads over free blocks of its sizes, and its bit in PIECES is set exactly if there are any
 //
-// Cost: malloc and free O(1), a few loads, but for the melting: O(freed blocks), once for an eighth of growth. Rounding
+// Cost: malloc and free O(1), a few loads, but for the melting: O(freed blocks), after an eighth of the heap was freed. Rounding
 // wastes up to half of a block, a quarter on average: the price of one chain for each power of two.
 // Source: bzt's answer of 2021 on forum.osdev.org; powers of two: Kingsley's malloc of 4.2BSD.
 // The non-null `!` on words: indices come from tags, links and heads; detached words read as undefined, which bit operations take for 0.
@@ -41,17 +41,15 @@ import type { HeapMemory } from './heap-memory.ts';
 
 /** log2 of the words of the largest payload that is rounded: 4 KiB. */
 const MAX_LOG = 10;
-/** The tail may move on by this part of what is in use before all freed blocks melt. */
+/** Before the tail moves on, all freed blocks melt if they are this part of what lies below it. */
 const PATIENCE_SHIFT = 3;
-const PATIENCE_WORDS = 1024;
 
 /** How many pieces are tried that may be too short, for a block that is not rounded. */
 const DEPTH = 8;
 
-const PENDING = 1;
-const PIECES = 2;
-const PATIENCE = 3;
-const HEAD = 4;
+const PIECES = 1;
+const WAITS = 2;
+const HEAD = 3;
 const PIECE = HEAD + MAX_LOG + 1;
 const LISTS = 30;
 const STATE_WORDS = PIECE + 2 * LISTS;
@@ -63,9 +61,9 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   const misaligned = alignment - 1;
   /** Blocks have multiples of so many words. */
   const unit = alignment >>> 2;
-  const pendingAt = topAt + PENDING;
   const piecesAt = topAt + PIECES;
-  const patienceAt = topAt + PATIENCE;
+  /** How many words wait. */
+  const waitsAt = topAt + WAITS;
   const heads = topAt + HEAD;
   /** The word that would be the tag of the head of pieces of 1 word. */
   const lists = topAt + PIECE - 1;
@@ -114,7 +112,9 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     const block = w[heads + log]!;
     if (block > 0) {
       w[heads + log] = w[block + 1]!;
-      w[block] = w[block]! ^ WAITING;
+      const tag = w[block]! ^ WAITING;
+      w[block] = tag;
+      w[waitsAt] = w[waitsAt]! - wordsOf(tag);
       return 4 * block + 4;
     }
     return cut(log, ((1 << log) + unit) & -unit);
@@ -156,7 +156,8 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
       return cut(log, n);
     }
     const block = words[topAt]!;
-    if (words[pendingAt] !== 0 && (block + n > end || block + n > words[patienceAt]!)) {
+    const waits = words[waitsAt]!;
+    if (waits !== 0 && (block + n > end || waits > (block - first) >>> PATIENCE_SHIFT)) {
       flush();
       return cut(log, n);
     }
@@ -184,8 +185,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
         block = next;
       }
     }
-    w[pendingAt] = 0;
-    w[patienceAt] = w[topAt]! + ((w[topAt]! - first) >>> PATIENCE_SHIFT) + PATIENCE_WORDS;
+    w[waitsAt] = 0;
   }
 
   function free(address: number): boolean {
@@ -200,7 +200,8 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
       (tag & (USED | WAITING)) !== USED
     )
       return refuse(address);
-    const log = listOf(wordsOf(tag));
+    const n = wordsOf(tag);
+    const log = listOf(n);
     if (log > MAX_LOG) {
       melt(block, tag);
       return true;
@@ -208,7 +209,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     w[block] = tag | WAITING;
     w[block + 1] = w[heads + log]!;
     w[heads + log] = block;
-    w[pendingAt] = w[pendingAt]! | (1 << log);
+    w[waitsAt] = w[waitsAt]! + n;
     return true;
   }
 
@@ -246,7 +247,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function clear(): void {
-    words.fill(0, pendingAt, lists + 1);
+    words.fill(0, piecesAt, lists + 1);
     for (let list = 0; list < LISTS; list++) {
       const head = lists + (list << 1);
       words[head + 1] = head;
@@ -257,14 +258,15 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   function checkIndex(free: ReadonlyMap<number, number>, waiting: ReadonlyMap<number, number>): void {
     let waits = 0;
     for (let log = 0; log <= MAX_LOG; log++) {
-      const isPending = ((words[pendingAt]! >>> log) & 1) === 1;
-      expectHeap(words[heads + log] === 0 || isPending, 'FL1', 4 * pendingAt, `the bit of head ${log}`);
       for (let block = words[heads + log]!; block !== 0; block = words[block + 1]!) {
         const n = waiting.get(block);
         expectHeap(n !== undefined && listOf(n) === log, 'FL1', 4 * block, `no waiting block of 2^${log} words`);
         expectHeap(++waits <= waiting.size, 'FL1', 4 * block, 'a chain without an end');
       }
     }
+    let waitingWords = 0;
+    for (const n of waiting.values()) waitingWords += n;
+    expectHeap(words[waitsAt] === waitingWords, 'FL1', 4 * waitsAt, `${waitingWords} words wait, counted ${words[waitsAt]}`);
     expectHeap(waits === waiting.size, 'BT5', 4 * first, `${waiting.size} blocks wait, ${waits} in chains`);
     let pieces = 0;
     for (let list = 0; list < LISTS; list++) pieces += checkPieces(list, free);
