@@ -5,8 +5,8 @@
 //
 // `words` is an array whose elements are not there (a Proxy), so the allocators of heap/ run unchanged, and what they touch is faulted in, made
 // dirty, evicted and read back as any program's memory. It is for counting, not for speed: an access takes about 0.3 us. Functions of
-// a design that have seen it are compiled for any array from then on, and plain heaps of that design in the same thread are then four
-// times slower (measured, docs/decisions.md): measure speed elsewhere.
+// a design that have seen it are compiled for any array from then on, and plain heaps of that design in the same thread are then three to
+// four times slower (measured: docs/processes.md): measure speed elsewhere.
 //
 // An operation is a transaction: a fault that cannot be resolved (memory and swap are full) leaves the allocator's function in its
 // middle, and then all words are put back as they were.
