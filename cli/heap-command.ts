@@ -78,7 +78,7 @@ export function heapCommand(terminal: Terminal, run: (work: Promise<number>) => 
       new Option('--contents <how>', "blocks' contents are checked at both ends or whole").choices(['tags', 'whole']).default('tags'),
     )
     .option('--time <seconds>', 'how long to time each allocator on each trace; 0: not at all', '0.25')
-    .option('--patience <seconds>', 'a replay that takes longer is given up', '20')
+    .option('--patience <seconds>', 'a replay that takes longer is given up', '10')
     .option('--histograms', 'also: sizes, lives, and what rounding costs by size')
     .option('--curve', 'also: payload and heaps over the trace')
     .option('--compare <two>', 'two allocators side by side: where do they part, and why?')
