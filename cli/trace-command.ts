@@ -28,7 +28,7 @@ export function traceCommand(terminal: Terminal, run: (work: number | Promise<nu
   return new Command('trace')
     .summary('look into traces of page references, convert and make them')
     .description(
-      'Reads recorded references, in any of the formats that `quire trace formats` lists, compressed (gzip, zstd, brotli) or not.',
+      'Reads recorded references, in any of the formats that `quire trace formats` lists, compressed (gzip, zstd, zip, brotli) or not.',
     )
     .addCommand(traceInfoCommand(terminal, run))
     .addCommand(convertCommand(terminal, run))

@@ -151,6 +151,11 @@ describe('memory_replay', () => {
     expect(calls(parse(text, 'memory-replay', 7))).toEqual(calls(trace));
   });
 
+  test('tags in the upper bits of an address are no part of it', () => {
+    const text = '1: malloc 0xb400007a5c3f1010 16\n1: realloc 0xb500007a5c3f2010 0xb400007a5c3f1010 32\n1: free 0x7a5c3f2010\n';
+    expect(calls(parse(text))).toEqual(['malloc 0 16 @1', 'realloc 0 32 @2', 'free 0 0 @3']);
+  });
+
   test.each([
     ['1: free 0x70001\n', 'line 1: block 0x70001 is freed, and was never given'],
     ['1: malloc 0x1 5\n1: malloc 0x1 5\n', 'line 2: block 1 is given, and was not freed before'],

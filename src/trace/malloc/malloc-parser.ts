@@ -1,11 +1,13 @@
 // From bytes to a malloc trace, whatever the format: chunks of any size go in, the trace comes out at the end. Errors name file and line.
 
 import { UsageError } from '../../base/index.ts';
-import { Ascii, NumberReader } from '../formats/ascii.ts';
+import { Ascii, hexDigit, NumberReader } from '../formats/ascii.ts';
 import { LineCutter, quotedLine } from '../line-cutter.ts';
 import { type MallocTrace, MallocTraceBuilder } from './malloc-trace.ts';
 
 const MINUS = 45;
+/** Of a number of 48 bits, the weight of the highest hexadecimal digit. */
+const HIGHEST_DIGIT = 2 ** 44;
 
 /** A format of lines. A subclass parses one line after another. */
 export abstract class MallocParser {
@@ -58,6 +60,21 @@ export abstract class MallocParser {
   protected hexadecimal(bytes: Uint8Array, what: string): number {
     this.reader.blanks(bytes);
     return this.#small(bytes, this.reader.hexadecimal(bytes), what);
+  }
+
+  /** Reads an address after blanks, with or without 0x: its low 48 bits, for Android's and others have tags above them. */
+  protected address(bytes: Uint8Array): number {
+    const { reader } = this;
+    reader.blanks(bytes);
+    let at = reader.position;
+    if (bytes[at] === Ascii.zero && bytes[at + 1] === Ascii.x) at += 2;
+    const first = at;
+    let value = 0;
+    for (let digit = hexDigit(bytes[at] as number); digit >= 0; digit = hexDigit(bytes[++at] as number))
+      value = (value % HIGHEST_DIGIT) * 16 + digit;
+    if (at === first) this.refuseLine(bytes);
+    reader.position = at;
+    return value;
   }
 
   /** Returns the letters, digits and _ after blanks. */

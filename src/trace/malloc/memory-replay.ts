@@ -20,7 +20,7 @@ export class MemoryReplayParser extends MallocParser {
     const thread = this.decimal(bytes, 'thread');
     if (!reader.passes(bytes, Ascii.colon)) this.refuseLine(bytes);
     const call = this.word(bytes);
-    const pointer = this.hexadecimal(bytes, 'address');
+    const pointer = this.address(bytes);
     builder.thread = thread;
     switch (call) {
       case 'malloc':
@@ -35,7 +35,7 @@ export class MemoryReplayParser extends MallocParser {
         break;
       }
       case 'realloc': {
-        const old = this.hexadecimal(bytes, 'address');
+        const old = this.address(bytes);
         this.#reallocate(old, pointer, this.decimal(bytes, 'size'));
         break;
       }

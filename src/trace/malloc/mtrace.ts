@@ -28,7 +28,7 @@ export class MtraceParser extends MallocParser {
     const { reader } = this;
     if (bytes[reader.position] === EQUALS) return;
     const mark = this.#findMark(bytes);
-    const pointer = this.hexadecimal(bytes, 'address');
+    const pointer = this.address(bytes);
     if (this.#moving !== undefined && mark !== '>') this.refuse("a line with '>' must follow one with '<'");
     if (mark === '-') this.#free(pointer);
     else if (mark === '<') this.#moving = pointer;
