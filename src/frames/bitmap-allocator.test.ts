@@ -24,7 +24,7 @@ describe('bitmapAllocator', () => {
     for (let i = 0; i < 70; i++) allocator.free(pfn(90_030 + i));
     expect(allocator.allocateRun(11)).toBe(90_030);
     expect(allocator.allocateRun(10)).toBe(70_000);
-    expect(allocator.allocateRun(32, 32)).toBe(90_048);
+    expect(allocator.allocateRun(32, { alignment: 32 })).toBe(90_048);
   });
 
   it('has bits where the drawing says: the low bit of word 0 is the first frame', () => {

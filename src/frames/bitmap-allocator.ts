@@ -13,17 +13,17 @@
 // Cost: allocate and free O(levels), 3 levels for 128 MiB and 4 for 4 GiB; allocateRun O(frames / 32).
 // Source: the summaries are those of Linux's O(1) scheduler and of TLSF. Elsewhere: who owns a frame (frame-table.ts).
 
-import { invariant, KernelPanic, type Pfn } from '../base/index.ts';
-import type { FrameAllocator, FrameAllocatorKind, MetadataRegion } from './frame-allocator.ts';
-
-/** log2 of the bits in a word, and the mask of a bit's place in one. */
-const WORD_SHIFT = 5;
-const WORD_MASK = 31;
-
-/** Returns the position of the lowest bit that is 1; `word` is not 0. */
-function lowestBit(word: number): number {
-  return WORD_MASK - Math.clz32(word & -word);
-}
+import { invariant, type Pfn } from '../base/index.ts';
+import {
+  ANYWHERE,
+  type FrameAllocator,
+  type FrameAllocatorKind,
+  type MetadataRegion,
+  panicNotGiven,
+  type RunConstraints,
+} from './frame-allocator.ts';
+import { hasBit, lowestBit, nextClear, WORD_MASK, WORD_SHIFT } from './frame-bits.ts';
+import { type FreeView, findRun, longestRun } from './run-search.ts';
 
 /** Returns the words of each level over `count` frames, from level 0 up to the single word. */
 function levelWords(count: number): number[] {
@@ -32,17 +32,12 @@ function levelWords(count: number): number[] {
   return sizes;
 }
 
-/** Returns a word whose bits [from, to) are 1; 0 <= from < to <= 32. */
-function bitsBetween(from: number, to: number): number {
-  return (-1 << from) & (-1 >>> (32 - to));
-}
-
 /** Frames as a bitmap with summaries. Made by `bitmapAllocator`. */
-class BitmapAllocator implements FrameAllocator {
+class BitmapAllocator implements FrameAllocator, FreeView {
   readonly name = 'bitmap';
   readonly metadataBytes: number;
-  readonly #first: number;
-  readonly #count: number;
+  readonly first: number;
+  readonly count: number;
   /** All levels, level 0 first; signed, so that a full word stays a small integer. */
   readonly #words: Int32Array;
   /** Where each level begins in `#words`, level 0 first. */
@@ -60,8 +55,8 @@ class BitmapAllocator implements FrameAllocator {
     invariant(total <= metadata.words.length, 'HB1', () => `${count} frames need ${total} words, the region has ${metadata.words.length}`);
     this.#words = new Int32Array(metadata.words.buffer, metadata.words.byteOffset, total).fill(0);
     this.metadataBytes = total * 4;
-    this.#first = first;
-    this.#count = count;
+    this.first = first;
+    this.count = count;
     this.#top = sizes.length - 1;
   }
 
@@ -77,34 +72,19 @@ class BitmapAllocator implements FrameAllocator {
       index = (index << WORD_SHIFT) + lowestBit(words[this.#starts[level]! + index]!);
     }
     this.#clear(index);
-    return (this.#first + index) as Pfn;
+    return (this.first + index) as Pfn;
   }
 
-  allocateRun(count: number, alignment = 1): Pfn | -1 {
-    invariant(
-      count >= 1 && alignment >= 1 && Number.isInteger(Math.log2(alignment)),
-      'FA2',
-      () => `a run of ${count} frames aligned to ${alignment} makes no sense`,
-    );
-    // The alignment is that of the frame's number, the search is in indexes from `first`.
-    const align = (index: number): number => Math.ceil((index + this.#first) / alignment) * alignment - this.#first;
-    let start = align(this.#nextFree(0));
-    while (start + count <= this.#count) {
-      const obstacle = this.#nextGiven(start, start + count);
-      if (obstacle === -1) {
-        for (let index = start; index < start + count; index++) this.#clear(index);
-        return (this.#first + start) as Pfn;
-      }
-      start = align(this.#nextFree(obstacle + 1));
-    }
-    return -1;
+  allocateRun(count: number, constraints: RunConstraints = ANYWHERE): Pfn | -1 {
+    const start = findRun(this, count, constraints);
+    if (start === -1) return -1;
+    for (let index = start; index < start + count; index++) this.#clear(index);
+    return (this.first + start) as Pfn;
   }
 
   free(frame: Pfn): void {
-    const index = frame - this.#first;
-    if (!(index >= 0 && index < this.#count) || this.#isFree(index)) {
-      throw new KernelPanic('FA3', `frame ${frame} is freed but was not given`);
-    }
+    const index = frame - this.first;
+    if (!(index >= 0 && index < this.count) || this.#isFree(index)) panicNotGiven(frame);
     this.#freeCount++;
     let position = index;
     for (let level = 0; level <= this.#top; level++) {
@@ -117,27 +97,20 @@ class BitmapAllocator implements FrameAllocator {
   }
 
   largestFree(): number {
-    let longest = 0;
-    for (let index = this.#nextFree(0); index < this.#count; ) {
-      const given = this.#nextGiven(index, this.#count);
-      const end = given === -1 ? this.#count : given;
-      longest = Math.max(longest, end - index);
-      index = this.#nextFree(end);
-    }
-    return longest;
+    return longestRun(this);
   }
 
   isFree(frame: Pfn): boolean {
-    const index = frame - this.#first;
-    return index >= 0 && index < this.#count && this.#isFree(index);
+    const index = frame - this.first;
+    return index >= 0 && index < this.count && this.#isFree(index);
   }
 
   check(): void {
-    const sizes = levelWords(this.#count);
+    const sizes = levelWords(this.count);
     let free = 0;
     for (let index = 0; index < sizes[0]! * 32; index++) {
       if (!this.#isFree(index)) continue;
-      invariant(index < this.#count, 'HB2', () => `bit ${index} is set beyond the last frame`);
+      invariant(index < this.count, 'HB2', () => `bit ${index} is set beyond the last frame`);
       free++;
     }
     invariant(free === this.#freeCount, 'HB3', () => `${free} bits are set, freeCount is ${this.#freeCount}`);
@@ -154,7 +127,7 @@ class BitmapAllocator implements FrameAllocator {
   }
 
   #isFree(index: number): boolean {
-    return ((this.#words[index >>> WORD_SHIFT]! >>> (index & WORD_MASK)) & 1) === 1;
+    return hasBit(this.#words, index);
   }
 
   /** Marks a free frame as given, and its words in the summaries as 0 when they become so. */
@@ -169,18 +142,23 @@ class BitmapAllocator implements FrameAllocator {
     }
   }
 
-  /** Returns the lowest free index at or above `from`, or the number of frames: up until a summary has a later bit, then down. */
-  #nextFree(from: number): number {
+  /** Goes up until a summary has a later bit, then down. See `FreeView`. */
+  nextFree(from: number): number {
     let position = from;
     for (let level = 0; level <= this.#top; level++) {
       const wordIndex = position >>> WORD_SHIFT;
       // Past the last word of a level there is nothing; the level above may not have a word for it at all.
-      if (wordIndex * 32 ** (level + 1) >= this.#count) return this.#count;
+      if (wordIndex * 32 ** (level + 1) >= this.count) return this.count;
       const later = this.#words[this.#starts[level]! + wordIndex]! & (-1 << (position & WORD_MASK));
       if (later !== 0) return this.#descend(level, (wordIndex << WORD_SHIFT) + lowestBit(later));
       position = wordIndex + 1;
     }
-    return this.#count;
+    return this.count;
+  }
+
+  /** See `FreeView`: a run of 32 aligned frames, 128 KiB, is one word. */
+  nextGiven(from: number, to: number): number {
+    return nextClear(this.#words, from, to);
   }
 
   /** Returns the lowest free index below bit `index` of `level`, which is 1. */
@@ -190,17 +168,6 @@ class BitmapAllocator implements FrameAllocator {
       index = (index << WORD_SHIFT) + lowestBit(this.#words[this.#starts[level]! + index]!);
     }
     return index;
-  }
-
-  /** Returns the lowest index in [from, to) that is not free, or -1. */
-  #nextGiven(from: number, to: number): number {
-    for (let index = from; index < to; index = ((index >>> WORD_SHIFT) + 1) << WORD_SHIFT) {
-      const end = Math.min(((index >>> WORD_SHIFT) + 1) << WORD_SHIFT, to);
-      const wanted = bitsBetween(index & WORD_MASK, ((end - 1) & WORD_MASK) + 1);
-      const given = wanted & ~this.#words[index >>> WORD_SHIFT]!;
-      if (given !== 0) return (index & ~WORD_MASK) + lowestBit(given);
-    }
-    return -1;
   }
 }
 

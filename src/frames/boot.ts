@@ -5,7 +5,7 @@
 // The two share one run of frames, so the overhead of both is real RAM: 32 bytes of table and the allocator's own bytes per frame
 // of RAM, holes included. Frame 0 is never used: address 0 means "none", and generated code keeps its scratch bytes there.
 
-import { type FailurePlan, KIB, PAGE_SIZE, type Pfn, pagesFor, UsageError } from '../base/index.ts';
+import { type FailurePlan, KIB, PAGE_SHIFT, PAGE_SIZE, type Pfn, pagesFor, UsageError } from '../base/index.ts';
 import { type FrameRange, type MemoryKind, type MemoryRange, normalizeMemoryMap, type Ram } from '../machine/index.ts';
 import type { FrameAllocator, FrameAllocatorKind } from './frame-allocator.ts';
 import { FRAME_RECORD_BYTES, FrameKind, FrameTable } from './frame-table.ts';
@@ -44,7 +44,10 @@ export function bootPhysicalMemory(options: BootOptions): PhysicalMemory {
   const words = ram.words.subarray((placed * PAGE_SIZE) / 4, ((placed + tableFrames) * PAGE_SIZE) / 4).fill(0);
   const tableWords = (ram.frameCount * FRAME_RECORD_BYTES) / 4;
   const table = new FrameTable(words.subarray(0, tableWords), ram.frameCount);
-  const allocator = kind.make(0 as Pfn, ram.frameCount, { words: words.subarray(tableWords) });
+  const allocator = kind.make(0 as Pfn, ram.frameCount, {
+    words: words.subarray(tableWords),
+    frames: { words: ram.words, shift: PAGE_SHIFT - 2 },
+  });
 
   for (const { first, end, kind: memory } of ranges) setKinds(table, first, end, KIND_OF_MEMORY[memory]);
   setKinds(table, placed, placed + tableFrames, FrameKind.frameTable);

@@ -3,10 +3,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KernelPanic, type Pfn, pfn } from '../base/index.ts';
-import type { FrameAllocator, FrameAllocatorKind } from './frame-allocator.ts';
+import type { FrameAllocator, FrameAllocatorKind, RunConstraints } from './frame-allocator.ts';
 
 /** Sizes on both sides of what one word, one level of summary and one frame of bits hold. */
 const COUNTS = [1, 2, 31, 32, 33, 63, 64, 65, 1000, 1023, 1024, 1025, 4096];
+
+/** log2 of the words that stand for each frame's 4 KiB. */
+const STORE_SHIFT = 2;
 
 /** The obvious allocator: a set of free frames, and every question answered by looking at all of them. */
 class Model {
@@ -17,22 +20,29 @@ class Model {
     return true;
   }
 
-  anyRun(first: number, frames: number, count: number, alignment: number): boolean {
-    for (let i = first; i + count <= first + frames; i++) if (i % alignment === 0 && this.hasRun(i, count)) return true;
+  anyRun(first: number, frames: number, count: number, constraints: RunConstraints): boolean {
+    for (let i = first; i + count <= first + frames; i++) if (meets(i, count, constraints) && this.hasRun(i, count)) return true;
     return false;
   }
 
   largest(first: number, frames: number): number {
     let longest = 0;
-    while (longest < frames && this.anyRun(first, frames, longest + 1, 1)) longest++;
+    while (longest < frames && this.anyRun(first, frames, longest + 1, {})) longest++;
     return longest;
   }
+}
+
+function meets(start: number, count: number, { alignment = 1, below = Infinity, boundary = Infinity }: RunConstraints): boolean {
+  return start % alignment === 0 && start + count <= below && Math.floor(start / boundary) === Math.floor((start + count - 1) / boundary);
 }
 
 /** Describes an allocator kind: the contract FA1 to FA3, its metadata, its checker. */
 export function describeFrameAllocator(kind: FrameAllocatorKind): void {
   const make = (first: number, count: number, words = new Uint32Array(kind.metadataBytes(count) / 4).fill(0xdead_beef)): FrameAllocator =>
-    kind.make(pfn(first), count, { words });
+    kind.make(pfn(first), count, {
+      words,
+      frames: { words: new Uint32Array((first + count) << STORE_SHIFT).fill(0x5a5a_5a5a), shift: STORE_SHIFT },
+    });
   const makeFree = (first: number, count: number): FrameAllocator => {
     const allocator = make(first, count);
     for (let i = 0; i < count; i++) allocator.free(pfn(first + i));
@@ -77,7 +87,7 @@ export function describeFrameAllocator(kind: FrameAllocatorKind): void {
       for (const alignment of [1, 2, 4, 8, 16, 32, 64]) {
         for (const count of [1, 2, 3, 31, 32, 33, 64]) {
           const allocator = makeFree(5, 200);
-          const first = allocator.allocateRun(count, alignment);
+          const first = allocator.allocateRun(count, { alignment });
           expect(first % alignment).toBe(0);
           expect(first).toBeGreaterThanOrEqual(5);
           for (let i = 0; i < count; i++) expect(allocator.isFree(pfn(first + i))).toBe(false);
@@ -102,7 +112,7 @@ export function describeFrameAllocator(kind: FrameAllocatorKind): void {
     it('gives a run of everything, and none of more than everything', () => {
       const allocator = makeFree(64, 128);
       expect(allocator.allocateRun(129)).toBe(-1);
-      expect(allocator.allocateRun(128, 64)).toBe(64);
+      expect(allocator.allocateRun(128, { alignment: 64 })).toBe(64);
       expect(allocator.freeCount).toBe(0);
     });
 
@@ -114,10 +124,35 @@ export function describeFrameAllocator(kind: FrameAllocatorKind): void {
         [1, 0],
         [1, 3],
         [1, -2],
+        [1.5, 1],
       ] as const) {
-        expect(() => allocator.allocateRun(count, alignment)).toThrow(KernelPanic);
+        expect(() => allocator.allocateRun(count, { alignment })).toThrow(KernelPanic);
       }
       expect(allocator.freeCount).toBe(8);
+    });
+
+    it('gives a run below a limit, and within a boundary, or none', () => {
+      const allocator = makeFree(3, 300);
+      expect(allocator.allocateRun(16, { below: 18 })).toBe(-1);
+      expect(allocator.allocateRun(15, { below: 18 })).toBe(3);
+      expect(allocator.allocateRun(20, { boundary: 16 })).toBe(-1);
+      const within = allocator.allocateRun(16, { boundary: 16 });
+      expect([within % 16, within >= 18]).toEqual([0, true]);
+      expect(allocator.allocateRun(10, { alignment: 4, boundary: 64, below: 100 }) % 4).toBe(0);
+      expect(allocator.freeCount).toBe(300 - 15 - 16 - 10);
+      allocator.check();
+    });
+
+    it('loses nothing when a run of any size and place fails', () => {
+      const allocator = make(0, 128);
+      for (let frame = 0; frame < 128; frame += 2) allocator.free(pfn(frame));
+      for (const run of [2, 3, 64, 128]) {
+        for (const constraints of [{}, { alignment: 8 }, { below: 64 }, { boundary: 2 }, { alignment: 64, below: 100, boundary: 128 }]) {
+          expect(allocator.allocateRun(run, constraints)).toBe(-1);
+          expect(allocator.freeCount).toBe(64);
+        }
+      }
+      allocator.check();
     });
 
     it('stays within the metadata it asked for', () => {
@@ -135,26 +170,15 @@ export function describeFrameAllocator(kind: FrameAllocatorKind): void {
     });
 
     it('agrees with a set of free frames on random sequences', () => {
+      const size = fc.integer({ min: 1, max: 40 });
+      const constraints = fc.record(
+        { alignment: fc.constantFrom(1, 2, 8, 32), below: fc.nat(320), boundary: fc.constantFrom(1, 4, 16, 64) },
+        { requiredKeys: [] },
+      );
       const step = fc.oneof(
-        { weight: 4, arbitrary: fc.constant({ do: 'allocate' as const, count: 1, alignment: 1, pick: 0 }) },
-        {
-          weight: 4,
-          arbitrary: fc.record({
-            do: fc.constant('free' as const),
-            count: fc.integer({ min: 1, max: 40 }),
-            alignment: fc.constant(1),
-            pick: fc.nat(10_000),
-          }),
-        },
-        {
-          weight: 2,
-          arbitrary: fc.record({
-            do: fc.constant('run' as const),
-            count: fc.integer({ min: 1, max: 40 }),
-            alignment: fc.constantFrom(1, 2, 8, 32),
-            pick: fc.constant(0),
-          }),
-        },
+        { weight: 4, arbitrary: fc.record({ do: fc.constant('allocate' as const) }) },
+        { weight: 4, arbitrary: fc.record({ do: fc.constant('free' as const), count: size, pick: fc.nat(10_000) }) },
+        { weight: 2, arbitrary: fc.record({ do: fc.constant('run' as const), count: size, constraints }) },
       );
       const setup = fc.record({
         first: fc.constantFrom(0, 1, 31, 100),
@@ -178,10 +202,10 @@ export function describeFrameAllocator(kind: FrameAllocatorKind): void {
               const frame = allocator.allocate();
               expect(frame === -1 ? model.free.size === 0 : model.free.delete(frame)).toBe(true);
             } else {
-              const frame = allocator.allocateRun(step.count, step.alignment);
-              if (frame === -1) expect(model.anyRun(first, count, step.count, step.alignment)).toBe(false);
+              const frame = allocator.allocateRun(step.count, step.constraints);
+              if (frame === -1) expect(model.anyRun(first, count, step.count, step.constraints)).toBe(false);
               else {
-                expect([frame % step.alignment, model.hasRun(frame, step.count)]).toEqual([0, true]);
+                expect([meets(frame, step.count, step.constraints), model.hasRun(frame, step.count)]).toEqual([true, true]);
                 for (let i = 0; i < step.count; i++) model.free.delete(frame + i);
               }
             }

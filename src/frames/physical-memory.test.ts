@@ -145,7 +145,7 @@ describe.each(KINDS)('PhysicalMemory with $name', (allocator) => {
 
   it('gives aligned runs, each frame of which is freed by itself', () => {
     const memory = boot(256, allocator);
-    const first = memory.allocateRun(16, FrameKind.kernelHeap, 16) as Pfn;
+    const first = memory.allocateRun(16, FrameKind.kernelHeap, { alignment: 16 }) as Pfn;
     expect(first % 16).toBe(0);
     expect(memory.countOf(FrameKind.kernelHeap)).toBe(16);
     expect(memory.allocateRun(250, FrameKind.kernelHeap)).toBe(-1);

@@ -13,7 +13,7 @@
 
 import { type FailurePlan, invariant, type Pfn } from '../base/index.ts';
 import type { Ram } from '../machine/index.ts';
-import type { FrameAllocator } from './frame-allocator.ts';
+import { ANYWHERE, type FrameAllocator, type RunConstraints } from './frame-allocator.ts';
 import { FrameKind, type FrameTable } from './frame-table.ts';
 
 /** Kinds of frame that can be asked for and given back. */
@@ -83,12 +83,12 @@ export class PhysicalMemory {
   }
 
   /**
-   * Takes `count` frames in a row, the first a multiple of `alignment` (a power of two). Returns the first, or -1.
+   * Takes `count` frames in a row that meet the constraints. Returns the first, or -1.
    * Their bytes are the last owners', as with `allocate`. Each is freed by itself.
    */
-  allocateRun(count: number, kind: AllocatedKind, alignment = 1): Pfn | -1 {
+  allocateRun(count: number, kind: AllocatedKind, constraints: RunConstraints = ANYWHERE): Pfn | -1 {
     if (this.#failure?.next() === true) return -1;
-    const first = this.allocator.allocateRun(count, alignment);
+    const first = this.allocator.allocateRun(count, constraints);
     if (first === -1) return -1;
     for (let i = 0; i < count; i++) this.#give((first + i) as Pfn, kind, 0, 0);
     return first;

@@ -11,8 +11,16 @@
 // it looks through the table for a run, O(frames), and then walks the stack to take the run's frames out of it, O(free frames);
 // the order of the others stays. Elsewhere: an allocator made for runs (bitmap-allocator.ts).
 
-import { invariant, KernelPanic, type Pfn } from '../base/index.ts';
-import type { FrameAllocator, FrameAllocatorKind, MetadataRegion } from './frame-allocator.ts';
+import { invariant, type Pfn } from '../base/index.ts';
+import {
+  ANYWHERE,
+  type FrameAllocator,
+  type FrameAllocatorKind,
+  type MetadataRegion,
+  panicNotGiven,
+  type RunConstraints,
+} from './frame-allocator.ts';
+import { type FreeView, findRun, frameByFrame, longestRun } from './run-search.ts';
 
 /** The word of a frame that is given. */
 const GIVEN = 0;
@@ -28,6 +36,7 @@ class StackAllocator implements FrameAllocator {
   readonly #first: number;
   readonly #count: number;
   readonly #words: Int32Array;
+  readonly #view: FreeView;
   #freeCount = 0;
 
   constructor(first: Pfn, count: number, metadata: MetadataRegion) {
@@ -41,6 +50,7 @@ class StackAllocator implements FrameAllocator {
     this.metadataBytes = (count + 1) * 4;
     this.#first = first;
     this.#count = count;
+    this.#view = frameByFrame(first, count, (index) => this.#words[index + 1] !== GIVEN);
   }
 
   get freeCount(): number {
@@ -56,40 +66,23 @@ class StackAllocator implements FrameAllocator {
     return (this.#first + at - 1) as Pfn;
   }
 
-  allocateRun(count: number, alignment = 1): Pfn | -1 {
-    invariant(
-      count >= 1 && alignment >= 1 && Number.isInteger(Math.log2(alignment)),
-      'FA2',
-      () => `a run of ${count} frames aligned to ${alignment} makes no sense`,
-    );
-    let start = -1;
-    for (let at = 1, length = 0; at <= this.#count && start === -1; at++) {
-      if (this.#words[at] === GIVEN) length = 0;
-      else if (length > 0 || (this.#first + at - 1) % alignment === 0) length++;
-      if (length === count) start = at - count + 1;
-    }
+  allocateRun(count: number, constraints: RunConstraints = ANYWHERE): Pfn | -1 {
+    const start = findRun(this.#view, count, constraints);
     if (start === -1) return -1;
-    this.#takeOut(start, start + count);
-    return (this.#first + start - 1) as Pfn;
+    this.#takeOut(start + 1, start + 1 + count);
+    return (this.#first + start) as Pfn;
   }
 
   free(frame: Pfn): void {
     const at = frame - this.#first + 1;
-    if (!(at >= 1 && at <= this.#count) || this.#words[at] !== GIVEN) {
-      throw new KernelPanic('FA3', `frame ${frame} is freed but was not given`);
-    }
+    if (!(at >= 1 && at <= this.#count) || this.#words[at] !== GIVEN) panicNotGiven(frame);
     this.#words[at] = this.#words[TOP]!;
     this.#words[TOP] = at;
     this.#freeCount++;
   }
 
   largestFree(): number {
-    let longest = 0;
-    for (let at = 1, length = 0; at <= this.#count; at++) {
-      length = this.#words[at] === GIVEN ? 0 : length + 1;
-      longest = Math.max(longest, length);
-    }
-    return longest;
+    return longestRun(this.#view);
   }
 
   isFree(frame: Pfn): boolean {

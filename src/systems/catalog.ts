@@ -2,7 +2,19 @@
 // say.
 
 import { type FailurePlan, UsageError } from '../base/index.ts';
-import { bitmapAllocator, type FrameAllocatorKind, stackAllocator } from '../frames/index.ts';
+import {
+  atomicBitmapAllocator,
+  bitmapAllocator,
+  buddyAllocator,
+  cachedBuddyAllocator,
+  type FrameAllocatorKind,
+  flatBitmapAllocator,
+  listAllocator,
+  slabAllocator,
+  stackAllocator,
+  treeAllocator,
+  zonedAllocator,
+} from '../frames/index.ts';
 import {
   aarch64,
   amd64,
@@ -39,7 +51,18 @@ const tunings = new Map<string, UvmTuning>([
 /** Names that `--class-limits` can say, the default first. */
 export const classLimitNames: readonly string[] = [...tunings.keys()];
 
-const frameAllocatorKinds: readonly FrameAllocatorKind[] = [bitmapAllocator, stackAllocator];
+const frameAllocatorKinds: readonly FrameAllocatorKind[] = [
+  bitmapAllocator,
+  stackAllocator,
+  flatBitmapAllocator,
+  listAllocator,
+  buddyAllocator,
+  cachedBuddyAllocator,
+  treeAllocator,
+  slabAllocator,
+  atomicBitmapAllocator,
+  zonedAllocator,
+];
 const systemKinds: readonly SystemKind[] = [
   {
     name: 'uvm',
