@@ -68,7 +68,7 @@ describe.skipIf(!existsSync(pythonPath))('CPython prints what it prints on flat 
     runsAs({ ramBytes: 6 * MIB, policy });
   });
 
-  it.each(['stack', 'free-list', 'buddy-cached', 'zones'])('in 6 MiB with the %s allocator', (frames) => {
+  it.each(['stack', 'free-list', 'buddy-cached'])('in 6 MiB with the %s allocator', (frames) => {
     runsAs({ ramBytes: 6 * MIB, frames });
   });
 

@@ -93,10 +93,10 @@ describe('a kernel prints its checksum', () => {
     }
   });
 
-  // Every policy on two allocators, and every allocator under two policies: what the others would meet is what these do.
+  // Every policy on two allocators, and every allocator under one.
   const combinations = ['hashjoin', 'qsort'].flatMap((name) =>
     policyNames.flatMap((policy, place) =>
-      frameAllocatorNames.slice(0, place < 2 ? undefined : 2).map((frames) => [name, policy, frames] as const),
+      frameAllocatorNames.slice(0, place === 0 ? undefined : 2).map((frames) => [name, policy, frames] as const),
     ),
   );
   it.each(combinations)('%s under %s with the %s allocator', (name, policy, frames) => {
