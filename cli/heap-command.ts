@@ -23,8 +23,11 @@ import { formatCount, type HeapResult, MAP_CELLS } from '../src/report/index.ts'
 import { systemNames } from '../src/systems/index.ts';
 import { type MallocTrace, mallocGenerators, mallocTraceFormats, mallocTraceText } from '../src/trace/index.ts';
 import { ExitCode } from './exit-code.ts';
+import { guestMaker } from './guest-job.ts';
+import { judgeGuest } from './heap-guests.ts';
 import { expectServable, type HeapFlags, type HeapPlan, heapForms, heapPlan } from './heap-options.ts';
-import { heapSubjects } from './heap-subjects.ts';
+import { type Contestant, contestants } from './heap-subjects.ts';
+import { heapTestCommand } from './heap-test-command.ts';
 import { type HeapTraceReport, heapWriter } from './heap-writers.ts';
 import { LiveLine } from './live-line.ts';
 import { readMallocTrace } from './malloc-trace-source.ts';
@@ -63,7 +66,7 @@ export function heapCommand(terminal: Terminal, run: (work: Promise<number>) => 
       'Replays traces of malloc and free on allocators: checks every answer, measures speed, and shows what becomes of the memory.',
     )
     .addArgument(new Argument('<traces...>', 'files, or names of generated traces; - is the standard input'))
-    .option('--allocator <names>', 'allocators, with commas between, or all', 'all')
+    .option('--allocator <names>', 'allocators, with commas between, or all; or your own: ./mine.wasm, ./mine.js', 'all')
     .addOption(
       new Option('--format <name>', 'the format of the files; recognised if not given').choices(mallocTraceFormats.map(({ name }) => name)),
     )
@@ -90,14 +93,17 @@ export function heapCommand(terminal: Terminal, run: (work: Promise<number>) => 
     .option('--memory <size>', '--space: the machine has so much; 64MiB if not given')
     .option('--swap <size>', '--space: and so much swap, or none; 256MiB if not given')
     .option('--save <file>', "write the trace there: .rep, or else in Quire's own format");
+  // Else this command would take options that are test's.
+  command.enablePositionalOptions();
   return addReportOptions(command, heapForms)
+    .addCommand(heapTestCommand(terminal, run))
     .addHelpText('after', help)
     .action((paths: string[], flags: HeapFlags) => run(heap(paths, flags, terminal, command)));
 }
 
 async function heap(paths: readonly string[], flags: HeapFlags, terminal: Terminal, command: Command): Promise<number> {
   const plan = heapPlan(flags, paths.length);
-  const kinds = heapSubjects(plan.allocators);
+  const kinds = contestants(plan.allocators, plan.subject);
   if (plan.space !== undefined) for (const { name } of kinds) ownAllocator(name);
   const output = new ReportOutput(flags, terminal);
   const saved = flags.save === undefined ? undefined : new OutputFile(flags.save, '--save');
@@ -136,17 +142,31 @@ async function heap(paths: readonly string[], flags: HeapFlags, terminal: Termin
 
 /** What a trace is replayed with. */
 interface Setting {
-  readonly kinds: readonly SubjectKind[];
+  readonly kinds: readonly Contestant[];
   readonly plan: HeapPlan;
   readonly line: LiveLine;
 }
 
-async function reportOn(trace: MallocTrace, facts: MallocTraceFacts, { kinds, plan, line }: Setting): Promise<HeapTraceReport> {
+async function reportOn(
+  trace: MallocTrace,
+  facts: MallocTraceFacts,
+  { kinds: contestants, plan, line }: Setting,
+): Promise<HeapTraceReport> {
   const results: HeapResult[] = [];
-  for (const kind of kinds) {
+  /** Those that can be called here: of guests, those that came through. */
+  const kinds: SubjectKind[] = [];
+  for (const { name, kind, guest } of contestants) {
     // Lets Ctrl-C through between two allocators.
     await new Promise((resolve) => setImmediate(resolve));
-    results.push(resultOf(trace, kind, plan, line));
+    if (kind !== undefined) {
+      results.push(resultOf(trace, kind, plan, line));
+      kinds.push(kind);
+      continue;
+    }
+    line.update((seconds) => `${seconds.toFixed(1)} s   ${trace.name}: ${name}`);
+    const result = await judgeGuest(guest, { trace, points: CURVE_POINTS, ...plan });
+    results.push(result);
+    if (result.profile.end === 'whole') kinds.push({ name, make: await guestMaker(guest) });
   }
   const look = plan.at ?? facts.peakOperations;
   const looks =
@@ -156,7 +176,7 @@ async function reportOn(trace: MallocTrace, facts: MallocTraceFacts, { kinds, pl
   const pins = page === undefined ? [] : looks.map(({ kind, replay }) => pagePins(kind.name, replay, page));
   const [one, two] = kinds;
   const comparison =
-    plan.compare === undefined || one === undefined || two === undefined
+    plan.compare === undefined || one === undefined || two === undefined || kinds.length < contestants.length
       ? undefined
       : compareHeaps(trace, [() => one.make(plan.subject), () => two.make(plan.subject)]);
   const spaces =

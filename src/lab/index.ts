@@ -17,6 +17,26 @@ export {
 } from './exercise.ts';
 export { type Candidate, type EvictionExplanation, explainEviction } from './explanation.ts';
 export {
+  type Emulated,
+  type GuestCalls,
+  GuestQuit,
+  type GuestSubject,
+  guestBase,
+  guestSubject,
+  jsGuestCalls,
+  WasmGuest,
+} from './heap/guest-subject.ts';
+export {
+  type CheckFinding,
+  type CheckNews,
+  type CheckSetting,
+  capacityOf,
+  type HeapCheck,
+  heapChecks,
+  judgeScript,
+  MOST_CAPACITY,
+} from './heap/heap-checks.ts';
+export {
   compareHeaps,
   type FreeChoice,
   type FreeStretch,
@@ -36,6 +56,7 @@ export {
   type SizeClass,
 } from './heap/heap-profile.ts';
 export { type HeapError, HeapReplay, type ReplayOptions } from './heap/heap-replay.ts';
+export { firstOperations } from './heap/heap-scripts.ts';
 export {
   type Fit,
   fitRules,

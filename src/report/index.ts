@@ -26,6 +26,7 @@ export {
   heapTraceParts,
   internalOf,
 } from './heap-parts.ts';
+export { formatHeapTest, type HeapTestReport, heapTestData, isCorrect, scriptLines } from './heap-test-text.ts';
 export { htmlPage, type PageFacts } from './html-page.ts';
 export { lruSteps, type MissCurves, missCurveParts, missCurvesSvg } from './miss-curves.ts';
 export { formatFreeList, formatPlace, formatPlacement, formatSolvedPlacement } from './placement-text.ts';

@@ -49,8 +49,8 @@ export class HeapReplay {
   constructor(trace: MallocTrace, subject: HeapSubject, { contents = 'tags', mostErrors = MOST_ERRORS, onBlock }: ReplayOptions = {}) {
     this.trace = trace;
     this.subject = subject;
-    const { base, alignment } = subject;
-    this.shadow = new ShadowMap(trace.blocks, { base, alignment, contents });
+    const { base, lowest = base, alignment } = subject;
+    this.shadow = new ShadowMap(trace.blocks, { base: lowest, alignment, contents });
     this.#mostErrors = mostErrors;
     this.#onBlock = onBlock;
     this.#highestEnd = base;

@@ -19,8 +19,10 @@ export interface HeapSubject {
   readonly free: (address: number) => unknown;
   /** Returns all bytes that there are now: a block's first is at its address. Another array after the heap has grown. */
   readonly bytes: () => Uint8Array;
-  /** The heap's first byte, its own bytes included: no block lies below it, and its size is counted from there. */
+  /** The heap's first byte, its own bytes included: its size is counted from there. */
   readonly base: number;
+  /** No block lies below it; `base` if it is not told. */
+  readonly lowest?: number;
   /** What every block's address is a multiple of. */
   readonly alignment: number;
   /** Bytes that a block's owner may use. */
