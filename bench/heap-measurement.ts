@@ -1,14 +1,23 @@
 // Malloc traces against the clock, in one process: one kind of heap on several traces, or several kinds at once.
 
-import { newReplay, peakHeapBytes, type ReplayEffort, timeReplay } from './heap-replay.ts';
-import { makeHeap } from './heap-subjects.ts';
-import { readTrace } from './heap-traces.ts';
+import { HeapReplay, type HeapSubject, measureSpeed, type ReplaySpeed } from '../src/lab/index.ts';
+import { type MallocTrace, peakPayload } from '../src/trace/index.ts';
+import { makeSubject } from './heap-subjects.ts';
+import { type NamedTrace, timedTrace } from './heap-traces.ts';
 
-/** What to measure: each subject on each trace, subjects in turn. More than one: all of them are alive at once, each with its own replay. */
+/** What to measure: each subject on each trace, subjects in turn. More than one: heaps of all of them are alive at once. */
 export interface HeapRequest {
   readonly subjects: readonly string[];
-  readonly traces: readonly string[];
-  readonly effort: ReplayEffort;
+  readonly traces: readonly NamedTrace[];
+  readonly effort: HeapEffort;
+}
+
+/** How long to measure. */
+export interface HeapEffort {
+  /** Replays go on for so long; the best sample counts. */
+  readonly milliseconds: number;
+  /** A replay that takes longer is given up. */
+  readonly mostMilliseconds: number;
 }
 
 /** One subject on one trace. */
@@ -16,7 +25,7 @@ export interface HeapRate {
   readonly subject: string;
   readonly trace: string;
   readonly operationsPerSecond: number;
-  /** Peak of the payload by the peak of the heap; null if the replay was cut at the time limit. */
+  /** Peak of the payload by the peak of the heap; null if a replay was given up, or a block not given. */
   readonly utilization: number | null;
 }
 
@@ -27,18 +36,29 @@ export interface HeapMeasurement {
 
 /** Measures. */
 export async function measureHeap({ subjects, traces, effort }: HeapRequest): Promise<HeapMeasurement> {
-  const runs = subjects.map((subject) => ({ subject, run: newReplay() }));
   const rates: HeapRate[] = [];
-  for (const name of traces) {
-    const trace = readTrace(name);
-    const heaps = await Promise.all(runs.map(async (each) => ({ ...each, heap: await makeHeap(each.subject) })));
-    // Every kind has run before any is timed for good.
-    if (heaps.length > 1) for (const { heap, run } of heaps) timeReplay(trace, heap, run, { ...effort, seconds: effort.seconds / 3 });
-    for (const { subject, run, heap } of heaps) {
-      const { operationsPerSecond, operations } = timeReplay(trace, heap, run, effort);
-      const utilization = operations < trace.operations ? null : trace.peakPayloadBytes / peakHeapBytes(trace, await makeHeap(subject));
+  for (const { name, path } of traces) {
+    const trace = await timedTrace(path);
+    const heaps: { readonly name: string; readonly heap: HeapSubject }[] = [];
+    for (const subject of subjects) heaps.push({ name: subject, heap: await makeSubject(subject) });
+    // Every kind has run before any is timed for good: what the engine has learnt of one, it has by then forgotten or not.
+    if (heaps.length > 1) for (const { heap } of heaps) speedOf(heap, trace, { ...effort, milliseconds: effort.milliseconds / 4 });
+    for (const { name: subject, heap } of heaps) {
+      const { operationsPerSecond, operations } = speedOf(heap, trace, effort);
+      const utilization = operations < trace.length ? null : utilizationOf(trace, await makeSubject(subject));
       rates.push({ subject, trace: name, operationsPerSecond, utilization });
     }
   }
   return { rates };
+}
+
+function speedOf(heap: HeapSubject, trace: MallocTrace, effort: HeapEffort): ReplaySpeed {
+  return measureSpeed(heap, trace, { ...effort, now: () => performance.now() });
+}
+
+/** Every answer is checked on the way. */
+function utilizationOf(trace: MallocTrace, heap: HeapSubject): number | null {
+  const replay = new HeapReplay(trace, heap);
+  replay.finish();
+  return replay.errors.length > 0 ? null : peakPayload(trace).bytes / replay.heapBytes;
 }

@@ -1,37 +1,27 @@
-// What the heap benchmark runs: Quire's allocators and two peers, behind one face. Each is made anew for each trace.
+// What the heap benchmark runs: Quire's allocators and two peers, as subjects of the laboratory.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AllocatorName, allocatorNames, Heap } from '../src/heap/malloc/index.ts';
+import { type HeapSubject, ownSubjects } from '../src/lab/index.ts';
 import { rootFolder } from './host.ts';
-
-/** A heap that a trace can be replayed on. */
-export interface TimedHeap {
-  readonly malloc: (bytes: number) => number;
-  readonly free: (address: number) => unknown;
-  readonly realloc: (address: number, bytes: number) => number;
-  readonly memalign: (alignment: number, bytes: number) => number;
-  /** The first byte of all that the heap takes, its own words included. */
-  readonly base: number;
-}
 
 /** The peers by name. */
 export const peerNames = ['wasm-dlmalloc', 'thi.ng'] as const;
 
 /** Peers and allocators of Quire's by name, the unit of the ratios first. */
-export const subjectNames: readonly string[] = [...peerNames, ...allocatorNames];
+export const subjectNames: readonly string[] = [...peerNames, ...ownSubjects.map(({ name }) => name)];
 
-const WASM_PAGE = 65_536;
 /** What Quire's heaps may grow to, and what thi.ng gets at once since it cannot grow. */
 const MOST_BYTES = 256 * 1024 * 1024;
+const ALIGNMENT = 8;
 
-/** Makes an empty heap. Quire's lie in a WebAssembly memory that grows from one page, as the dlmalloc's does. */
-export async function makeHeap(name: string): Promise<TimedHeap> {
+/** Makes a subject with an empty heap. Quire's lie in a WebAssembly memory that grows from one page, as the dlmalloc's does. */
+export async function makeSubject(name: string): Promise<HeapSubject> {
   if (name === 'wasm-dlmalloc') return wasmDlmalloc();
   if (name === 'thi.ng') return thiNg();
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_BYTES / WASM_PAGE });
-  const { malloc, free, realloc, memalign } = Heap.create(memory, { allocator: name as AllocatorName });
-  return { malloc, free, realloc, memalign, base: 0 };
+  const kind = ownSubjects.find((each) => each.name === name);
+  if (kind === undefined) throw new Error(`no allocator ${name}`);
+  return kind.make({ alignment: ALIGNMENT, backing: 'wasm', limitBytes: MOST_BYTES });
 }
 
 /** Returns the peers that are not installed. */
@@ -39,31 +29,36 @@ export function missingPeers(): string[] {
   return existsSync(join(rootFolder(), 'node_modules', '@thi.ng', 'malloc')) ? [] : ['thi.ng'];
 }
 
-interface WasmHeap {
+interface DlmallocExports extends Pick<HeapSubject, 'malloc' | 'calloc' | 'realloc' | 'memalign' | 'free'> {
   readonly _initialize: () => void;
-  readonly malloc: TimedHeap['malloc'];
-  readonly free: TimedHeap['free'];
-  readonly realloc: TimedHeap['realloc'];
-  readonly memalign: TimedHeap['memalign'];
+  readonly memory: WebAssembly.Memory;
   readonly __heap_base: { readonly value: number };
 }
 
-function wasmDlmalloc(): TimedHeap {
+/** The exports themselves, with nothing of JavaScript between. */
+function wasmDlmalloc(): HeapSubject {
   const module = new WebAssembly.Module(readFileSync(join(rootFolder(), 'bench', 'peers', 'dlmalloc.wasm')));
-  const { _initialize, malloc, free, realloc, memalign, __heap_base } = new WebAssembly.Instance(module).exports as unknown as WasmHeap;
+  const exports = new WebAssembly.Instance(module).exports as unknown as DlmallocExports;
+  const { _initialize, memory, malloc, calloc, realloc, memalign, free, __heap_base } = exports;
   _initialize();
-  return { malloc, free, realloc, memalign, base: __heap_base.value };
+  const bytes = (): Uint8Array => new Uint8Array(memory.buffer);
+  return { malloc, calloc, realloc, memalign, free, bytes, base: __heap_base.value, alignment: ALIGNMENT };
 }
 
 // It has no aligned allocation; traces of real programs have so few that a plain one may stand in.
-async function thiNg(): Promise<TimedHeap> {
+async function thiNg(): Promise<HeapSubject> {
   const { MemPool } = await import('@thi.ng/malloc');
-  const pool = new MemPool({ buf: new ArrayBuffer(MOST_BYTES) });
+  const buffer = new ArrayBuffer(MOST_BYTES);
+  const all = new Uint8Array(buffer);
+  const pool = new MemPool({ buf: buffer });
   return {
     malloc: (bytes) => pool.malloc(bytes),
-    free: (address) => pool.free(address),
+    calloc: (count, bytes) => pool.malloc(count * bytes),
     realloc: (address, bytes) => pool.realloc(address, bytes),
     memalign: (_, bytes) => pool.malloc(bytes),
+    free: (address) => pool.free(address),
+    bytes: () => all,
     base: 0,
+    alignment: ALIGNMENT,
   };
 }

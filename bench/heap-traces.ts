@@ -1,47 +1,40 @@
-// The traces of the heap benchmark.
+// The traces of the heap benchmark: recordings of real programs, and generated ones.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
-import { HeapOperation, type HeapTrace } from './heap-replay.ts';
+import { readMallocTrace } from '../cli/malloc-trace-source.ts';
+import { MallocOperation, type MallocTrace } from '../src/trace/index.ts';
 import { rootFolder } from './host.ts';
 
-const folders = ['../shared/oracle/heap', 'bench/traces'];
-
-/** Names of the traces that are there. */
-export function traceNames(): string[] {
-  const names = folders.flatMap((folder) => {
-    const path = join(rootFolder(), folder);
-    return existsSync(path) ? readdirSync(path).filter((name) => name.endsWith('.rep.gz')) : [];
-  });
-  return [...new Set(names.map((name) => name.replace(/\.rep\.gz$/, '')))];
+/** A trace by name. */
+export interface NamedTrace {
+  readonly name: string;
+  /** A file, or how it is generated. */
+  readonly path: string;
+  /** `recorded`: of a real program; goals are for these. */
+  readonly kind: 'recorded' | 'generated';
 }
 
-/** Reads a trace. */
-export function readTrace(name: string): HeapTrace {
-  const path = folders.map((folder) => join(rootFolder(), folder, `${name}.rep.gz`)).find((each) => existsSync(each));
-  if (path === undefined) throw new Error(`no trace ${name}`);
-  const lines = gunzipSync(readFileSync(path))
-    .toString('latin1')
-    .split('\n')
-    .filter((line) => /^[acmrf]/.test(line));
-  const [kinds, blocks] = [new Uint8Array(lines.length), new Uint32Array(lines.length)];
-  const [sizes, alignments] = [new Uint32Array(lines.length), new Uint32Array(lines.length)];
-  const live = new Map<number, number>();
-  let [ids, payload, peakPayloadBytes] = [0, 0, 0];
-  lines.forEach((line, at) => {
-    const [letter, ...numbers] = line.split(' ');
-    const block = Number(numbers[0]);
-    const size = letter === 'f' ? 0 : Number(numbers.at(-1));
-    kinds[at] = letter === 'f' ? HeapOperation.free : letter === 'r' ? HeapOperation.realloc : letter === 'm' ? HeapOperation.memalign : 0;
-    blocks[at] = block;
-    sizes[at] = size;
-    alignments[at] = letter === 'm' ? Number(numbers[1]) : 0;
-    payload += size - (live.get(block) ?? 0);
-    if (letter === 'f') live.delete(block);
-    else live.set(block, size);
-    ids = Math.max(ids, block + 1);
-    peakPayloadBytes = Math.max(peakPayloadBytes, payload);
+/** Quire's own recordings, and others' beside the clone if they are there. */
+const FOLDERS = ['bench/traces', '../shared/oracle/heap'];
+const SUFFIX = '.rep.gz';
+
+/** By definition (src/trace/malloc/generators.ts): each asks for something that another allocator is good at. */
+const GENERATED = ['random', 'coalescing', 'realloc', 'larson', 'graph'];
+
+/** Returns all traces that are there. */
+export function heapTraces(): NamedTrace[] {
+  const recorded = FOLDERS.flatMap((folder): NamedTrace[] => {
+    const place = join(rootFolder(), folder);
+    const files = existsSync(place) ? readdirSync(place).filter((name) => name.endsWith(SUFFIX)) : [];
+    return files.sort().map((file) => ({ name: file.slice(0, -SUFFIX.length), path: join(place, file), kind: 'recorded' }));
   });
-  return { operations: lines.length, ids, kinds, blocks, sizes, alignments, peakPayloadBytes };
+  return [...recorded, ...GENERATED.map((name): NamedTrace => ({ name, path: `${name}:operations=30000`, kind: 'generated' }))];
+}
+
+/** Reads a trace. calloc becomes malloc: filling with zeros would be timed otherwise, and it is the same work for all. */
+export async function timedTrace(path: string): Promise<MallocTrace> {
+  const trace = await readMallocTrace(path, undefined);
+  const operations = trace.operations.map((each) => (each === MallocOperation.calloc ? MallocOperation.malloc : each));
+  return { ...trace, operations };
 }

@@ -1,30 +1,29 @@
 // The heap benchmark: malloc traces of real programs replayed on every allocator, on a dlmalloc compiled to WebAssembly and on the npm
 // package @thi.ng/malloc; how fast, how tight, and whether six kinds of heap in one process slow each other.
 
-import type { HeapRate } from './heap-measurement.ts';
-import type { ReplayEffort } from './heap-replay.ts';
+import type { HeapEffort, HeapRate } from './heap-measurement.ts';
 import { missingPeers, peerNames, subjectNames } from './heap-subjects.ts';
-import { traceNames } from './heap-traces.ts';
+import { heapTraces } from './heap-traces.ts';
 import type { Laboratory } from './laboratory.ts';
 import { geometricMean } from './statistics.ts';
 import type { Table } from './table.ts';
 
 /** How much to do. */
 export interface HeapSettings {
-  readonly effort: ReplayEffort;
+  readonly effort: HeapEffort;
   /** Turns that all subjects take; the best counts. */
   readonly turns: number;
 }
 
-/** The full benchmark: some four minutes. */
-export const heapSettings: HeapSettings = { effort: { seconds: 0.5, limitSeconds: 5 }, turns: 2 };
+/** The full benchmark: some five minutes. */
+export const heapSettings: HeapSettings = { effort: { milliseconds: 300, mostMilliseconds: 2000 }, turns: 2 };
 /** Enough to see that everything works. */
-export const quickHeapSettings: HeapSettings = { effort: { seconds: 0.02, limitSeconds: 0.2 }, turns: 1 };
+export const quickHeapSettings: HeapSettings = { effort: { milliseconds: 10, mostMilliseconds: 100 }, turns: 1 };
 
 /** What was measured. */
 export interface HeapResult {
   readonly settings: HeapSettings;
-  readonly traces: readonly string[];
+  readonly traces: readonly { readonly name: string; readonly kind: 'recorded' | 'generated' }[];
   readonly subjects: readonly string[];
   /** Each subject in a process of its own. */
   readonly alone: readonly HeapRate[];
@@ -51,19 +50,21 @@ export async function measureHeaps(
 ): Promise<HeapResult> {
   const missing = missingPeers();
   const subjects = subjectNames.filter((name) => !missing.includes(name) && (only.includes(name) || name === 'wasm-dlmalloc'));
-  const traces = traceNames();
+  const traces = heapTraces();
   const { effort, turns } = settings;
   const alone: HeapRate[] = [];
+  const together: HeapRate[] = [];
+  const six = TOGETHER.filter((name) => subjects.includes(name));
   for (let turn = 1; turn <= turns; turn++) {
     for (const subject of subjects) {
       tell(`${subject}, turn ${turn} of ${turns}`);
       alone.push(...(await laboratory.heap({ subjects: [subject], traces, effort })).rates);
     }
+    tell(`${six.length} kinds in one process, turn ${turn} of ${turns}`);
+    if (six.length > 1) together.push(...(await laboratory.heap({ subjects: six, traces, effort })).rates);
   }
-  const six = TOGETHER.filter((name) => subjects.includes(name));
-  tell(`${six.length} kinds in one process`);
-  const together = six.length > 1 ? (await laboratory.heap({ subjects: six, traces, effort })).rates : [];
-  return { settings, traces, subjects, alone: bestOf(alone), together };
+  const named = traces.map(({ name, kind }) => ({ name, kind }));
+  return { settings, traces: named, subjects, alone: bestOf(alone), together: bestOf(together) };
 }
 
 function bestOf(rates: readonly HeapRate[]): HeapRate[] {
@@ -78,67 +79,73 @@ function bestOf(rates: readonly HeapRate[]): HeapRate[] {
 
 /** The tables that people read. */
 export function heapTables(result: HeapResult): Table[] {
-  return [speedTable(result), summaryTable(result)];
+  return [summaryTable(result), ratesTable(result, 'recorded'), ratesTable(result, 'generated')];
 }
 
 function rateOf(rates: readonly HeapRate[], subject: string, trace: string): HeapRate | undefined {
   return rates.find((rate) => rate.subject === subject && rate.trace === trace);
 }
 
-function speedTable({ traces, subjects, alone }: HeapResult): Table {
+const speedOf = (rates: readonly HeapRate[], subject: string, trace: string): number =>
+  rateOf(rates, subject, trace)?.operationsPerSecond ?? Number.NaN;
+
+const percent = (share: number | null | undefined): string =>
+  share === null || share === undefined || Number.isNaN(share) ? '-' : (100 * share).toFixed(1);
+
+const fixed = (number: number, digits: number): string => (Number.isNaN(number) ? '-' : number.toFixed(digits));
+
+function namesOf({ traces }: HeapResult, kind: 'recorded' | 'generated'): string[] {
+  return traces.filter((trace) => trace.kind === kind).map(({ name }) => name);
+}
+
+function ratesTable(result: HeapResult, kind: 'recorded' | 'generated'): Table {
+  const names = namesOf(result, kind);
+  const { subjects, alone } = result;
   return {
-    title: 'Malloc traces: millions of operations per second, and utilization',
+    title: kind === 'recorded' ? 'Recordings of real programs' : 'Generated traces',
     about:
-      'Each allocator in a process of its own. Utilization is the peak of the payload by the peak of the heap. More is better for both.',
-    headings: ['allocator', ...traces.flatMap((trace) => [trace, '%'])],
+      'Millions of operations per second, and utilization in per cent: the peak of the payload by the peak of the heap. More is better.',
+    headings: ['allocator', ...names.flatMap((trace) => [trace, '%'])],
     rows: subjects.map((subject) => [
       subject,
-      ...traces.flatMap((trace) => {
+      ...names.flatMap((trace) => {
         const rate = rateOf(alone, subject, trace);
-        return [((rate?.operationsPerSecond ?? Number.NaN) / 1e6).toFixed(rate?.utilization === null ? 2 : 1), percent(rate?.utilization)];
+        const millions = (rate?.operationsPerSecond ?? Number.NaN) / 1e6;
+        return [fixed(millions, millions < 1 ? 2 : 1), percent(rate?.utilization)];
       }),
     ]),
-    notes: [],
+    notes: ['Without a utilization: given up at the time limit, its speed that of the part that ran.'],
   };
 }
 
-const percent = (share: number | null | undefined): string => (share === null || share === undefined ? '-' : (100 * share).toFixed(1));
-
-function summaryTable({ traces, subjects, alone, together }: HeapResult): Table {
-  const ratios = (subject: string, to: string): number[] =>
-    traces.map(
-      (trace) =>
-        (rateOf(alone, subject, trace)?.operationsPerSecond ?? Number.NaN) / (rateOf(alone, to, trace)?.operationsPerSecond ?? Number.NaN),
-    );
+function summaryTable(result: HeapResult): Table {
+  const { traces, subjects, alone, together } = result;
+  const recorded = namesOf(result, 'recorded');
+  const all = traces.map(({ name }) => name);
+  const ratios = (subject: string, to: string, names: readonly string[]): number[] =>
+    names.map((trace) => speedOf(alone, subject, trace) / speedOf(alone, to, trace));
   const rows = subjects.map((subject) => {
     const goal = goals[subject];
-    const shares = traces.map((trace) => rateOf(alone, subject, trace)?.utilization ?? Number.NaN);
-    const kept = traces.map(
-      (trace) =>
-        (rateOf(together, subject, trace)?.operationsPerSecond ?? Number.NaN) /
-        (rateOf(alone, subject, trace)?.operationsPerSecond ?? Number.NaN),
-    );
+    const shares = recorded.map((trace) => rateOf(alone, subject, trace)?.utilization ?? Number.NaN);
+    const kept = all.map((trace) => speedOf(together, subject, trace) / speedOf(alone, subject, trace));
     const isPeer = peerNames.some((peer) => peer === subject);
     return [
       subject,
-      geometricMean(ratios(subject, 'wasm-dlmalloc')).toFixed(2),
+      fixed(geometricMean(ratios(subject, 'wasm-dlmalloc', recorded)), 2),
       goal ? `${goal.ratio}` : '',
-      percent(shares.reduce((sum, share) => sum + share, 0) / shares.length).replace('NaN', '-'),
+      percent(shares.reduce((sum, share) => sum + share, 0) / shares.length),
       goal ? percent(goal.utilization) : '',
-      isPeer
-        ? ''
-        : Math.min(...ratios(subject, 'thi.ng'))
-            .toFixed(1)
-            .replace('NaN', '-'),
-      together.some((rate) => rate.subject === subject) ? geometricMean(kept).toFixed(2) : '',
+      isPeer ? '' : fixed(Math.min(...ratios(subject, 'thi.ng', all)), 1),
+      together.some((rate) => rate.subject === subject) ? fixed(geometricMean(kept), 2) : '',
     ];
   });
   return {
-    title: 'Malloc: against the peers',
+    title: 'malloc beside its peers',
     about:
-      "Speed by that of the wasm dlmalloc (geometric mean over the traces), mean utilization, the goals of both, the least of the ratios to @thi.ng/malloc's " +
-      'speed (goal: 10), and what is left of the speed with six kinds of heap in one process (goal: 0.9).',
-    headings: ['allocator', 'of dlmalloc', 'goal', 'utilization %', 'goal', 'of thi.ng, least', 'six kinds'],
+      'Each allocator in a process of its own: its speed by that of the wasm dlmalloc (geometric mean over the recordings) and the goal; its mean ' +
+      "utilization of them and the goal; the least of its ratios to @thi.ng/malloc's speed over all traces, goal 10; and what is left of its speed where " +
+      'six kinds of heap are alive in one process (geometric mean), goal 0.90.',
+    headings: ['allocator', 'of dlmalloc', 'goal', 'utilization %', 'goal', 'of thi.ng', 'with six kinds'],
     rows,
     notes: [],
   };
