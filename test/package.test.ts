@@ -2,7 +2,9 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { format } from 'node:util';
 import { expect, test } from 'vitest';
+import { Heap } from '../src/heap/malloc/index.ts';
 
 const root = join(import.meta.dirname, '..');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -31,4 +33,12 @@ test('the heap library stands alone: no file of it imports from another folder',
 
 test('nothing runs at installing', () => {
   for (const script of ['preinstall', 'install', 'postinstall', 'prepare']) expect(manifest.scripts).not.toHaveProperty(script);
+});
+
+test("the document's example prints what the document says", () => {
+  const text = readFileSync(join(root, 'docs/heap-library.md'), 'utf8');
+  const [, code, output] = /```js\nimport \{ Heap \} from 'quire\/heap';\n(.*?)```\n\nprints\n\n```\n(.*?)```/s.exec(text) ?? [];
+  const lines: string[] = [];
+  new Function('Heap', 'console', code as string)(Heap, { log: (...values: unknown[]) => lines.push(`${format(...values)}\n`) });
+  expect(lines.join('')).toBe(output);
 });
