@@ -180,8 +180,9 @@ export function harden(memory: HeapMemory, alignment: 8 | 16, inner: HeapAllocat
   }
 
   function fill(from: number, to: number, pattern: number): void {
-    if (to - from >= LOOP_WORDS) words.fill(pattern, from, to);
-    else for (let at = from; at < to; at++) words[at] = pattern;
+    const view = words;
+    if (to - from >= LOOP_WORDS) view.fill(pattern, from, to);
+    else for (let at = from; at < to; at++) view[at] = pattern;
   }
 
   function writeFrontAndTail(address: number, n: number, shift: number): void {
@@ -213,7 +214,7 @@ export function harden(memory: HeapMemory, alignment: 8 | 16, inner: HeapAllocat
 
   /** The design's address of a block. */
   function innerOf(address: number): number {
-    return address - 2 ** ((words[(address >>> 2) - 1] as number) & SHIFT_MASK);
+    return address - ((1 << ((words[(address >>> 2) - 1] as number) & SHIFT_MASK)) >>> 0);
   }
 
   /** Tells whether the surroundings of a live block are whole; if not, tells of the damage. */
@@ -245,7 +246,8 @@ export function harden(memory: HeapMemory, alignment: 8 | 16, inner: HeapAllocat
     const n = sizeOf(address);
     if ((~(words[first - 1] as number) & ~SHIFT_MASK) !== guardOf(address, n)) return false;
     const end = (address + wholeWords(n) + TAIL_BYTES) >>> 2;
-    for (let at = first; at < end; at++) if (words[at] !== FREED_PATTERN) return false;
+    const view = words;
+    for (let at = first; at < end; at++) if (view[at] !== FREED_PATTERN) return false;
     return true;
   }
 
@@ -283,7 +285,8 @@ export function harden(memory: HeapMemory, alignment: 8 | 16, inner: HeapAllocat
   /** Makes a block of the design into one of the shell. */
   function dress(block: number, n: number, shift: number): number {
     words = memory.words;
-    const address = block + 2 ** shift;
+    // Not `2 ** shift`, which the engine computes as a power of floating-point numbers: 60 ns.
+    const address = block + ((1 << shift) >>> 0);
     if (!cover(address)) {
       inner.free(block);
       return 0;
@@ -365,7 +368,7 @@ export function harden(memory: HeapMemory, alignment: 8 | 16, inner: HeapAllocat
 
   function fitsInPlace(address: number, old: number, bytes: number): boolean {
     if (bytes <= old) return old - bytes <= Math.max(64, bytes >>> 2);
-    const front = 2 ** ((words[(address >>> 2) - 1] as number) & SHIFT_MASK);
+    const front = address - innerOf(address);
     return front + wholeWords(bytes) + TAIL_BYTES <= inner.usableSize(address - front);
   }
 
