@@ -142,6 +142,7 @@ describe('quire run', () => {
       system: 'uvm',
       frames: 'bitmap',
       pageTable: 'i386',
+      ranges: 'red-black',
       ramBytes: 16 * MIB,
       swapBytes: 256 * MIB,
       swapFiles: [],

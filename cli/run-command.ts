@@ -2,7 +2,15 @@
 
 import { Argument, Command, Option } from 'commander';
 import { formatRunReport, htmlPage, type PageFacts, type RunReport, runReportParts } from '../src/report/index.ts';
-import { classLimitNames, findPolicy, frameAllocatorNames, pageTableNames, policyNames, systemNames } from '../src/systems/index.ts';
+import {
+  classLimitNames,
+  findPolicy,
+  frameAllocatorNames,
+  pageTableNames,
+  policyNames,
+  rangeMapNames,
+  systemNames,
+} from '../src/systems/index.ts';
 import { DumpFile } from './dump-file.ts';
 import { EventsFile } from './events-file.ts';
 import { ExitCode } from './exit-code.ts';
@@ -45,6 +53,7 @@ export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (
     )
     .addOption(new Option('--frames <name>', 'how free frames are kept').choices(frameAllocatorNames).default(frameAllocatorNames[0]))
     .addOption(new Option('--page-table <name>', "the page table's format").choices(pageTableNames).default(pageTableNames[0]))
+    .addOption(new Option('--ranges <name>', 'what keeps the areas of a space').choices(rangeMapNames).default(rangeMapNames[0]))
     .addOption(new Option('--system <name>', 'the memory manager').choices(systemNames).default(systemNames[0]))
     .addOption(new Option('--class-limits <name>', 'limits by class of page').choices(classLimitNames).default(classLimitNames[0]))
     .addOption(new Option('--mmu <state>', 'off: plain WebAssembly memory, to compare with').choices(['on', 'off']).default('on'))

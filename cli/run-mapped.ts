@@ -34,6 +34,7 @@ function prepare(options: RunOptions, host: RunHost, swap: SwapFiles): { machine
       ramBytes: options.ramBytes,
       frames: options.frames,
       pageTable: options.pageTable,
+      ranges: options.ranges,
       policy: options.policy,
       system: options.system,
       classLimits: options.classLimits,

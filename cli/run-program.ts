@@ -23,6 +23,7 @@ export interface RunOptions {
   readonly policy: string;
   readonly frames: string;
   readonly pageTable: string;
+  readonly ranges: string;
   readonly ramBytes: number;
   /** Size of the temporary swap file, for a run without `swapFiles`; 0 for no swap. */
   readonly swapBytes: number;

@@ -1,3 +1,4 @@
 // ranges/: containers of disjoint address ranges behind one interface.
-export type { HoleRequest, Range, RangeMap } from './range-map.ts';
-export { RedBlackMap } from './red-black.ts';
+export { randomHole } from './hole-search.ts';
+export { rangeMapKinds, redBlackMap } from './kinds.ts';
+export type { HoleRequest, Range, RangeMap, RangeMapKind } from './range-map.ts';

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { KernelPanic } from '../base/index.ts';
+import { KernelPanic, Random } from '../base/index.ts';
 import type { HoleRequest, Range, RangeMap } from './range-map.ts';
 
 /** An item as a map's user would have it. */
@@ -30,12 +30,22 @@ class SortedArrayModel {
     this.items.sort((a, b) => a.start - b.start);
   }
 
-  findHole(size: number, { low, high, direction, hint, alignment = 1 }: HoleRequest): number {
+  findHole(size: number, { low, high, direction, hint, fit = 'first', alignment = 1 }: HoleRequest): number {
     const fits = (place: number): boolean =>
       place >= low && place + size <= high && place % alignment === 0 && !this.overlaps(place, place + size);
     if (hint !== undefined && fits(hint)) return hint;
     const places = Array.from({ length: Math.max(0, high - low) }, (_, i) => low + i);
-    return (direction === 'bottom-up' ? places : places.reverse()).find(fits) ?? -1;
+    const possible = (direction === 'bottom-up' ? places : places.reverse()).filter(fits);
+    if (fit === 'first') return possible[0] ?? -1;
+    const isFree = (place: number): boolean => place >= low && place < high && !this.overlaps(place, place + 1);
+    const gapLength = (place: number): number => {
+      let [from, to] = [place, place];
+      while (isFree(from - 1)) from--;
+      while (isFree(to)) to++;
+      return to - from;
+    };
+    const least = Math.min(...possible.map(gapLength));
+    return possible.find((place) => gapLength(place) === least) ?? -1;
   }
 }
 
@@ -55,13 +65,15 @@ const holeRequest: fc.Arbitrary<HoleRequest> = fc
     bounds: fc.tuple(position, position),
     direction: fc.constantFrom('bottom-up' as const, 'top-down' as const),
     hint: fc.option(position, { nil: undefined }),
+    fit: fc.constantFrom(undefined, 'first' as const, 'best' as const),
     alignment: fc.constantFrom(undefined, 1, 2, 3, 8, 16),
   })
-  .map(({ bounds: [a, b], direction, hint, alignment }) => ({
+  .map(({ bounds: [a, b], direction, hint, fit, alignment }) => ({
     low: Math.min(a, b),
     high: Math.max(a, b),
     direction,
     ...(hint === undefined ? {} : { hint }),
+    ...(fit === undefined ? {} : { fit }),
     ...(alignment === undefined ? {} : { alignment }),
   }));
 
@@ -149,6 +161,66 @@ function expectSame(map: RangeMap<Item>, model: SortedArrayModel): void {
   });
 }
 
+/** Thousands of ranges: cell i of eight units holds none, or [8i + from, 8i + to). */
+class CellModel {
+  readonly items: (Item | undefined)[] = new Array<Item | undefined>(CELLS).fill(undefined);
+
+  /** Returns the gaps inside [low, high), in order. */
+  gaps(low: number, high: number): { from: number; to: number }[] {
+    const present = this.items.filter((item) => item !== undefined);
+    const edges = [0, ...present.flatMap(({ start, end }) => [start, end]), CELLS * CELL];
+    return edges
+      .flatMap((from, i) => (i % 2 === 0 ? [{ from: Math.max(low, from), to: Math.min(high, edges[i + 1] as number) }] : []))
+      .filter(({ from, to }) => from < to);
+  }
+
+  findHole(size: number, { low, high, direction, fit }: HoleRequest): number {
+    const large = this.gaps(low, high).filter(({ from, to }) => to - from >= size);
+    const least = Math.min(...large.map(({ from, to }) => to - from));
+    const possible = fit === 'best' ? large.filter(({ from, to }) => to - from === least) : large;
+    const gap = direction === 'bottom-up' ? possible[0] : possible.at(-1);
+    return gap === undefined ? -1 : direction === 'bottom-up' ? gap.from : gap.to - size;
+  }
+}
+
+const CELL = 8;
+const CELLS = 1500;
+
+/** Comes, goes or moves its bounds, in the cell. */
+function changeCell(map: RangeMap<Item>, model: CellModel, cell: number, random: Random): void {
+  const item = model.items[cell];
+  const from = cell * CELL + random.below(4);
+  const to = from + 1 + random.below(4);
+  if (item === undefined) {
+    const added = new Item(from, to);
+    map.insert(added);
+    model.items[cell] = added;
+  } else if (random.below(4) === 0) map.resize(item, from, to);
+  else {
+    map.remove(item);
+    model.items[cell] = undefined;
+  }
+}
+
+function askCells(map: RangeMap<Item>, model: CellModel, random: Random): void {
+  map.check();
+  expect([...map]).toEqual(model.items.filter((item) => item !== undefined));
+  for (let question = 0; question < 16; question++) {
+    const low = random.below(CELLS * CELL);
+    const request: HoleRequest = {
+      low,
+      high: low + random.below(CELLS * CELL - low) + 1,
+      direction: random.below(2) === 0 ? 'bottom-up' : 'top-down',
+      fit: random.below(2) === 0 ? 'first' : 'best',
+    };
+    const size = 1 + random.below(random.below(4) === 0 ? 100 : 12);
+    expect(map.findHole(size, request), `${size} in ${JSON.stringify(request)}`).toBe(model.findHole(size, request));
+    const position = random.below(CELLS * CELL);
+    const cell = model.items[Math.floor(position / CELL)];
+    expect(map.find(position)).toBe(cell !== undefined && position >= cell.start && position < cell.end ? cell : undefined);
+  }
+}
+
 function filled<M extends RangeMap<Item>>(map: M, bounds: readonly (readonly [number, number])[]): M {
   for (const [start, end] of bounds) map.insert(new Item(start, end));
   return map;
@@ -168,7 +240,7 @@ export function describeRangeMap(name: string, make: () => RangeMap<Item>): void
           }
           expectSame(map, model);
         }),
-        { numRuns: 300 },
+        { numRuns: 150 },
       );
     });
 
@@ -194,6 +266,39 @@ export function describeRangeMap(name: string, make: () => RangeMap<Item>): void
         ),
         { numRuns: 100 },
       );
+    });
+
+    test('agrees with an array of cells on thousands of ranges that come, move and go', () => {
+      const map = make();
+      const model = new CellModel();
+      const random = new Random(9);
+      for (const aim of [0.97, 0.5, 0.9, 0.02, 0.4, 0]) {
+        for (let step = 0; step < 2 * CELLS; step++) {
+          const cell = random.below(CELLS);
+          const isHeld = model.items[cell] !== undefined;
+          if (random.below(1000) < 1000 * (isHeld ? 1 - aim : aim)) changeCell(map, model, cell, random);
+          if (step % 1000 === 999) askCells(map, model, random);
+        }
+        askCells(map, model, random);
+      }
+      for (const item of [...map]) map.remove(item);
+      map.check();
+      expect(map.size).toBe(0);
+    });
+
+    test('ranges that come in order, upwards and downwards, are found and go again', () => {
+      for (const order of ['up', 'down'] as const) {
+        const map = make();
+        const items = Array.from({ length: 5000 }, (_, i) => new Item(2 * i, 2 * i + 1 + (i % 2)));
+        for (const item of order === 'up' ? items : items.toReversed()) map.insert(item);
+        map.check();
+        expect(map.findHole(1, { low: 0, high: 10_000, direction: 'top-down' })).toBe(9997);
+        items.forEach((item, i) => {
+          expect(map.next(item)).toBe(items[i + 1]);
+        });
+        for (const item of order === 'up' ? items : items.toReversed()) map.remove(item);
+        map.check();
+      }
     });
 
     test('an empty map is one hole', () => {

@@ -20,6 +20,8 @@ export interface HoleRequest {
   readonly high: number;
   /** bottom-up: the lowest hole that fits; top-down: the highest place. */
   readonly direction: 'bottom-up' | 'top-down';
+  /** first (default): the first gap in that direction with a place; best: the smallest such gap of those inside [low, high), the first of equals. */
+  readonly fit?: 'first' | 'best';
   /** Take this place if it is free, inside [low, high) and aligned; else look as if there were no hint. */
   readonly hint?: number;
   /** The hole's start is a multiple of this (default 1). */
@@ -49,4 +51,17 @@ export interface RangeMap<T extends Range> extends Iterable<T> {
   findHole(size: number, request: HoleRequest): number;
   /** Walks everything; panics at the first broken invariant. */
   check(): void;
+}
+
+/** A design of container, by name. */
+export interface RangeMapKind {
+  readonly name: string;
+  /** What it is, in some words. */
+  readonly meaning: string;
+  /**
+   * Bytes of kernel memory that each range takes beside its own record, when the structure is as empty as it may get; 0 for links, which the
+   * record has room for.
+   */
+  readonly indexBytes: number;
+  make<T extends Range>(): RangeMap<T>;
 }

@@ -1,157 +1,124 @@
-// The address map's container: disjoint ranges in a red-black tree that also finds holes.
+// A red-black tree: the address map's default container, as in NetBSD's uvm_map.c.
 //
-// The tree (gap-tree.ts) keeps each node's gap and the largest gap below it; this file is the RangeMap face: it
-// ties items to nodes through `item.slot`, checks the caller, and picks places in gaps.
+// A node's rank is its colour. Red nodes only lengthen a path, and never two in a row, so no path is longer than twice another.
 //
-// Invariants beside the contract's RM1-RM3 (quoted by `check`):
-//   RB1  item.slot is the item's node, and the node's bounds are the item's
-//   RB2  the last item found is still in the map
+// Invariants beside GT1 and GT2 (quoted by `check`):
+//   RB1  the root is black, a red node has black children, every path down to nil passes as many black nodes
 //
-// Cost: find O(1) for the item found last (addresses are local: the hint of Mach's vm_map), else O(log n);
-// next, previous, first, last O(1); insert, remove, resize O(log n) and one small object per insert; findHole O(log n),
-// and with an alignment O(log n) more for each gap tried that is at least `size` long but has no aligned
-// place; a gap of `size + alignment - 1` always has one.
+// Cost: at most 2 log2(n + 1) deep; at most two rotations after a node came, three after one went.
+// Source: Guibas and Sedgewick 1978; Cormen et al., chapter 13.
 
-import { invariant, KernelPanic } from '../base/index.ts';
-import { GapNode, GapTree } from './gap-tree.ts';
-import type { HoleRequest, Range, RangeMap } from './range-map.ts';
+import { invariant } from '../base/index.ts';
+import { type GapNode, GapTree } from './gap-tree.ts';
 
-/** The default container of map entries. */
-export class RedBlackMap<T extends Range> implements RangeMap<T> {
-  readonly #tree = new GapTree<T>();
-  readonly #nil: GapNode<T> = this.#tree.nil;
-  #last: GapNode<T> = this.#nil;
-  #size = 0;
+const BLACK = 0;
+const RED = 1;
 
-  get size(): number {
-    return this.#size;
-  }
-
-  find(position: number): T | undefined {
-    const last = this.#last;
-    if (position >= last.start && position < last.end) return last.item;
-    const node = this.#tree.firstEndingAfter(position);
-    // nil's bounds hold no position, so an absent node misses here as well.
-    if (position < node.start || position >= node.end) return undefined;
-    this.#last = node;
-    return node.item;
-  }
-
-  findNext(position: number): T | undefined {
-    return this.#tree.firstEndingAfter(position).item;
-  }
-
-  first(): T | undefined {
-    return this.#nil.after.item;
-  }
-
-  last(): T | undefined {
-    return this.#nil.before.item;
-  }
-
-  next(item: T): T | undefined {
-    return this.#nodeOf(item).after.item;
-  }
-
-  previous(item: T): T | undefined {
-    return this.#nodeOf(item).before.item;
-  }
-
-  insert(item: T): void {
-    const { start, end } = item;
-    invariant(start >= 0 && start < end, 'RM1', () => `[${start}, ${end}) is empty or below 0`);
-    invariant(item.slot === undefined, 'RM3', () => `[${start}, ${end}) is in a map already`);
-    const node = new GapNode<T>(start, end, item, this.#nil);
-    if (!this.#tree.link(node)) throw new KernelPanic('RM1', `[${start}, ${end}) overlaps a range of the map`);
-    item.slot = node;
-    this.#size++;
-  }
-
-  remove(item: T): void {
-    const node = this.#nodeOf(item);
-    this.#tree.unlink(node);
-    if (this.#last === node) this.#last = this.#nil;
-    item.slot = undefined;
-    this.#size--;
-  }
-
-  resize(item: T, start: number, end: number): void {
-    const node = this.#nodeOf(item);
-    invariant(start < end, 'RM1', () => `[${start}, ${end}) is empty`);
-    const fits = start >= node.before.end && (node.after === this.#nil || end <= node.after.start);
-    invariant(fits, 'RM1', () => `[${node.start}, ${node.end}) cannot become [${start}, ${end}): a neighbour is in the way`);
-    item.start = node.start = start;
-    item.end = node.end = end;
-    this.#tree.regap(node);
-  }
-
-  findHole(size: number, request: HoleRequest): number {
-    invariant(size >= 1, 'RM1', () => `a hole of ${size} units`);
-    const { low, high, direction, hint, alignment = 1 } = request;
-    if (hint !== undefined && hint >= low && hint + size <= high && hint % alignment === 0 && this.#isFree(hint, size)) return hint;
-    return direction === 'bottom-up' ? this.#lowestHole(size, low, high, alignment) : this.#highestHole(size, low, high, alignment);
-  }
-
-  *[Symbol.iterator](): Iterator<T> {
-    for (let node = this.#nil.after; node.item !== undefined; node = node.after) yield node.item;
-  }
-
-  check(): void {
-    const count = this.#tree.check();
-    invariant(count === this.#size, 'RM2', () => `size ${this.#size}, found ${count}`);
-    for (let node = this.#nil.after; node.item !== undefined; node = node.after) {
-      const { item } = node;
-      const isTied = item.slot === node && item.start === node.start && item.end === node.end;
-      invariant(isTied, 'RB1', () => `[${item.start}, ${item.end}) was inserted as [${node.start}, ${node.end})`);
+/** A tree that balances by colours. */
+export class RedBlackTree<T> extends GapTree<T> {
+  /** The new node is red, and so may its parent be. */
+  protected override rebalanceAdded(added: GapNode<T>): void {
+    let node = added;
+    while (node.parent.rank === RED) {
+      const { parent } = node;
+      const grandparent = parent.parent;
+      const uncle = grandparent.left === parent ? grandparent.right : grandparent.left;
+      if (uncle.rank === RED) {
+        parent.rank = uncle.rank = BLACK;
+        grandparent.rank = RED;
+        node = grandparent;
+      } else {
+        this.#rotateRedPair(node, parent, grandparent);
+        break;
+      }
     }
-    invariant(this.#last === this.#nil || this.#last.tree === this.#tree, 'RB2', () => `${this.#last.start} has left the map`);
+    this.root.rank = BLACK;
   }
 
-  #nodeOf(item: T): GapNode<T> {
-    const node = item.slot;
-    if (!(node instanceof GapNode) || node.tree !== this.#tree) {
-      throw new KernelPanic('RM3', `[${item.start}, ${item.end}) is not in this map`);
+  /** A red node under a red parent, the uncle black: one or two rotations end it. */
+  #rotateRedPair(node: GapNode<T>, parent: GapNode<T>, grandparent: GapNode<T>): void {
+    let top = parent;
+    if (parent === grandparent.left) {
+      if (node === parent.right) {
+        this.rotateLeft(parent);
+        top = node;
+      }
+      this.rotateRight(grandparent);
+    } else {
+      if (node === parent.left) {
+        this.rotateRight(parent);
+        top = node;
+      }
+      this.rotateLeft(grandparent);
     }
-    return node;
+    top.rank = BLACK;
+    grandparent.rank = RED;
   }
 
-  #isFree(start: number, size: number): boolean {
-    const node = this.#tree.firstEndingAfter(start);
-    return node === this.#nil || start + size <= node.start;
-  }
-
-  #lowestHole(size: number, low: number, high: number, alignment: number): number {
-    const tree = this.#tree;
-    let node = tree.firstEndingAfter(low);
-    for (;;) {
-      const place = alignUp(Math.max(low, node.before.end), alignment);
-      if (place + size > high) return -1;
-      if (node === this.#nil || place + size <= node.start) return place;
-      node = tree.nextGap(node, size);
+  /** A black node left: paths through `from` lack one. */
+  protected override rebalanceRemoved(from: GapNode<T>, fromParent: GapNode<T>, rank: number): void {
+    if (rank === RED) return;
+    let node = from;
+    let parent = fromParent;
+    while (node !== this.root && node.rank === BLACK) {
+      const sibling = this.#blackSibling(node, parent);
+      if (sibling.left.rank === BLACK && sibling.right.rank === BLACK) {
+        sibling.rank = RED;
+        node = parent;
+        parent = node.parent;
+      } else {
+        this.#borrowBlack(node, parent, sibling);
+        return;
+      }
     }
+    if (node !== this.nil) node.rank = BLACK;
   }
 
-  #highestHole(size: number, low: number, high: number, alignment: number): number {
-    const tree = this.#tree;
-    let node = tree.firstEndingAfter(high - 1);
-    for (;;) {
-      const ceiling = node === this.#nil ? high : Math.min(high, node.start);
-      const place = alignDown(ceiling - size, alignment);
-      if (place < low) return -1;
-      if (place >= node.before.end) return place;
-      node = tree.previousGap(node, size);
-      if (node === this.#nil) return -1;
+  /** Returns the sibling of `node`, after a rotation if it was red. */
+  #blackSibling(node: GapNode<T>, parent: GapNode<T>): GapNode<T> {
+    const sibling = node === parent.left ? parent.right : parent.left;
+    if (sibling.rank === BLACK) return sibling;
+    sibling.rank = BLACK;
+    parent.rank = RED;
+    if (node === parent.left) {
+      this.rotateLeft(parent);
+      return parent.right;
     }
+    this.rotateRight(parent);
+    return parent.left;
   }
-}
 
-// Remainders, not masks: positions reach 2^53 and an alignment need not be a power of two.
+  /** The sibling has a red child: rotations move a black node to the short side. */
+  #borrowBlack(node: GapNode<T>, parent: GapNode<T>, sibling: GapNode<T>): void {
+    const isLeft = node === parent.left;
+    let top = sibling;
+    if (isLeft && sibling.right.rank === BLACK) {
+      top = sibling.left;
+      this.rotateRight(sibling);
+    } else if (!isLeft && sibling.left.rank === BLACK) {
+      top = sibling.right;
+      this.rotateLeft(sibling);
+    }
+    if (isLeft) this.rotateLeft(parent);
+    else this.rotateRight(parent);
+    top.rank = parent.rank;
+    top.left.rank = top.right.rank = BLACK;
+  }
 
-function alignDown(position: number, alignment: number): number {
-  return position < 0 ? -1 : position - (position % alignment);
-}
+  protected override checkRanks(): void {
+    invariant(this.root.rank === BLACK, 'RB1', () => 'the root is red');
+    this.#checkColours(this.root);
+  }
 
-function alignUp(position: number, alignment: number): number {
-  const over = position % alignment;
-  return over === 0 ? position : position + alignment - over;
+  /** Returns the black nodes on each path down from `node`. */
+  #checkColours(node: GapNode<T>): number {
+    if (node === this.nil) return 0;
+    const { rank, start } = node;
+    const colours = rank === BLACK || (rank === RED && node.left.rank === BLACK && node.right.rank === BLACK);
+    invariant(colours, 'RB1', () => `colour ${rank} at ${start}, over ${node.left.rank} and ${node.right.rank}`);
+    const left = this.#checkColours(node.left);
+    const right = this.#checkColours(node.right);
+    invariant(left === right, 'RB1', () => `${left} and ${right} black nodes below ${start}`);
+    return left + (rank === RED ? 0 : 1);
+  }
 }

@@ -92,12 +92,13 @@ function lossSentence({ lostPages = 0 }: RunReport): string {
   return `Warning: ${formatCountOf(lostPages, 'changed page')} of files could not be written back, and ${lostPages === 1 ? 'is' : 'are'} lost.`;
 }
 
-function settingsOf({ mmu, system, policy, classLimits, frames, pageTableFormat, seed, swapBytes, swap }: RunReport): string[] {
+function settingsOf({ mmu, system, policy, classLimits, frames, pageTableFormat, ranges, seed, swapBytes, swap }: RunReport): string[] {
   if (mmu === 'off') return ['plain WebAssembly memory: no paging, so nothing to count'];
   const settings = [`memory manager ${system}`, `policy ${policy}`];
   if (classLimits !== undefined) settings.push(`class limits ${classLimits}`);
   if (frames !== undefined) settings.push(`frames ${frames}`);
   if (pageTableFormat !== undefined) settings.push(`page tables ${pageTableFormat}`);
+  if (ranges !== undefined) settings.push(`areas ${ranges}`);
   if (swapBytes !== undefined) settings.push(swapText(swapBytes, swap.devices?.length ?? 1));
   if (seed !== undefined) settings.push(`seed ${seed}`);
   return [...settings, 'pages of 4 KiB'];

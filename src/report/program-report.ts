@@ -60,6 +60,7 @@ export function programReport(facts: RunFacts, machine: Machine, system: MemoryS
     mmu: 'on',
     pageTableFormat: machine.mmu.format.name,
     pageTable: pageTableFacts(machine, program),
+    ranges: machine.rangeMap.name,
     seed: facts.seed,
     ramBytes: machine.ram.frameCount * PAGE_SIZE,
     swapBytes: swap.totalPages * PAGE_SIZE,

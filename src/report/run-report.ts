@@ -1,6 +1,6 @@
 // What one run of one program did, as plain data: the JSON form of `quire run --report json` is this object and nothing else.
 //
-//   settings        program, command, system, policy, frames, mmu, pageTableFormat, seed, ramBytes, swapBytes
+//   settings        program, command, system, policy, frames, mmu, pageTableFormat, ranges, seed, ramBytes, swapBytes
 //   outcome         exitCode, ended, seconds, notes
 //   counters        tlbMisses, faults, swap, evictions, resident, kernelBytes
 //   address space   map, heat
@@ -33,6 +33,8 @@ export interface RunReport {
   /** The page table's format: `i386`. */
   readonly pageTableFormat?: string;
   readonly pageTable?: PageTableFacts;
+  /** What keeps the areas of the space: `red-black`. */
+  readonly ranges?: string;
   /** The seed of everything random that the run may repeat. */
   readonly seed?: number;
   readonly ramBytes: number;

@@ -1,12 +1,12 @@
 // The address map of one space, as every manager with an ordered map has it: entries by address, the break, holes, and kernel memory for
 // each entry. What an entry is, how it is split and whether entries are joined again is the manager's, and so are the invariants.
 //
-// Cost: lookup O(log entries), and O(1) for the entry found last.
+// Cost: that of the range map (docs/ranges.md); by default lookup is O(log entries), and O(1) for the entry found last.
 
 import { addressOf, pageAtOrAfter, type Random, type VirtAddr } from '../base/index.ts';
 import { HeapUse, type KernelHeap } from '../heap/index.ts';
 import type { Pmap } from '../pmap/index.ts';
-import { type Range, RedBlackMap } from '../ranges/index.ts';
+import type { Range, RangeMap, RangeMapKind } from '../ranges/index.ts';
 import { findHole } from './placement.ts';
 import type { SpaceLayout, SpaceLimits } from './requests.ts';
 import type { Space } from './space.ts';
@@ -18,6 +18,8 @@ const MAP_ENTRY_BYTES = 56;
 export interface AddressMapParts {
   readonly pmap: Pmap;
   readonly layout: SpaceLayout;
+  /** What keeps the entries in order. */
+  readonly rangeMap: RangeMapKind;
   /** Chooses places where the layout asks for that. */
   readonly random: Random;
 }
@@ -30,13 +32,16 @@ export abstract class AddressMap<E extends Range> implements Space {
   breakEndPage: number;
   /** Bounds that later requests must keep. */
   limits: SpaceLimits = {};
-  protected readonly entries = new RedBlackMap<E>();
+  protected readonly entries: RangeMap<E>;
+  protected readonly rangeMap: RangeMapKind;
   protected readonly heap: KernelHeap;
   readonly #random: Random;
 
-  protected constructor({ pmap, layout, random }: AddressMapParts, heap: KernelHeap) {
+  protected constructor({ pmap, layout, rangeMap, random }: AddressMapParts, heap: KernelHeap) {
     this.pmap = pmap;
     this.layout = layout;
+    this.rangeMap = rangeMap;
+    this.entries = rangeMap.make<E>();
     this.breakEndPage = pageAtOrAfter(layout.breakStart);
     this.heap = heap;
     this.#random = random;
@@ -93,23 +98,23 @@ export abstract class AddressMap<E extends Range> implements Space {
 
   /** Takes the kernel memory of one entry. Returns its address, or 0 when out of kernel memory. */
   reserveEntry(): number {
-    return reserveEntry(this.heap);
+    return reserveEntry(this.heap, this.rangeMap);
   }
 
   /** Gives back a block that `reserveEntry` gave and no entry took. */
   releaseEntry(block: number): void {
-    releaseEntry(this.heap, block);
+    releaseEntry(this.heap, block, this.rangeMap);
   }
 }
 
-/** Takes the kernel memory of one map entry. Returns its address, or 0 when out of kernel memory. */
-export function reserveEntry(heap: KernelHeap): number {
-  return heap.allocate(MAP_ENTRY_BYTES, HeapUse.mapEntry);
+/** Takes the kernel memory of one map entry, with its share of the index. Returns its address, or 0 when out of kernel memory. */
+export function reserveEntry(heap: KernelHeap, { indexBytes }: RangeMapKind): number {
+  return heap.allocate(MAP_ENTRY_BYTES + indexBytes, HeapUse.mapEntry);
 }
 
 /** Gives it back. */
-export function releaseEntry(heap: KernelHeap, block: number): void {
-  heap.free(block, MAP_ENTRY_BYTES, HeapUse.mapEntry);
+export function releaseEntry(heap: KernelHeap, block: number, { indexBytes }: RangeMapKind): void {
+  heap.free(block, MAP_ENTRY_BYTES + indexBytes, HeapUse.mapEntry);
 }
 
 /** Tells whether every page of [first, end) lies in an entry with `protection`. */

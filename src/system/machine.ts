@@ -9,6 +9,7 @@ import { bootPhysicalMemory, type FrameAllocatorKind, FrameKind, type PhysicalMe
 import { KernelHeap } from '../heap/index.ts';
 import { type BlockDevice, type MemoryRange, type Mmu, makeMmu, type PageTableFormat, Ram, TLB_TABLE_SPAN, Tlb } from '../machine/index.ts';
 import { PhysicalMap } from '../pmap/index.ts';
+import { type RangeMapKind, redBlackMap } from '../ranges/index.ts';
 
 /** Largest RAM of a live run: the TLB tables of a space lie above it in the same 4 GiB memory. */
 export const MAX_RAM_BYTES = 2048 * MIB;
@@ -31,6 +32,8 @@ export interface MachineOptions {
   readonly ramBytes: number;
   readonly frameAllocator: FrameAllocatorKind;
   readonly pageTableFormat: PageTableFormat;
+  /** What keeps the areas of a space in order; default: the red-black tree. */
+  readonly rangeMap?: RangeMapKind;
   /** Live spaces that need TLB tables; each takes `2 * TLB_TABLE_SPAN` of addresses. 0 for none. */
   readonly liveSpaces: number;
   /** Boot memory map; default: all of RAM usable. */
@@ -55,6 +58,7 @@ export class Machine {
   readonly mmu: Mmu;
   readonly pmaps: PhysicalMap;
   readonly swap: BlockDevice | undefined;
+  readonly rangeMap: RangeMapKind;
   readonly events = new EventRing();
   readonly seed: number;
   readonly #tablesStart: number;
@@ -88,6 +92,7 @@ export class Machine {
     this.mmu = this.#makeMmu(options.pageTableFormat);
     this.pmaps = new PhysicalMap({ mmu: this.mmu, frames: this.frames, heap: this.heap, events: this.events });
     this.swap = options.swap;
+    this.rangeMap = options.rangeMap ?? redBlackMap;
     this.seed = options.seed;
   }
 

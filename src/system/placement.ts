@@ -1,7 +1,7 @@
 // Where an area goes: the choice among holes that every memory manager with an ordered map makes the same way.
 
 import { type Errno, PAGE_SIZE, pageAtOrAfter, pageOf, type Random } from '../base/index.ts';
-import type { Range, RangeMap } from '../ranges/index.ts';
+import { type Range, type RangeMap, randomHole } from '../ranges/index.ts';
 import type { Place, SpaceLayout } from './requests.ts';
 
 /** A space that has a layout and finds holes by `findHole`. */
@@ -24,14 +24,10 @@ export function findHole<T extends Range>(
   const high = Math.floor(layout.high / PAGE_SIZE);
   if (!(pages <= high - low)) return -1;
   const { placement } = layout;
-  const direction = placement === 'firstFit' ? 'bottom-up' : 'top-down';
-  if (placement === 'random' && hint === undefined) {
-    // A place at random if it is free, else the next hole below it, else the highest of all.
-    const place = low + random.below(high - low - pages + 1);
-    const hole = entries.findHole(pages, { low, high: place + pages, direction, hint: place });
-    if (hole >= 0) return hole;
-  }
-  return entries.findHole(pages, { low, high, direction, ...(hint !== undefined && { hint }) });
+  if (placement === 'random' && hint === undefined) return randomHole(entries, pages, { low, high, random });
+  const fit = placement === 'bestFit' ? 'best' : 'first';
+  const direction = placement === 'firstFit' || placement === 'bestFit' ? 'bottom-up' : 'top-down';
+  return entries.findHole(pages, { low, high, direction, fit, ...(hint !== undefined && { hint }) });
 }
 
 /** Returns the page where `pages` pages go. EINVAL for a fixed address off a page boundary, ENOMEM if they do not fit there or anywhere. */

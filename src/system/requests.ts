@@ -88,10 +88,10 @@ export interface SpaceLayout {
   readonly breakStart: number;
   readonly breakLimit: number;
   /**
-   * Which hole a mapping without a place gets: the highest place (the default), the lowest, or one at random, by the machine's seed, so
-   * that addresses cannot be guessed.
+   * Which hole a mapping without a place gets: the highest place (the default), the lowest, the lowest of the smallest hole that is large
+   * enough, or one at random, by the machine's seed, so that addresses cannot be guessed.
    */
-  readonly placement?: 'topDown' | 'firstFit' | 'random';
+  readonly placement?: 'topDown' | 'firstFit' | 'bestFit' | 'random';
   /**
    * `lazy`: the process takes memory as a promise that may be broken. When there is none left it is ended, to its own request or to
    * another's. A child's space is as its parent's. Default: a request is refused, and nobody is ended for others.

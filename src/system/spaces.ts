@@ -39,13 +39,13 @@ export class Spaces<E extends Range, M extends AddressMap<E> & { destroy(): void
 
   /** Makes an empty space, or returns ENOMEM. */
   create(layout: SpaceLayout, tlb: Tlb): M | Errno {
-    const { pmaps, seed, heap } = this.#machine;
+    const { pmaps, seed, heap, rangeMap } = this.#machine;
     this.#steps.wakeIfLow();
     const pmap = pmaps.create(tlb);
     if (pmap === undefined) return 'ENOMEM';
     // Each space has random places of its own.
     const random = new Random(seed + pmap.id);
-    const map = this.#steps.makeMap({ pmap, layout, random }, heap);
+    const map = this.#steps.makeMap({ pmap, layout, rangeMap, random }, heap);
     if (map === undefined) {
       pmaps.destroy(pmap);
       return 'ENOMEM';

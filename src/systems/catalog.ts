@@ -1,5 +1,5 @@
-// The one place that names concrete designs by string: what `--policy`, `--frames`, `--page-table`, `--system`, `--class-limits` can
-// say.
+// The one place that names concrete designs by string: what `--policy`, `--frames`, `--page-table`, `--ranges`, `--system`,
+// `--class-limits` can say.
 
 import { type FailurePlan, UsageError } from '../base/index.ts';
 import {
@@ -30,6 +30,7 @@ import {
   sv48,
 } from '../machine/index.ts';
 import { livePolicies, type PolicyKind, replayPolicies } from '../paging/index.ts';
+import { type RangeMapKind, rangeMapKinds } from '../ranges/index.ts';
 import { Machine, type MemorySystem } from '../system/index.ts';
 import { defaultTuning, netbsdTuning, Uvm, type UvmTuning } from '../uvm/index.ts';
 import { BsdVm } from './bsdvm/index.ts';
@@ -80,6 +81,8 @@ export const policyNames: readonly string[] = livePolicies.map((kind) => kind.na
 export const frameAllocatorNames: readonly string[] = frameAllocatorKinds.map((kind) => kind.name);
 /** Names that `findPageTable` knows, the default first. */
 export const pageTableNames: readonly string[] = pageTableFormats.map((format) => format.name);
+/** Names that `findRangeMap` knows, the default first. */
+export const rangeMapNames: readonly string[] = rangeMapKinds.map((kind) => kind.name);
 /** Names that `findSystem` knows, the default first. */
 export const systemNames: readonly string[] = systemKinds.map((kind) => kind.name);
 
@@ -94,6 +97,8 @@ export function findPolicy(name: string): PolicyKind {
 export const findFrameAllocator = (name: string): FrameAllocatorKind => findByName('frame allocator', frameAllocatorKinds, name);
 /** Returns the page-table format called `name`, or throws a UsageError that lists the names. */
 export const findPageTable = (name: string): PageTableFormat => findByName('page-table format', pageTableFormats, name);
+/** Returns the range map called `name`, or throws a UsageError that lists the names. */
+export const findRangeMap = (name: string): RangeMapKind => findByName('range map', rangeMapKinds, name);
 /** Returns the memory manager called `name`, or throws a UsageError that lists the names. */
 export const findSystem = (name: string): SystemKind => findByName('memory system', systemKinds, name);
 
@@ -112,6 +117,8 @@ export interface MachineDescription {
   readonly system: string;
   /** See `pageTableNames`; default: the first. */
   readonly pageTable?: string;
+  /** What keeps the areas of a space: see `rangeMapNames`; default: the first. */
+  readonly ranges?: string;
   /** Programs that will run on it at the same time. */
   readonly liveSpaces: number;
   /** A swap device of priority 0. */
@@ -139,6 +146,7 @@ export function buildMachine(description: MachineDescription): { readonly machin
     frames,
     policy,
     pageTable = pageTableNames[0] as string,
+    ranges = rangeMapNames[0] as string,
     system: systemName,
     swapDevices = [],
     classLimits = 'none',
@@ -147,7 +155,12 @@ export function buildMachine(description: MachineDescription): { readonly machin
   const systemKind = findSystem(systemName);
   requireClassLimits(systemKind, classLimits);
   const policyKind = findPolicy(policy);
-  const machine = new Machine({ ...options, frameAllocator: findFrameAllocator(frames), pageTableFormat: findPageTable(pageTable) });
+  const machine = new Machine({
+    ...options,
+    frameAllocator: findFrameAllocator(frames),
+    pageTableFormat: findPageTable(pageTable),
+    rangeMap: findRangeMap(ranges),
+  });
   const system = systemKind.make(machine, policyKind, classLimits);
   for (const { device, priority } of swapDevices) addSwap(system, device, priority);
   return { machine, system };

@@ -23,6 +23,15 @@ describe('placement', () => {
     expect([map(3), map(1)]).toEqual([layout.breakLimit, layout.breakLimit + bytes(3)]);
   });
 
+  it('best fit takes the smallest hole that is large enough, the lowest of equals', () => {
+    const { system } = smallMachine({ liveSpaces: 0 });
+    const space = system.createSpace({ ...layout, placement: 'bestFit' }, Tlb.none()) as VmMap;
+    const at = (page: number) => layout.breakLimit + bytes(page);
+    // Holes of 4, 2, 3 and 2 pages, then all the rest.
+    for (const page of [4, 7, 11, 14]) system.map(space, { ...request(1), place: { how: 'fixed', address: at(page) } });
+    expect([2, 3, 2, 2, 3].map((pages) => system.map(space, request(pages)))).toEqual([at(5), at(8), at(12), at(0), at(15)]);
+  });
+
   it('top down takes the highest, and is the default', () => {
     for (const placement of ['topDown', undefined] as const) expect(spaceWith(placement)(3)).toBe(layout.high - bytes(3));
   });

@@ -5,7 +5,7 @@
 //   VM1  entries are disjoint, sorted, inside [low, high)
 //   VM2  each entry keeps ME1 to ME4 (map-entry.ts), its object pages lie inside the object's offsets
 //   VM3  the pages counted (mapped, charged, locked) are those of the entries
-// Cost: lookup O(log entries), and O(1) for the entry found last. Source: uvm_map.c; merging as NetBSD added it later.
+// Cost: lookup as the range map's (docs/ranges.md). Source: uvm_map.c; merging as NetBSD added it later.
 
 import { invariant, PAGE_SIZE } from '../base/index.ts';
 import { HeapUse, type KernelHeap } from '../heap/index.ts';

@@ -17,6 +17,7 @@ export interface MachineSettings {
   readonly policy?: string;
   readonly frames?: string;
   readonly pageTable?: string;
+  readonly ranges?: string;
   readonly system?: string;
   readonly seed?: number;
   readonly frameFailures?: FailurePlan;
@@ -50,6 +51,7 @@ export function runMapped({ module, name, wasi, prepare }: Job, settings: Machin
     policy: settings.policy ?? (policyNames[0] as string),
     system: settings.system ?? 'uvm',
     ...(settings.pageTable !== undefined && { pageTable: settings.pageTable }),
+    ...(settings.ranges !== undefined && { ranges: settings.ranges }),
     liveSpaces: 1,
     seed: settings.seed ?? 1,
     ...(swap !== undefined && { swap }),

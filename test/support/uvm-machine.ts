@@ -4,6 +4,7 @@ import { bitmapAllocator, type FrameAllocatorKind } from '../../src/frames/index
 import { type BlockDevice, i386, MemoryDevice, type PageTableFormat } from '../../src/machine/index.ts';
 import { livePolicies, type PolicyKind } from '../../src/paging/index.ts';
 import { Process } from '../../src/process/index.ts';
+import type { RangeMapKind } from '../../src/ranges/index.ts';
 import { Machine, type MemorySystem, type Space, type SpaceLayout } from '../../src/system/index.ts';
 import { Uvm, type UvmTuning } from '../../src/uvm/index.ts';
 
@@ -14,6 +15,7 @@ export interface SmallMachineOptions {
   readonly policy?: PolicyKind;
   readonly allocator?: FrameAllocatorKind;
   readonly pageTable?: PageTableFormat;
+  readonly rangeMap?: RangeMapKind;
   readonly liveSpaces?: number;
   readonly seed?: number;
   readonly frameFailures?: FailurePlan;
@@ -55,6 +57,7 @@ export function smallMachineOf<M extends TestedSystem>(make: MakeSystem<M>, opti
     pageTableFormat: options.pageTable ?? i386,
     liveSpaces: options.liveSpaces ?? 4,
     seed: options.seed ?? 1,
+    ...(options.rangeMap !== undefined && { rangeMap: options.rangeMap }),
     ...(swap !== undefined && { swap }),
     ...(options.frameFailures !== undefined && { frameFailures: options.frameFailures }),
     ...(options.heapFailures !== undefined && { heapFailures: options.heapFailures }),

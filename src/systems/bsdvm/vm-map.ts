@@ -6,10 +6,11 @@
 // Invariants (quoted by `check`):
 //   BM1  entries are disjoint, sorted, inside [low, high)
 //   BM2  each entry keeps BE1 to BE3 (map-entry.ts), and its pages lie inside the object's
-// Cost: lookup O(log entries), and O(1) for the entry found last. Source: 4.4BSD's vm_map.c.
+// Cost: lookup as the range map's (docs/ranges.md). Source: 4.4BSD's vm_map.c.
 
 import { invariant, PAGE_SIZE } from '../../base/index.ts';
 import { HeapUse, type KernelHeap } from '../../heap/index.ts';
+import type { RangeMapKind } from '../../ranges/index.ts';
 import { AddressMap, type AddressMapParts, PROT_NONE, releaseEntry, reserveEntry } from '../../system/index.ts';
 import { attributesOf, BsdMapEntry, DOES_NOT_GROW, type EntryAttributes } from './map-entry.ts';
 
@@ -36,7 +37,7 @@ export class BsdMap extends AddressMap<BsdMapEntry> {
   static create(parts: AddressMapParts, heap: KernelHeap): BsdMap | undefined {
     const block = heap.allocate(MAP_BYTES, HeapUse.map);
     if (block === 0) return undefined;
-    const kernelBlocks = allocateEntries(heap, KERNEL_ENTRIES);
+    const kernelBlocks = allocateEntries(heap, parts.rangeMap, KERNEL_ENTRIES);
     if (kernelBlocks !== undefined) return new BsdMap(parts, heap, [block, ...kernelBlocks]);
     heap.free(block, MAP_BYTES, HeapUse.map);
     return undefined;
@@ -99,7 +100,7 @@ export class BsdMap extends AddressMap<BsdMapEntry> {
   /** Makes entry bounds at `first` and `end`, where entries lie across them. Returns false, with the entries as they were, when out of kernel memory. */
   clipRange(first: number, end: number): boolean {
     const places = [first, end].filter((page) => (this.entries.find(page)?.start ?? page) !== page);
-    const blocks = allocateEntries(this.heap, places.length);
+    const blocks = allocateEntries(this.heap, this.rangeMap, places.length);
     if (blocks === undefined) return false;
     places.forEach((page, i) => {
       this.#clip(this.entries.find(page) as BsdMapEntry, page, blocks[i] as number);
@@ -137,12 +138,12 @@ export class BsdMap extends AddressMap<BsdMapEntry> {
 }
 
 /** Takes the kernel memory of `count` entries, or none of it. */
-function allocateEntries(heap: KernelHeap, count: number): number[] | undefined {
+function allocateEntries(heap: KernelHeap, rangeMap: RangeMapKind, count: number): number[] | undefined {
   const blocks: number[] = [];
   while (blocks.length < count) {
-    const block = reserveEntry(heap);
+    const block = reserveEntry(heap, rangeMap);
     if (block === 0) {
-      for (const taken of blocks) releaseEntry(heap, taken);
+      for (const taken of blocks) releaseEntry(heap, taken, rangeMap);
       return undefined;
     }
     blocks.push(block);
