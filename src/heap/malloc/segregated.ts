@@ -44,6 +44,7 @@ import {
   taggedRange,
   USED,
   WAITING,
+  wordsFor,
   wordsOf,
 } from './boundary-tags.ts';
 import { HeapHeader } from './heap-header.ts';
@@ -149,7 +150,8 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
   }
 
   function malloc(bytes: number): number {
-    if (bytes >>> 0 !== bytes || bytes > MAX_REQUEST) return 0;
+    // An integer below 2^31, which V8 compares without making a double of it.
+    if ((bytes | 0) !== bytes || bytes < 0) return mallocHuge(bytes);
     const n = bytes <= 12 ? MIN_WORDS : ((bytes + 3 + alignment) & -alignment) >>> 2;
     if (n < quickWords) {
       const w = words;
@@ -162,6 +164,10 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
       }
     }
     return mallocRest(n);
+  }
+
+  function mallocHuge(bytes: number): number {
+    return bytes >>> 0 !== bytes || bytes > MAX_REQUEST ? 0 : mallocRest(wordsFor(bytes, alignment));
   }
 
   /** Gives a block of `n` words from a bin, or from top. */
