@@ -2,10 +2,10 @@
 //
 //   class 48 bytes:   partial -> | slab | <-> | slab | <-> | slab |         full slabs are on no list; an empty one is given back,
 //                                                                          unless it is its class's only one with room
-//   a slab            | bits: 1 = free ... | rest | block 0 | block 1 | block 2 | ... | rest |       a run of 1 to 8 pages, page-runs.ts
+//   a slab            | bits: 1 = free ... | rest | block 0 | block 1 | block 2 | ... | rest |       a run of 1 to 17 pages, page-runs.ts
 //                                                   free      used      free
 //
-//   its record        FREE   word of the first bits that may have one set; 0 = the slab is full
+//   its record        FREE   word of the first bits that may have one set; bits lie in the first page, so it tells the slab's beginning, too
 //                     USED   how many blocks are given
 //
 // malloc clears the first set bit of its class's first partial slab, and gives the block of that number: the lowest free one, so that a
@@ -33,15 +33,18 @@ import type { HeapMemory } from './heap-memory.ts';
 import { FREE, NEXT, openPageRuns, PAGE_BYTES, PAGE_SHIFT, PREV, pageRunsBytes, RECORD, RUN, RunKind, SHAPE, USED } from './page-runs.ts';
 import { pagedBlocks } from './paged-blocks.ts';
 
-/** The largest block in a slab: eight of them and the bits take 9 pages. */
+/** The largest block in a slab: 16 of them and the bits take 17 pages. */
 const MAX_SLAB_BYTES = 1024;
 const CLASSES = classBytes.indexOf(MAX_SLAB_BYTES) + 1;
 /** A slab has room for at least so many blocks. */
-const LEAST_BLOCKS = 8;
+const LEAST_BLOCKS = 16;
 /** No more of a slab than this part is wasted behind its last block. */
 const WASTE_SHIFT = 3;
-/** `offset * reciprocal >>> 18` is `offset / bytes` for offsets in a slab, below 2^14, that are multiples of bytes. */
+/** `offset * reciprocal >>> 18` is `offset / bytes` for offsets in a slab that are multiples of bytes: it has less than 2^8 blocks of that many. */
 const RECIPROCAL_SHIFT = 18;
+
+/** Clears from the index of a word of bits what lies behind its page's first word. */
+const BASE = -(PAGE_BYTES >>> 2);
 
 /** How a class's slabs are laid out. */
 interface SlabShape {
@@ -116,13 +119,11 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     words[at] = rest;
     const used = words[run + USED]! + 1;
     words[run + USED] = used;
-    if (used === blocksOf[sizeClass]) {
-      words[run + FREE] = 0;
-      unlink(sizeClass, run);
-    } else words[run + FREE] = at;
-    const address = runs.addressOf(run);
-    const block = ((at - (address >>> 2)) << 5) + 31 - Math.clz32(bits & -bits);
-    return address + offsetOf[sizeClass]! + block * classBytes[sizeClass]!;
+    words[run + FREE] = at;
+    if (used === blocksOf[sizeClass]) unlink(sizeClass, run);
+    const base = at & BASE;
+    const block = ((at - base) << 5) + 31 - Math.clz32(bits & -bits);
+    return ((base << 2) >>> 0) + offsetOf[sizeClass]! + block * classBytes[sizeClass]!;
   }
 
   /** No slab of the class has a free block, or the view is old. */
@@ -201,25 +202,45 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     const run = words[words[MAP]! + page * RECORD + RUN]!;
     const sizeClass = (words[run + SHAPE]! & 255) - RunKind.classes;
     if (sizeClass < 0) return freePages(run, address);
-    const base = runs.addressOf(run);
-    const number = numberOf(address, base, sizeClass);
-    const at = (base >>> 2) + (number >> 5);
+    const first = words[run + FREE]!;
+    const base = first & BASE;
+    const number = numberOf(address, (base << 2) >>> 0, sizeClass);
+    const at = base + (number >> 5);
     const bit = 1 << (number & 31);
     if (number < 0 || (words[at]! & bit) !== 0) return false;
     words[at] = words[at]! | bit;
     const used = words[run + USED]! - 1;
     words[run + USED] = used;
-    const first = words[run + FREE]!;
-    if (first === 0) link(sizeClass, run);
-    if (first === 0 || at < first) words[run + FREE] = at;
-    if (used === 0 && (words[run + NEXT] !== NIL || words[run + PREV] !== 0)) giveSlab(sizeClass, run);
-    else if (first === 0) giveOther(sizeClass, words[run + NEXT]!);
+    if (at < first) words[run + FREE] = at;
+    if (used === 0 || used === blocksOf[sizeClass]! - 1) relist(sizeClass, run, used);
     return true;
+  }
+
+  /** A slab was full, and has a free block now; or it is empty now, and is given back unless it is the only one with a free block. */
+  function relist(sizeClass: number, run: number, used: number): void {
+    if (used !== 0) {
+      linkSecond(sizeClass, run);
+      giveOther(sizeClass, words[PARTIAL + sizeClass]!);
+    } else if (words[run + NEXT] !== NIL || words[run + PREV] !== 0) giveSlab(sizeClass, run);
+  }
+
+  /** Puts a slab behind the first of its class, which goes on being filled. */
+  function linkSecond(sizeClass: number, run: number): void {
+    const head = words[PARTIAL + sizeClass]!;
+    if (head === NIL) {
+      link(sizeClass, run);
+      return;
+    }
+    const next = words[head + NEXT]!;
+    words[run + NEXT] = next;
+    words[run + PREV] = head;
+    if (next !== NIL) words[next + PREV] = run;
+    words[head + NEXT] = run;
   }
 
   /** Gives the empty slab that the class has kept, now that another has a free block. */
   function giveOther(sizeClass: number, run: number): void {
-    if (run !== NIL && words[run + USED] === 0) giveSlab(sizeClass, run);
+    if (words[run + USED] === 0) giveSlab(sizeClass, run);
   }
 
   /** The address is 0, wrong, or the view is old. */
@@ -272,7 +293,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
       const used = words[run + USED]!;
       expectHeap(used + free === blocksOf[sizeClass], 'SL1', address, `${used} used and ${free} free of ${blocksOf[sizeClass]}`);
       expectHeap(free === 0 || words[run + FREE]! <= firstFree, 'SL1', address, 'a free block lies below FREE');
-      expectHeap((words[run + FREE] !== 0) === free > 0, 'SL1', address, `FREE is ${words[run + FREE]}, ${free} blocks are free`);
+      expectHeap((words[run + FREE]! & BASE) === address >>> 2, 'SL1', address, `FREE is word ${words[run + FREE]}`);
       expectHeap(listed.has(run) === free > 0, 'SL2', address, 'a full slab is listed, or one with a free block is not');
       const isOnly = words[PARTIAL + sizeClass] === run && words[run + NEXT] === NIL;
       expectHeap(used > 0 || isOnly, 'SL3', address, 'an empty slab is not the only one of its class with a free block');
