@@ -17,6 +17,9 @@
 //   TL1  the circle of a list leads through `next` and back through `previous` over free blocks of the list's sizes only
 //   TL2  a list's bit is set exactly if it has a block, and the first level's bit exactly if there is such a list
 //
+// malloc and free only look; `cut` and `melt` do the work, each in one call: V8 inlines at most 920 bytecodes into a caller's loop, and with
+// the lists' code in malloc and free their helpers fell out of it, at a third of the speed.
+//
 // Cost: O(1), always: at most two unlinks and one insert. A block costs its owner 4 bytes; rounding a request loses at most a 32nd of
 // it. Own words 6.5 KiB. Source: Masmano, Ripoll, Crespo, Real 2004, "TLSF: a New Dynamic Memory Allocator for Real-Time Systems".
 // The non-null `!` on words: indices come from tags, links and heads; detached words read as undefined, which bit operations take for 0.
@@ -126,29 +129,58 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   function malloc(bytes: number): number {
     if (bytes >>> 0 !== bytes || bytes > MAX_REQUEST) return 0;
     const n = bytes <= 12 ? MIN_WORDS : ((bytes + 3 + alignment) & -alignment) >>> 2;
-    const w = words;
     const from = listFrom(n);
-    let level = from >>> SUB_LOG;
-    let bits = w[secondLevel + level]! & (-1 << (from & 31));
-    if (bits === 0) {
-      const levels = w[firstLevel]! & (-2 << level);
-      if (levels === 0) return fromTop(n);
-      level = 31 - Math.clz32(levels & -levels);
-      bits = w[secondLevel + level]!;
-    }
-    const head = lists + (((level << SUB_LOG) + 31 - Math.clz32(bits & -bits)) << 1);
+    const level = from >>> SUB_LOG;
+    const bits = words[secondLevel + level]! & (-1 << (from & 31));
+    return bits === 0 ? mallocAbove(level, n) : cut((level << SUB_LOG) + 31 - Math.clz32(bits & -bits), n);
+  }
+
+  /** No list of this level fits: the least of the levels above that has one does, or top. */
+  function mallocAbove(from: number, n: number): number {
+    const levels = words[firstLevel]! & (-2 << from);
+    if (levels === 0) return fromTop(n);
+    const level = 31 - Math.clz32(levels & -levels);
+    const bits = words[secondLevel + level]!;
+    return cut((level << SUB_LOG) + 31 - Math.clz32(bits & -bits), n);
+  }
+
+  /** Makes n words of a list's first block, all of which fit, a used block; the rest goes back. */
+  function cut(list: number, n: number): number {
+    const w = words;
+    const head = lists + (list << 1);
     const block = w[head + 1]!;
     const next = w[block + 1]!;
     w[head + 1] = next;
     w[next + 2] = head;
-    if (next === head) markEmpty(head);
+    if (next === head) {
+      const level = secondLevel + (list >>> SUB_LOG);
+      const bits = w[level]! & ~(1 << (list & 31));
+      w[level] = bits;
+      if (bits === 0) w[firstLevel] = w[firstLevel]! & ~(1 << (list >>> SUB_LOG));
+    }
     const size = wordsOf(w[block]!);
-    if (size - n < MIN_WORDS) {
+    const rest = size - n;
+    if (rest < MIN_WORDS) {
       w[block] = (size << 2) | PREV_USED | USED;
       w[block + size] = w[block + size]! | PREV_USED;
-    } else {
-      w[block] = (n << 2) | PREV_USED | USED;
-      insert(block + n, size - n);
+      return 4 * block + 4;
+    }
+    w[block] = (n << 2) | PREV_USED | USED;
+    // `insert`, written out.
+    const part = block + n;
+    w[part] = (rest << 2) | PREV_USED;
+    w[part + rest - 1] = rest;
+    const partList = listOf(rest);
+    const partHead = lists + (partList << 1);
+    const partNext = w[partHead + 1]!;
+    w[part + 1] = partNext;
+    w[part + 2] = partHead;
+    w[partHead + 1] = part;
+    w[partNext + 2] = part;
+    if (partNext === partHead) {
+      const level = partList >>> SUB_LOG;
+      w[secondLevel + level] = w[secondLevel + level]! | (1 << (partList & 31));
+      w[firstLevel] = w[firstLevel]! | (1 << level);
     }
     return 4 * block + 4;
   }
@@ -173,31 +205,59 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
 
   function free(address: number): boolean {
     const w = words;
-    let block = (address >>> 2) - 1;
+    const block = (address >>> 2) - 1;
     const tag = w[block]!;
     const top = w[topAt]!;
     if (4 * block + 4 !== address || (address & misaligned) !== 0 || block < first || !(block < top) || (tag & USED) === 0)
       return refuse(address);
+    melt(block, tag, top);
+    return true;
+  }
+
+  /** Makes a used block free: one with its free neighbours, or with top. `remove` and `insert` are written out. */
+  function melt(from: number, tag: number, top: number): void {
+    const w = words;
+    let block = from;
     let n = wordsOf(tag);
     const next = block + n;
     if ((tag & PREV_USED) === 0) {
       const before = w[block - 1]!;
       block -= before;
       n += before;
-      remove(block);
+      const after = w[block + 1]!;
+      const previous = w[block + 2]!;
+      w[previous + 1] = after;
+      w[after + 2] = previous;
+      if (after === previous) markEmpty(after);
     }
     if (next >= top) {
       if (4 * top > w[peakAt]! >>> 0) w[peakAt] = 4 * top;
       w[topAt] = block;
-      return true;
+      return;
     }
     const nextTag = w[next]!;
     if ((nextTag & USED) === 0) {
       n += wordsOf(nextTag);
-      remove(next);
+      const after = w[next + 1]!;
+      const previous = w[next + 2]!;
+      w[previous + 1] = after;
+      w[after + 2] = previous;
+      if (after === previous) markEmpty(after);
     } else w[next] = nextTag & ~PREV_USED;
-    insert(block, n);
-    return true;
+    w[block] = (n << 2) | PREV_USED;
+    w[block + n - 1] = n;
+    const list = listOf(n);
+    const head = lists + (list << 1);
+    const first = w[head + 1]!;
+    w[block + 1] = first;
+    w[block + 2] = head;
+    w[head + 1] = block;
+    w[first + 2] = block;
+    if (first === head) {
+      const level = list >>> SUB_LOG;
+      w[secondLevel + level] = w[secondLevel + level]! | (1 << (list & 31));
+      w[firstLevel] = w[firstLevel]! | (1 << level);
+    }
   }
 
   /** An address that is none of a block; or 0, which is freed for nothing; or the memory has grown by another's hand. */
