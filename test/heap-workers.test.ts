@@ -108,3 +108,19 @@ it('needs memory that can be shared', () => {
   expect(() => Heap.create(new ArrayBuffer(PAGE), { threads: 'many' })).toThrow(RangeError);
   expect(() => Heap.create(new WebAssembly.Memory({ initial: 1 }), { threads: 'many' })).toThrow(RangeError);
 });
+
+it('a block that another has made the memory grow for can be written and freed at once', () => {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 64, shared: true });
+  const one = Heap.create(memory, { threads: 'many' });
+  const two = Heap.open(memory);
+  const [first, second] = [one.malloc(10), two.malloc(10)];
+  const block = one.malloc(200_000);
+  two.bytes.fill(7, block, block + 200_000);
+  expect(one.bytes.subarray(block, block + 200_000).every((byte) => byte === 7)).toBe(true);
+  expect(two.free(block)).toBe(true);
+  const other = two.malloc(500_000);
+  expect(one.usableSize(other)).toBeGreaterThanOrEqual(500_000);
+  for (const address of [first, second, other]) expect(one.free(address)).toBe(true);
+  one.check();
+  two.check();
+});

@@ -28,6 +28,7 @@ export interface AllocatorSettings extends Hardening {
 export interface AssembledAllocator {
   readonly name: AllocatorName;
   readonly checks: 'plain' | 'hardened';
+  readonly threads: 'one' | 'many';
   readonly operations: HeapAllocator;
 }
 
@@ -80,7 +81,8 @@ export function openAllocator(memory: HeapMemory, onDamage?: DamageListener): As
   const plain = designs[name].open(memory, { alignment });
   const checks = (features & HeapFeature.hardened) !== 0 ? 'hardened' : 'plain';
   const checked = checks === 'hardened' ? harden(memory, alignment, plain, onDamage) : plain;
-  return { name, checks, operations: (features & HeapFeature.locked) !== 0 ? lock(memory, checked) : checked };
+  const threads = (features & HeapFeature.locked) !== 0 ? 'many' : 'one';
+  return { name, checks, threads, operations: threads === 'many' ? lock(memory, checked) : checked };
 }
 
 const headerWord = (memory: HeapMemory, index: number): number => memory.words[(memory.start >>> 2) + index] as number;

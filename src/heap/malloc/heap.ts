@@ -31,12 +31,13 @@ export class Heap {
   readonly usableSize: HeapAllocator['usableSize'];
   readonly #allocator: HeapAllocator;
   readonly #memory: HeapMemory;
+  readonly #threads: 'one' | 'many';
   /** The design's name. */
   readonly allocator: AllocatorName;
   /** Whether blocks are checked. */
   readonly checks: 'plain' | 'hardened';
 
-  private constructor(memory: HeapMemory, { name, checks, operations: allocator }: AssembledAllocator) {
+  private constructor(memory: HeapMemory, { name, checks, threads, operations: allocator }: AssembledAllocator) {
     this.malloc = allocator.malloc;
     this.free = allocator.free;
     this.realloc = allocator.realloc;
@@ -46,6 +47,7 @@ export class Heap {
     this.#memory = memory;
     this.allocator = name;
     this.checks = checks;
+    this.#threads = threads;
   }
 
   /**
@@ -78,8 +80,8 @@ export class Heap {
 
   /** The whole buffer as bytes: `bytes[address]` is a block's first byte. Another object after the heap has grown. */
   get bytes(): Uint8Array {
-    // Detached: the memory has grown by another's hand.
-    if (this.#memory.bytes.length === 0) this.#memory.refresh();
+    // Detached: the memory has grown by another's hand. Shared memory is not detached by that, and a block may come from another worker.
+    if (this.#threads === 'many' || this.#memory.bytes.length === 0) this.#memory.refresh();
     return this.#memory.bytes;
   }
 

@@ -44,8 +44,8 @@ export function lock(memory: HeapMemory, inner: HeapAllocator): HeapAllocator {
 
   function acquire(): void {
     if (Atomics.compareExchange(header, HeapHeader.LOCK, FREE, HELD) !== FREE) acquireHeld();
-    const end = header[HeapHeader.END] as number;
-    if (end === knownEnd) return;
+    // The memory's own end differs if somebody has read its bytes anew in between.
+    if (header[HeapHeader.END] === knownEnd && (memory.end | 0) === knownEnd) return;
     memory.refresh();
     inner.refresh();
     knownEnd = memory.end | 0;
