@@ -13,7 +13,7 @@
 // content until it is given again, as Bonwick's constructed objects do, and a write after free harms nobody's list. An address that is no
 // block's first byte, and a block that is free, are seen at once, whatever lies in memory.
 //
-// What size-classes.ts does otherwise: it threads its lists through the free blocks, needs neither bits nor numbers, and is twice as fast;
+// What size-classes.ts does otherwise: it threads its lists through the free blocks, needs neither bits nor numbers, and is three times as fast;
 // an empty run is found out only when the heap would grow. Here it is known at once, and no list is ever searched.
 //
 // Invariants (quoted by `check`; page-runs.ts has its own):
@@ -21,7 +21,7 @@
 //   SL2  a slab is on its class's list exactly if it has a free block, linked both ways
 //   SL3  an empty slab is its class's only one with a free block
 //
-// Cost: malloc and free O(1), but for at most 32 words of bits; about 12 ns. A bit per block, a class's rounding, its last slab's free blocks.
+// Cost: malloc and free O(1), but for the words of bits; about 25 ns. A bit per block, a class's rounding, its last slab's free blocks.
 // Larger blocks than 1 KiB are runs of pages. Not here: constructors, colours (cache lines are not ours to see), magazines.
 // Source: Bonwick 1994, "The Slab Allocator"; bits in place of its lists: as in FreeBSD's UMA and Linux's early slabs.
 // The non-null `!` on words: indices come from the map, or are computed within a slab.
