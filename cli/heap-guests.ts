@@ -63,6 +63,7 @@ function emptyProfile(error: HeapError): HeapProfile {
     utilization: 0,
     curve: [],
     use: undefined,
+    payloadBytesAtPeak: 0,
     heapBytesAtPeak: 0,
     classes: [],
     pagesTouched: 0,

@@ -36,6 +36,7 @@ const profile: HeapProfile = {
     { operations: 1200, payloadBytes: 1000, heapBytes: 4000 },
   ],
   use: { usedBytes: 3200, freeBytes: 400, freeBlocks: 4, largestFreeBytes: 256, ownBytes: 100 },
+  payloadBytesAtPeak: 3000,
   heapBytesAtPeak: 4000,
   classes: [{ from: 256, blocks: 10, payloadBytes: 3000, usableBytes: 3200 }],
   pagesTouched: 1,

@@ -76,8 +76,8 @@ export function heapRows(traces: readonly HeapTraceResults[]): (string | number)
 }
 
 /** Returns the slack inside blocks at the peak, as a share of what owners may use; undefined where the heap could not be walked. */
-export function internalOf({ use, peakPayloadBytes }: HeapProfile): number | undefined {
-  return use === undefined || use.usedBytes === 0 ? undefined : 1 - peakPayloadBytes / use.usedBytes;
+export function internalOf({ use, payloadBytesAtPeak }: HeapProfile): number | undefined {
+  return use === undefined || use.usedBytes === 0 ? undefined : 1 - payloadBytesAtPeak / use.usedBytes;
 }
 
 /** Returns the free bytes between blocks at the peak, as a share of how far the heap had reached; undefined where it could not be walked. */

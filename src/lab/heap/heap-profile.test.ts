@@ -133,6 +133,13 @@ describe('a profile', () => {
     const wrong = profiled(long, { ...toy('first'), malloc: () => 64 });
     expect(wrong.end).toBe('errors');
     expect(wrong.errors).toHaveLength(10);
+    // The block that was refused is no part of what the heap is measured by.
+    const half = profiled(traceOf('a 0 100', 'a 1 200000', 'a 2 50'), {
+      ...toy('first'),
+      malloc: (size) => (size > 1000 ? 0 : 64 + 128 * Number(size < 100)),
+    });
+    expect(half).toMatchObject({ peakPayloadBytes: 150, peakHeapBytes: 64 + 128 + 50, payloadBytesAtPeak: 150 });
+    expect(half.errors.map(({ fault }) => fault)).toEqual(['no-room']);
   });
 
   test("facts of a trace are the trace's own", () => {

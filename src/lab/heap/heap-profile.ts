@@ -9,7 +9,7 @@
 //     external     free / heap: what lies between blocks and nobody has
 //     the rest     tags, and the allocator's own bytes
 //
-// The payload is the trace's own: the same for every allocator, unless it has errors.
+// The payload is the trace's own, the same for every allocator; what was not given because of an error is not part of it.
 
 import { BlockUse } from '../../heap/malloc/index.ts';
 import { MallocOperation, type MallocTrace, peakPayload } from '../../trace/index.ts';
@@ -74,7 +74,8 @@ export interface HeapProfile {
   readonly curve: readonly CurvePoint[];
   /** At the peak of the payload; undefined if the subject cannot be walked or the replay ended before. */
   readonly use: HeapUseBytes | undefined;
-  /** How far the heap had reached when the payload was greatest. */
+  /** The payload, and how far the heap had reached, when the trace's payload is greatest. */
+  readonly payloadBytesAtPeak: number;
   readonly heapBytesAtPeak: number;
   /** Live blocks by size, when the payload was greatest. */
   readonly classes: readonly SizeClass[];
@@ -94,7 +95,7 @@ export function profileHeap(trace: MallocTrace, subject: HeapSubject, options: P
   const pace = new Pace(replay, options);
   const curve: CurvePoint[] = [];
   const stops = stopsOf(trace.length, options.points, peak.operations);
-  let atPeak: AtPeak = { use: undefined, heapBytesAtPeak: 0, classes: [], pagesAtPeak: 0 };
+  let atPeak: AtPeak = { use: undefined, payloadBytesAtPeak: 0, heapBytesAtPeak: 0, classes: [], pagesAtPeak: 0 };
   for (const stop of stops) {
     pace.runTo(stop);
     curve.push({ operations: replay.position, payloadBytes: replay.payload, heapBytes: replay.heapBytes });
@@ -103,7 +104,7 @@ export function profileHeap(trace: MallocTrace, subject: HeapSubject, options: P
   }
   if (replay.position === trace.length) replay.finish();
   const end = replay.isStopped ? 'errors' : replay.position < trace.length ? 'time' : 'whole';
-  const peakPayloadBytes = end === 'whole' ? peak.bytes : Math.max(0, ...curve.map(({ payloadBytes }) => payloadBytes));
+  const peakPayloadBytes = replay.peakPayload;
   return {
     errors: replay.errors,
     operations: replay.position,
@@ -117,7 +118,7 @@ export function profileHeap(trace: MallocTrace, subject: HeapSubject, options: P
   };
 }
 
-type AtPeak = Pick<HeapProfile, 'use' | 'heapBytesAtPeak' | 'classes' | 'pagesAtPeak'>;
+type AtPeak = Pick<HeapProfile, 'use' | 'payloadBytesAtPeak' | 'heapBytesAtPeak' | 'classes' | 'pagesAtPeak'>;
 
 /** Returns evenly spaced numbers of operations from 0 to `length`, and the peak's. */
 function stopsOf(length: number, points: number, peak: number): number[] {
@@ -149,7 +150,13 @@ class Pace {
 function lookAt(replay: HeapReplay): AtPeak {
   const pages = new PageSet();
   for (const id of replay.shadow.blocksIn(0, Number.POSITIVE_INFINITY)) pages.add(replay.shadow.addressOf(id), replay.shadow.sizeOf(id));
-  return { use: useOf(replay.subject), heapBytesAtPeak: replay.heapBytes, classes: classesOf(replay), pagesAtPeak: pages.count };
+  return {
+    use: useOf(replay.subject),
+    payloadBytesAtPeak: replay.payload,
+    heapBytesAtPeak: replay.heapBytes,
+    classes: classesOf(replay),
+    pagesAtPeak: pages.count,
+  };
 }
 
 /** Returns what a walk finds; undefined if the subject cannot be walked. */

@@ -43,6 +43,7 @@ export class HeapReplay {
   readonly #onBlock: ((address: number, bytes: number) => void) | undefined;
   #position = 0;
   #payload = 0;
+  #peakPayload = 0;
   #highestEnd: number;
   #state: 'going' | 'stopped' = 'going';
 
@@ -69,6 +70,11 @@ export class HeapReplay {
   /** Bytes that the live blocks' owners asked for. */
   get payload(): number {
     return this.#payload;
+  }
+
+  /** The most bytes that they asked for at one time so far. */
+  get peakPayload(): number {
+    return this.#peakPayload;
   }
 
   /** How far the heap has ever reached above its base, in bytes. */
@@ -172,6 +178,7 @@ export class HeapReplay {
 
   #lives(address: number, size: number, payload: number): void {
     this.#payload += payload;
+    this.#peakPayload = Math.max(this.#peakPayload, this.#payload);
     this.#highestEnd = Math.max(this.#highestEnd, address + size);
     this.#onBlock?.(address, size);
   }
