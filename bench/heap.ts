@@ -3,7 +3,7 @@
 
 import type { HeapEffort, HeapRate } from './heap-measurement.ts';
 import { missingPeers, peerNames, subjectNames } from './heap-subjects.ts';
-import { heapTraces } from './heap-traces.ts';
+import { heapTraces, type NamedTrace } from './heap-traces.ts';
 import type { Laboratory } from './laboratory.ts';
 import { geometricMean } from './statistics.ts';
 import type { Table } from './table.ts';
@@ -19,6 +19,13 @@ export interface HeapSettings {
 export const heapSettings: HeapSettings = { effort: { milliseconds: 300, mostMilliseconds: 2000 }, turns: 2 };
 /** Enough to see that everything works. */
 export const quickHeapSettings: HeapSettings = { effort: { milliseconds: 10, mostMilliseconds: 100 }, turns: 1 };
+
+/** What to measure, if not everything. */
+export interface HeapChoice {
+  /** Allocators by name; the wasm dlmalloc is among them in any case. */
+  readonly only?: readonly string[];
+  readonly traces?: readonly NamedTrace[];
+}
 
 /** What was measured. */
 export interface HeapResult {
@@ -41,16 +48,15 @@ const goals: Readonly<Record<string, { readonly ratio: number; readonly utilizat
   tlsf: { ratio: 1, utilization: 0.92 },
 };
 
-/** Measures everything; `tell` gets a word before each step. `only` names the allocators, if not all are wanted. */
+/** Measures everything; `tell` gets a word before each step. */
 export async function measureHeaps(
   settings: HeapSettings,
   laboratory: Pick<Laboratory, 'heap'>,
   tell: (step: string) => void,
-  only: readonly string[] = subjectNames,
+  { only = subjectNames, traces = heapTraces() }: HeapChoice = {},
 ): Promise<HeapResult> {
   const missing = missingPeers();
   const subjects = subjectNames.filter((name) => !missing.includes(name) && (only.includes(name) || name === 'wasm-dlmalloc'));
-  const traces = heapTraces();
   const { effort, turns } = settings;
   const alone: HeapRate[] = [];
   const together: HeapRate[] = [];

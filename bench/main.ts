@@ -24,7 +24,8 @@ type Amount = 'full' | 'quick';
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   heap: {
-    measure: (amount, tell, only) => measureHeaps(amount === 'quick' ? quickHeapSettings : heapSettings, ownProcesses, tell, only),
+    measure: (amount, tell, only) =>
+      measureHeaps(amount === 'quick' ? quickHeapSettings : heapSettings, ownProcesses, tell, only && { only }),
     tables: (result) => heapTables(result as HeapResult),
   },
   kernel: {
