@@ -4,7 +4,7 @@
 //   word   bits 31..24     23..16        15..8      7..0
 //     0    loan count    | wire count  | flags    | kind
 //     1    owner                                             what owns it, by kind: anon id, object id, space id, ...
-//     2    index                                             which page of the owner
+//     2    index                                             which page of the owner; of a page table: entries that are present
 //     3    next                                              links of the list the frame is on
 //     4    previous                                          (an object's page is on no list: the anon that borrows it, 0 = none)
 //     5    . . . . . .   | map vpn 35..32 (bits 19..16) | map space (bits 15..0, 0 = not mapped)

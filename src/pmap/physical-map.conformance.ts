@@ -277,6 +277,71 @@ export function describePhysicalMap(format: PageTableFormat): void {
     });
   });
 
+  describe('a value of the manager in an entry that is not present', () => {
+    it('stays until the page is mapped, and keeps its table', () => {
+      const { pmaps, frames, mmu, newPmap, newPage } = make();
+      const pmap = newPmap();
+      if (mmu.absentBits === 0) {
+        expect([pmaps.setAbsent(pmap, 5, 1), pmaps.setAbsent(pmap, 5, 0), pmaps.absentValue(pmap, 5)]).toEqual([false, true, 0]);
+        return;
+      }
+      const largest = 2 ** mmu.absentBits - 1;
+      expect(pmaps.absentBits).toBe(mmu.absentBits);
+      expect([pmaps.setAbsent(pmap, 5, largest), pmaps.setAbsent(pmap, 6, largest + 1), pmaps.setAbsent(pmap, 7, 1)]).toEqual([
+        true,
+        false,
+        true,
+      ]);
+      expect([5, 6, 7, 8].map((page) => pmaps.absentValue(pmap, page))).toEqual([largest, 0, 1, 0]);
+      expect([pmaps.extract(pmap, 5), pmap.residentPages, pmaps.refill(pmap, 5, 0)]).toEqual([-1, 0, FAULT_NOT_PRESENT]);
+      expect(pmaps.reapTables()).toBe(0);
+      pmaps.enter(pmap, 5, newPage(), 'read', 0);
+      expect(pmaps.absentValue(pmap, 5)).toBe(0);
+      expect(() => pmaps.setAbsent(pmap, 5, 3)).toThrow(/PM1/);
+      pmaps.remove(pmap, 0, 100);
+      // What was unmapped holds nothing, what was not there stays.
+      expect([pmaps.absentValue(pmap, 5), pmaps.absentValue(pmap, 7)]).toEqual([0, 1]);
+      const before = frames.countOf(FrameKind.pageTable);
+      expect(pmaps.setAbsent(pmap, 7, 0)).toBe(true);
+      expect(pmaps.reapTables()).toBe(before - 1);
+      expect(pmap.tableFrames).toBe(1);
+    });
+
+    it('is not kept without a frame for its table', () => {
+      if (format.architecture === 'hashed') return;
+      const { pmaps, newPmap } = make({ frameFailure: new FailurePlan(1) });
+      const pmap = newPmap();
+      expect([pmaps.setAbsent(pmap, 5, 9), pmaps.absentValue(pmap, 5), pmaps.setAbsent(pmap, 5, 9), pmaps.absentValue(pmap, 5)]).toEqual([
+        false,
+        0,
+        true,
+        9,
+      ]);
+    });
+  });
+
+  describe('tables that hold nothing', () => {
+    it('are given back as soon as their last page is gone, and not looked for before', () => {
+      const { pmaps, frames, mmu, newPmap, newPage } = make();
+      const pmap = newPmap();
+      const tables = frames.countOf(FrameKind.pageTable);
+      const [one, other] = [newPage(), newPage()];
+      pmaps.enter(pmap, 5, one, 'read', 0);
+      pmaps.enter(pmap, 6, other, 'read', 0);
+      expect(pmaps.reapTables()).toBe(0);
+      pmaps.remove(pmap, 5, 6);
+      expect(pmaps.reapTables()).toBe(0);
+      pmaps.move(pmap, 6, 7, pmap, 5000);
+      const below = mmu.tablesOf === 'space' ? pmap.tableFrames - 1 : 0;
+      expect(pmaps.reapTables()).toBeLessThanOrEqual(below);
+      expect(pmaps.extract(pmap, 5000)).toBe(other);
+      pmaps.remove(pmap, 5000, 5001);
+      pmaps.reapTables();
+      expect(frames.countOf(FrameKind.pageTable)).toBe(tables);
+      expect(pmaps.reapTables()).toBe(0);
+    });
+  });
+
   describe('check', () => {
     it('finds a TLB word that the tables do not back (PM3)', () => {
       const { pmaps, newPmap, newPage } = make();

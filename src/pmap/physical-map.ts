@@ -16,9 +16,10 @@
 //   PM3  a valid TLB word agrees with a present entry: same frame; a valid write word needs write and dirty
 //   PM4  mapped frames are anon, object or permanent frames: never free, never the kernel's own
 //   PM5  a dirty entry is writable (MMU4)
+//   PM6  the frame record of a leaf table counts its present entries; unless a table may be empty, none is
 // Source of the interface: pmap(9) of NetBSD. Cost: enter, remove and extract O(levels); by-frame operations O(mappings of the frame).
 
-import { type EventRing, EventType, invariant, KernelPanic, type Pfn } from '../base/index.ts';
+import { type EventRing, EventType, invariant, KernelPanic, PAGE_SHIFT, type Pfn } from '../base/index.ts';
 import { FRAME_MODIFIED, FRAME_REFERENCED, FrameKind, type FrameTable, type PhysicalMemory } from '../frames/index.ts';
 import type { KernelHeap } from '../heap/index.ts';
 import { type Mmu, PTE_ACCESSED, PTE_DIRTY, PTE_PRESENT, PTE_USER, PTE_WRITE, type Tlb } from '../machine/index.ts';
@@ -71,6 +72,8 @@ export class PhysicalMap {
   /** Frames that the write protection of one leaf table found dirty. */
   readonly #dirtyFrames: Int32Array;
   readonly #spaces: (Pmap | undefined)[] = [undefined];
+  /** A table may hold nothing: one lost its last page, or was made in vain. */
+  #mayHaveEmptyTables = false;
   /** The space whose table a walk is extending; read by the table supply. */
   #extending: Pmap | undefined;
   readonly #supplyTable = (): Pfn | -1 => {
@@ -114,9 +117,13 @@ export class PhysicalMap {
     this.#spaces[pmap.id] = undefined;
   }
 
-  /** Gives back the page tables that map nothing, of all spaces, but for the roots. Returns how many. */
+  /**
+   * Gives back the page tables that hold nothing, of all spaces, but for the roots. Returns how many. Costs nothing unless there may be one.
+   */
   reapTables(): number {
     let reaped = 0;
+    if (!this.#mayHaveEmptyTables) return 0;
+    this.#mayHaveEmptyTables = false;
     for (const pmap of this.spaces()) {
       this.#mmu.prune(pmap.root, (table) => {
         this.#frames.free(table);
@@ -166,12 +173,13 @@ export class PhysicalMap {
       entry = 0;
     }
     if (entry === 0) entry = this.#ensureLeaf(pmap, page, frame);
-    if (entry === 0) return false;
-    if (!this.#reverse.add(frame, pmap.id, page)) {
-      this.#mmu.releaseLeaf(entry);
+    if (entry === 0 || !this.#reverse.add(frame, pmap.id, page)) {
+      if (entry !== 0) this.#mmu.releaseLeaf(entry);
+      this.#mayHaveEmptyTables = true;
       return false;
     }
     pmap.residentPages++;
+    this.#countPresent(entry, 1);
     this.#write(pmap, page, frame, right, access, entry, 0);
     return true;
   }
@@ -214,6 +222,18 @@ export class PhysicalMap {
     pmap.tlb.invalidate(page);
   }
 
+  /** Keeps the count of present entries in the record of the table's frame. An entry that comes and goes by itself is in no such table. */
+  #countPresent(entry: number, by: 1 | -1): void {
+    if (this.#leafMask === 0) {
+      if (by === -1) this.#mayHaveEmptyTables = true;
+      return;
+    }
+    const table = (entry >>> PAGE_SHIFT) as Pfn;
+    const count = this.#table.index(table) + by;
+    this.#table.setIndex(table, count);
+    if (count === 0) this.#mayHaveEmptyTables = true;
+  }
+
   /** The TLB is the caller's to invalidate. */
   #unmapEntry(pmap: Pmap, page: number, entry: number): void {
     const frame = this.#mmu.entryFrame(entry);
@@ -221,6 +241,7 @@ export class PhysicalMap {
     if (this.#mmu.hasFlags(entry, PTE_DIRTY)) this.#table.setFlag(frame, FRAME_MODIFIED);
     this.#mmu.clearEntry(entry);
     pmap.residentPages--;
+    this.#countPresent(entry, -1);
     this.#reverse.drop(frame, pmap.id, page);
   }
 
@@ -282,10 +303,13 @@ export class PhysicalMap {
         if (target === 0) target = this.#ensureLeaf(to, toPage, frame);
         if (target === 0) {
           this.#removeEntry(from, page, entry);
+          this.#mayHaveEmptyTables = true;
           continue;
         }
         this.#mmu.setEntry(target, frame, this.#mmu.entryFlags(entry));
         this.#mmu.clearEntry(entry);
+        this.#countPresent(target, 1);
+        this.#countPresent(entry, -1);
       }
       this.#countMove(frame, from, page, to, toPage);
     }
@@ -309,6 +333,37 @@ export class PhysicalMap {
     const entry = this.#mmu.leaf(pmap.root, page);
     if (entry === 0 || !this.#mmu.hasFlags(entry, PTE_PRESENT)) return -1;
     return this.#mmu.entryFrame(entry);
+  }
+
+  /**
+   * Keeps a value of the memory manager, below 2^`absentBits`, in the entry of `page`, which is not mapped; 0 forgets it. It is gone when the
+   * page is mapped, or its space destroyed. Returns false, with nothing changed, when there is no frame for a page table, or the format keeps
+   * no entries for such pages.
+   */
+  setAbsent(pmap: Pmap, page: number, value: number): boolean {
+    if (value >= 2 ** this.#mmu.absentBits) return false;
+    let entry = this.#mmu.leaf(pmap.root, page);
+    if (entry === 0 && value === 0) return true;
+    if (entry === 0) entry = this.#ensureLeaf(pmap, page, 0 as Pfn);
+    if (entry === 0) {
+      this.#mayHaveEmptyTables = true;
+      return false;
+    }
+    invariant(!this.#mmu.hasFlags(entry, PTE_PRESENT), 'PM1', () => `page ${page} of space ${pmap.id} is mapped: it holds no value`);
+    this.#mmu.writeAbsent(entry, value);
+    if (value === 0) this.#mayHaveEmptyTables = true;
+    return true;
+  }
+
+  /** Returns the value that `setAbsent` keeps for `page`, 0 for none. */
+  absentValue(pmap: Pmap, page: number): number {
+    const entry = this.#mmu.leaf(pmap.root, page);
+    return entry === 0 ? 0 : this.#mmu.absentValue(entry);
+  }
+
+  /** Width of a value that `setAbsent` can keep; 0 where the page table's format has no entry for a page that is not mapped. */
+  get absentBits(): number {
+    return this.#mmu.absentBits;
   }
 
   /** Tells which of the pages [first, end), at most 31, are mapped: bit k stands for page first + k. */
@@ -425,7 +480,22 @@ export class PhysicalMap {
       seen.set(frame, (seen.get(frame) ?? 0) + 1);
       this.#checkEntry(pmap, page, frame, flags);
     });
+    this.#checkCounts(pmap);
     invariant(present === pmap.residentPages, 'PM2', () => `space ${pmap.id} counts ${pmap.residentPages} pages, its table has ${present}`);
+  }
+
+  #checkCounts(pmap: Pmap): void {
+    if (this.#leafMask === 0) return;
+    this.#mmu.forEachRun(pmap.root, 0, this.#mmu.pages, (entry, page, count) => {
+      let present = 0;
+      for (let i = 0; i < count; i++) if (this.#mmu.hasFlags(entry + i * this.#entryBytes, PTE_PRESENT)) present++;
+      const counted = this.#table.index((entry >>> PAGE_SHIFT) as Pfn);
+      invariant(
+        present === counted,
+        'PM6',
+        () => `the table of page ${page} of space ${pmap.id} counts ${counted} pages and maps ${present}`,
+      );
+    });
   }
 
   #checkEntry(pmap: Pmap, page: number, frame: Pfn, flags: number): void {

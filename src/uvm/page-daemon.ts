@@ -25,8 +25,6 @@ import { PageClasses } from './page-classes.ts';
 
 /** Dirty pages that a run passes over, once it has freed something, when swap takes no more (UVMPD_NUMDIRTYREACTS). */
 const DIRTY_REACTIVATIONS = 16;
-/** A look through the page tables costs as much as some tens of evictions, so it waits until there were enough to empty one (of i386). */
-const PAGES_PER_TABLE = 1024;
 
 /** Frees pages, by the order that the policy gives. */
 export class PageDaemon {
@@ -45,8 +43,6 @@ export class PageDaemon {
   #sparedPages = 0;
   #sparing: 'spare' | 'take' = 'spare';
   readonly #classes: PageClasses;
-  /** Pages evicted in all when the page tables were last looked through. */
-  #evictedAtReap = 0;
   /** Where the search for resident pages with slots goes on. */
   #slotHand = 0;
   /** The last run evicted nothing. */
@@ -80,13 +76,13 @@ export class PageDaemon {
     const before = this.#evicted;
     statistics.daemonWakes++;
     machine.events.emit(EventType.daemon, 0, machine.frames.freeCount, target);
-    if (machine.frames.freeCount < target) this.#reap(before - this.#evictedAtReap >= PAGES_PER_TABLE ? 'all' : 'slabs');
+    if (machine.frames.freeCount < target) this.#reap();
     this.#begin();
     this.#scan(target, 'spare');
     // Nothing but spared pages was left: now those.
     if (this.#evicted === before && this.#sparedPages > 0) this.#scan(target, 'take');
     // Pages that went away leave empty tables and slabs behind.
-    if (machine.frames.freeCount < target) this.#reap('all');
+    if (machine.frames.freeCount < target) this.#reap();
     statistics.reactivated = queue.policy.reactivations + statistics.daemonHeld;
     const evicted = this.#evicted - before;
     statistics.daemonFreed += evicted;
@@ -112,11 +108,9 @@ export class PageDaemon {
     return this.#core.statistics.evictedClean + this.#core.statistics.evictedDirty;
   }
 
-  #reap(what: 'slabs' | 'all'): void {
+  #reap(): void {
     this.#core.machine.heap.reap();
-    if (what === 'slabs') return;
     this.#core.machine.pmaps.reapTables();
-    this.#evictedAtReap = this.#evicted;
   }
 
   #begin(): void {
