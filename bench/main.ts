@@ -2,6 +2,7 @@
 
 import process from 'node:process';
 import { Argument, Command } from 'commander';
+import { type FramesResult, framesSettings, framesTables, measureAllFrames, quickFramesSettings } from './frames.ts';
 import { type HeapResult, heapSettings, heapTables, measureHeaps, quickHeapSettings } from './heap.ts';
 import { type KernelResult, kernelSettings, kernelTables, measureKernel, quickKernelSettings } from './kernel.ts';
 import { answerRequest, ownProcesses } from './laboratory.ts';
@@ -23,6 +24,10 @@ interface Benchmark {
 type Amount = 'full' | 'quick';
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
+  frames: {
+    measure: (amount, tell) => measureAllFrames(amount === 'quick' ? quickFramesSettings : framesSettings, tell),
+    tables: (result) => framesTables(result as FramesResult),
+  },
   heap: {
     measure: (amount, tell, only) =>
       measureHeaps(amount === 'quick' ? quickHeapSettings : heapSettings, ownProcesses, tell, only && { only }),

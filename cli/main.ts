@@ -8,6 +8,7 @@
 import { Command, CommanderError } from 'commander';
 import { UsageError } from '../src/base/index.ts';
 import { ExitCode } from './exit-code.ts';
+import { framesCommand } from './frames-command.ts';
 import { heapCommand } from './heap-command.ts';
 import { infoCommand } from './info-command.ts';
 import { packageVersion } from './package-version.ts';
@@ -76,6 +77,7 @@ function quireCommand(terminal: Terminal, run: RunProgram, finish: (exitCode: nu
     .addCommand(simCommand(terminal, finish))
     .addCommand(shareCommand(terminal, finish))
     .addCommand(heapCommand(terminal, finish))
+    .addCommand(framesCommand(terminal, finish))
     .addCommand(traceCommand(terminal, finish))
     .addCommand(quizCommand(terminal, finish))
     .addCommand(paperCommand(terminal, finish));

@@ -25,6 +25,9 @@ import {
 import { hasBit, lowestBit, nextClear, WORD_MASK, WORD_SHIFT } from './frame-bits.ts';
 import { type FreeView, findRun, longestRun } from './run-search.ts';
 
+/** Five levels reach 128 GiB. */
+const MOST_LEVELS = 5;
+
 /** Returns the words of each level over `count` frames, from level 0 up to the single word. */
 function levelWords(count: number): number[] {
   const sizes = [Math.ceil(count / 32)];
@@ -42,6 +45,10 @@ class BitmapAllocator implements FrameAllocator, FreeView {
   readonly #words: Int32Array;
   /** Where each level begins in `#words`, level 0 first. */
   readonly #starts: number[] = [];
+  readonly #start1: number;
+  readonly #start2: number;
+  readonly #start3: number;
+  readonly #start4: number;
   readonly #top: number;
   #freeCount = 0;
 
@@ -58,21 +65,61 @@ class BitmapAllocator implements FrameAllocator, FreeView {
     this.first = first;
     this.count = count;
     this.#top = sizes.length - 1;
+    invariant(this.#top < MOST_LEVELS, 'HB1', () => `${count} frames are more than ${MOST_LEVELS} levels reach`);
+    [, this.#start1 = 0, this.#start2 = 0, this.#start3 = 0, this.#start4 = 0] = this.#starts;
   }
 
   get freeCount(): number {
     return this.#freeCount;
   }
 
+  // Written out level by level: a loop over the levels takes twice as long. Bits are the lowest of their words, so x & (x - 1) clears them.
   allocate(): Pfn | -1 {
     if (this.#freeCount === 0) return -1;
+    this.#freeCount--;
     const words = this.#words;
+    const top = this.#top;
+    let at1 = 0;
+    let at2 = 0;
+    let at3 = 0;
+    let word1 = 0;
+    let word2 = 0;
+    let word3 = 0;
+    let word4 = 0;
     let index = 0;
-    for (let level = this.#top; level >= 0; level--) {
-      index = (index << WORD_SHIFT) + lowestBit(words[this.#starts[level]! + index]!);
+    if (top > 3) {
+      word4 = words[this.#start4]!;
+      index = lowestBit(word4);
     }
-    this.#clear(index);
-    return (this.first + index) as Pfn;
+    if (top > 2) {
+      at3 = this.#start3 + index;
+      word3 = words[at3]!;
+      index = (index << WORD_SHIFT) + lowestBit(word3);
+    }
+    if (top > 1) {
+      at2 = this.#start2 + index;
+      word2 = words[at2]!;
+      index = (index << WORD_SHIFT) + lowestBit(word2);
+    }
+    if (top > 0) {
+      at1 = this.#start1 + index;
+      word1 = words[at1]!;
+      index = (index << WORD_SHIFT) + lowestBit(word1);
+    }
+    const word = words[index]!;
+    const left = word & (word - 1);
+    words[index] = left;
+    if (left === 0 && top > 0) {
+      words[at1] = word1 & (word1 - 1);
+      if ((word1 & (word1 - 1)) === 0 && top > 1) {
+        words[at2] = word2 & (word2 - 1);
+        if ((word2 & (word2 - 1)) === 0 && top > 2) {
+          words[at3] = word3 & (word3 - 1);
+          if ((word3 & (word3 - 1)) === 0 && top > 3) words[this.#start4] = word4 & (word4 - 1);
+        }
+      }
+    }
+    return (this.first + (index << WORD_SHIFT) + lowestBit(word)) as Pfn;
   }
 
   allocateRun(count: number, constraints: RunConstraints = ANYWHERE): Pfn | -1 {
@@ -84,16 +131,35 @@ class BitmapAllocator implements FrameAllocator, FreeView {
 
   free(frame: Pfn): void {
     const index = frame - this.first;
-    if (!(index >= 0 && index < this.count) || this.#isFree(index)) panicNotGiven(frame);
+    if (!(index >= 0 && index < this.count)) panicNotGiven(frame);
+    const words = this.#words;
+    const at = index >>> WORD_SHIFT;
+    const word = words[at]!;
+    const bit = 1 << (index & WORD_MASK);
+    if ((word & bit) !== 0) panicNotGiven(frame);
+    words[at] = word | bit;
     this.#freeCount++;
-    let position = index;
-    for (let level = 0; level <= this.#top; level++) {
-      const at = this.#starts[level]! + (position >>> WORD_SHIFT);
-      const word = this.#words[at]!;
-      this.#words[at] = word | (1 << (position & WORD_MASK));
-      if (word !== 0) return;
-      position >>>= WORD_SHIFT;
-    }
+    if (word === 0) this.#tellAbove(at);
+  }
+
+  /** Sets the bits above word `at` of level 0, which was 0 and is no more. A shift counts modulo 32, so no mask is needed. */
+  #tellAbove(at: number): void {
+    const words = this.#words;
+    const top = this.#top;
+    if (top === 0) return;
+    const at1 = this.#start1 + (at >>> 5);
+    const word1 = words[at1]!;
+    words[at1] = word1 | (1 << at);
+    if (word1 !== 0 || top === 1) return;
+    const at2 = this.#start2 + (at >>> 10);
+    const word2 = words[at2]!;
+    words[at2] = word2 | (1 << (at >>> 5));
+    if (word2 !== 0 || top === 2) return;
+    const at3 = this.#start3 + (at >>> 15);
+    const word3 = words[at3]!;
+    words[at3] = word3 | (1 << (at >>> 10));
+    if (word3 !== 0 || top === 3) return;
+    words[this.#start4] = words[this.#start4]! | (1 << (at >>> 15));
   }
 
   largestFree(): number {

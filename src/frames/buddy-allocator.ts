@@ -81,8 +81,19 @@ export class BuddyAllocator implements FrameAllocator {
   allocate(): Pfn | -1 {
     const orders = this.#orders;
     if (orders === 0) return -1;
-    const index = this.#takeBlock(31 - Math.clz32(orders & -orders), 0);
-    this.states[index] = GIVEN;
+    const order = 31 - Math.clz32(orders & -orders);
+    const index = this.#heads[order]! - 1;
+    this.#unlink(index, order);
+    // The lists below are empty, or their order would have been chosen: each high half is alone on its list.
+    const { states } = this;
+    const heads = this.#heads;
+    for (let half = 0; half < order; half++) {
+      const high = index + (1 << half);
+      heads[half] = high + 1;
+      states[high] = half + 1;
+    }
+    this.#orders |= (1 << order) - 1;
+    states[index] = GIVEN;
     this.#freeCount--;
     return (this.#first + index) as Pfn;
   }
@@ -223,18 +234,21 @@ export class BuddyAllocator implements FrameAllocator {
 
   /** Frees a frame that is given, and joins it with its buddies. */
   #freeIndex(index: number): void {
-    this.#freeCount++;
+    const { states } = this;
+    const first = this.#first;
+    const count = this.#count;
     let order = 0;
     let head = index;
-    this.states[index] = INSIDE;
+    states[index] = INSIDE;
     while (order < LARGEST_ORDER) {
-      const buddy = this.#buddyOf(head, order);
-      if (!this.#isBlock(buddy, order)) break;
+      const buddy = ((first + head) ^ (1 << order)) - first;
+      if (!(buddy >= 0 && buddy < count) || states[buddy] !== order + 1) break;
       this.#unlink(buddy, order);
       if (buddy < head) head = buddy;
       order++;
     }
     this.#link(head, order);
+    this.#freeCount++;
   }
 
   #buddyOf(index: number, order: number): number {

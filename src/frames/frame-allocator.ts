@@ -64,6 +64,8 @@ export interface FrameAllocatorKind {
   readonly name: string;
   /** Bytes of metadata that an allocator over `count` frames needs, a multiple of 4. */
   metadataBytes(count: number): number;
+  /** `in frames`: also in the free frames, so `make` needs them. */
+  readonly keepsRecords?: 'in frames';
   make(first: Pfn, count: number, metadata: MetadataRegion): FrameAllocator;
 }
 

@@ -158,5 +158,6 @@ class ListAllocator implements FrameAllocator {
 export const listAllocator: FrameAllocatorKind = {
   name: 'free-list',
   metadataBytes: () => 4,
+  keepsRecords: 'in frames',
   make: (first, count, metadata) => new ListAllocator(first, count, metadata),
 };

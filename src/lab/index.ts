@@ -16,6 +16,8 @@ export {
   solve,
 } from './exercise.ts';
 export { type Candidate, type EvictionExplanation, explainEviction } from './explanation.ts';
+export type { FrameMemory } from './frames/frame-arena.ts';
+export { FRAME_CELLS, type FrameRates, type FrameResult, type FrameSpeedOptions, measureFrames } from './frames/frame-speed.ts';
 export {
   type Emulated,
   type GuestCalls,

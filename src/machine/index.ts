@@ -5,6 +5,7 @@ export * from './dma-device.ts';
 export * from './faulty-device.ts';
 export * from './memory-device.ts';
 export * from './memory-map.ts';
+export { parseMemoryMap } from './memory-map-text.ts';
 export * from './mmu/index.ts';
 export * from './programmed-io.ts';
 export * from './ram.ts';

@@ -6,6 +6,7 @@ export { csvLine } from './csv.ts';
 export { formatExercise, formatSolution } from './exercise-text.ts';
 export { type Finding, findingParts, findingRows, findingSvg } from './findings-parts.ts';
 export { frameMap, type LetteredSpace, piecesOf } from './frame-map.ts';
+export { framesData, framesParts, framesRows, framesSvg } from './frames-parts.ts';
 export {
   comparisonOfHeapsParts,
   type HeapMap,
