@@ -9,9 +9,11 @@ import { createHash } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import type { RangeSpeed } from '../src/lab/index.ts';
 import { type HeapMeasurement, type HeapRequest, measureHeap } from './heap-measurement.ts';
 import { type CostRequest, measureCost } from './kernel-costs.ts';
 import { measureRun, type RunMeasurement, type RunRequest } from './program-run.ts';
+import { measureDesign, type RangesRequest } from './range-measurement.ts';
 import type { Numbers } from './statistics.ts';
 
 /** Something that measures. */
@@ -22,6 +24,8 @@ export interface Laboratory {
   cost(request: CostRequest): Numbers;
   /** Replays malloc traces. */
   heap(request: HeapRequest): Promise<HeapMeasurement>;
+  /** Measures a range map. */
+  ranges(request: RangesRequest): RangeSpeed;
 }
 
 /** A run as it looks from outside. */
@@ -32,7 +36,11 @@ export interface RunInLaboratory extends RunMeasurement {
   readonly outputChecksum: string;
 }
 
-type Request = { readonly run: RunRequest } | { readonly cost: CostRequest } | { readonly heap: HeapRequest };
+type Request =
+  | { readonly run: RunRequest }
+  | { readonly cost: CostRequest }
+  | { readonly heap: HeapRequest }
+  | { readonly ranges: RangesRequest };
 
 /** Descriptor on which a child answers. */
 const ANSWER = 3;
@@ -49,6 +57,7 @@ export const ownProcesses: Laboratory = {
   },
   cost: (request) => ask({ cost: request }).answer as Numbers,
   heap: async (request) => ask({ heap: request }).answer as HeapMeasurement,
+  ranges: (request) => ask({ ranges: request }).answer as RangeSpeed,
 };
 
 /** What a child does: measures and answers. */
@@ -59,6 +68,7 @@ export async function answerRequest(text: string): Promise<void> {
 
 function answerOf(request: Request): unknown {
   if ('run' in request) return measureRun(request.run);
+  if ('ranges' in request) return measureDesign(request.ranges);
   return 'cost' in request ? measureCost(request.cost) : measureHeap(request.heap);
 }
 

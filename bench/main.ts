@@ -10,6 +10,7 @@ import { type MovingResult, measureMoving, movingSettings, movingTables, quickMo
 import { measurePolicies, type PoliciesResult, policiesSettings, policiesTables, quickPoliciesSettings } from './policies.ts';
 import { measurePrograms, type ProgramsResult, programsSettings, quickProgramsSettings } from './programs.ts';
 import { programsTables } from './programs-tables.ts';
+import { measureRanges, quickRangesSettings, type RangesResult, rangesSettings, rangesTables } from './ranges.ts';
 import { hostSentence, onThisHost, readResult, type StoredResult, writeResult } from './results-file.ts';
 import { markdownTable, type Table, textTable } from './table.ts';
 import { measureTraces, quickTracesSettings, type TracesResult, tracesSettings, tracesTables } from './traces.ts';
@@ -48,6 +49,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   programs: {
     measure: (amount, tell) => measurePrograms(amount === 'quick' ? quickProgramsSettings : programsSettings, ownProcesses, tell),
     tables: (result) => programsTables(result as ProgramsResult),
+  },
+  ranges: {
+    measure: (amount, tell) => measureRanges(amount === 'quick' ? quickRangesSettings : rangesSettings, ownProcesses, tell),
+    tables: (result) => rangesTables(result as RangesResult),
   },
   traces: {
     measure: (amount, tell) => measureTraces(amount === 'quick' ? quickTracesSettings : tracesSettings, tell),

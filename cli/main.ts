@@ -14,6 +14,7 @@ import { infoCommand } from './info-command.ts';
 import { packageVersion } from './package-version.ts';
 import { paperCommand } from './paper-command.ts';
 import { quizCommand } from './quiz-command.ts';
+import { rangesCommand } from './ranges-command.ts';
 import { recordCommand } from './record-command.ts';
 import { runCommand } from './run-command.ts';
 import type { RunProgram } from './run-program.ts';
@@ -78,6 +79,7 @@ function quireCommand(terminal: Terminal, run: RunProgram, finish: (exitCode: nu
     .addCommand(shareCommand(terminal, finish))
     .addCommand(heapCommand(terminal, finish))
     .addCommand(framesCommand(terminal, finish))
+    .addCommand(rangesCommand(terminal, finish))
     .addCommand(traceCommand(terminal, finish))
     .addCommand(quizCommand(terminal, finish))
     .addCommand(paperCommand(terminal, finish));

@@ -86,6 +86,8 @@ export { BLOCK_BYTES, type Program, programOf } from './multiprogram/program.ts'
 export type { ProcessOutcome, SharingOutcome } from './multiprogram/sharing-outcome.ts';
 export type { TimelinePiece } from './multiprogram/timeline.ts';
 export { type PagingDevice, pagingDevices, pagingSeconds } from './paging-device.ts';
+export { type AreaSettings, areaWorkload } from './ranges/area-workload.ts';
+export { measureRangeMap, type RangeSpeed } from './ranges/range-speed.ts';
 export { Shards } from './shards.ts';
 export {
   futureOf,

@@ -10,17 +10,19 @@
 //            items   A |   B |   C |              the ranges themselves,
 //            gaps    0 |  18 |  30 |  -1 ...      and the gap below each, the first one's down to the leaf before
 //
-// Node n has the slots 64n to 64n + 63 of the arrays; a position in them is called `at`. Six comparisons find the last key up to a position, each
-// yielding 0 or 1 that is added, so that the processor has no jump to guess; the first slot is never compared and stands for all below.
+// Node n has the slots 64n to 64n + 63 of the arrays; a position in them is called `at`. Three rounds of three comparisons find the last key up
+// to a position: each yields 0 or 1 that is added, so that the processor has no jump to guess, and the three of a round do not wait for each
+// other. The first slot is never compared and stands for all below. Measured on Node 20, lookups among 567 and 100,000 ranges, in millions per
+// second: six rounds of one 24.8 and 8.6, two rounds of seven 25.7 and 10.0, three rounds of three 30.8 and 10.7.
 //
 // Invariants beside the contract's RM1-RM3 (quoted by `check`):
 //   BT1  a leaf's slots have the bounds of its items, whose slot is the map; slots that are not used have key inf and gap -1
 //   BT2  a key above a child is the child's first key, and its gap the largest of the child's; the child's parent is the node
 //   BT3  all leaves are as deep; a node other than the root has 21 slots in use or more, the root 2 or is a leaf
 //   BT4  the chain of leaves has the leaves in order
-//   BT5  the last item found is still in the map; nodes are in the tree or free, no node is both
+//   BT5  nodes are in the tree or free, no node is both
 //
-// Cost: find O(1) for the item found last, else O(log n), 6 comparisons for each of ceil(log n / log 44) levels or so; next and previous the same; insert,
+// Cost: find O(1) for the item found last, else O(log n), 9 comparisons for each of ceil(log n / log 44) levels or so; next and previous the same; insert,
 // remove, resize O(log n) and up to 64 slots moved per level; findHole O(log n) as in the trees. Memory: 12 bytes a slot as C would have it, so at
 // most 36 for each range, and a twentieth for the levels above.
 // Sources: Bayer and McCreight 1972; Comer 1979; Linux's Documentation/core-api/maple_tree.rst for the use.
@@ -60,7 +62,8 @@ export class BPlusTreeMap<T extends Range> implements RangeMap<T> {
   #firstLeaf = 0;
   #lastLeaf = 0;
   #size = 0;
-  #last: T | undefined = undefined;
+  /** Where the last search ended: its bounds are at hand, the item is not. Out of date, it costs a step and finds nothing wrong. */
+  #last = 0;
 
   get size(): number {
     return this.#size;
@@ -68,13 +71,12 @@ export class BPlusTreeMap<T extends Range> implements RangeMap<T> {
 
   find(position: number): T | undefined {
     const last = this.#last;
-    if (last !== undefined && position >= last.start && position < last.end) return last;
+    if (position >= (this.#keys[last] as number) && position < (this.#ends[last] as number)) return this.#items[last];
     const at = this.#lastStartingUpTo(position);
     // An empty leaf's first key is infinite.
     if (position < (this.#keys[at] as number) || position >= (this.#ends[at] as number)) return undefined;
-    const item = this.#items[at];
-    this.#last = item;
-    return item;
+    this.#last = at;
+    return this.#items[at];
   }
 
   findNext(position: number): T | undefined {
@@ -126,7 +128,6 @@ export class BPlusTreeMap<T extends Range> implements RangeMap<T> {
     const leaf = at >> SHIFT;
     const { start } = item;
     this.#closeSlot(leaf, at);
-    if (this.#last === item) this.#last = undefined;
     item.slot = undefined;
     this.#size--;
     if ((at & (SLOTS - 1)) === 0 && (this.#counts[leaf] as number) > 0) this.#rekey(leaf, start);
@@ -203,7 +204,6 @@ export class BPlusTreeMap<T extends Range> implements RangeMap<T> {
     const inOrder = chain.join() === leaves.join() && chain.at(-1) === this.#lastLeaf;
     invariant(inOrder, 'BT4', () => `leaves ${leaves} are chained as ${chain}`);
     this.#checkItems(leaves);
-    invariant(this.#last === undefined || this.#last.slot === this, 'BT5', () => `${this.#last?.start} has left the map`);
   }
 
   /** Checks all but the items below `node`. Returns the nodes there. */
@@ -259,12 +259,22 @@ export class BPlusTreeMap<T extends Range> implements RangeMap<T> {
   #slotFor(node: number, position: number): number {
     const keys = this.#keys;
     let at = node << SHIFT;
-    at += 32 & -Number((keys[at + 32] as number) <= position);
-    at += 16 & -Number((keys[at + 16] as number) <= position);
-    at += 8 & -Number((keys[at + 8] as number) <= position);
-    at += 4 & -Number((keys[at + 4] as number) <= position);
-    at += 2 & -Number((keys[at + 2] as number) <= position);
-    return at + Number((keys[at + 1] as number) <= position);
+    at +=
+      (Number((keys[at + 16] as number) <= position) +
+        Number((keys[at + 32] as number) <= position) +
+        Number((keys[at + 48] as number) <= position)) <<
+      4;
+    at +=
+      (Number((keys[at + 4] as number) <= position) +
+        Number((keys[at + 8] as number) <= position) +
+        Number((keys[at + 12] as number) <= position)) <<
+      2;
+    return (
+      at +
+      Number((keys[at + 1] as number) <= position) +
+      Number((keys[at + 2] as number) <= position) +
+      Number((keys[at + 3] as number) <= position)
+    );
   }
 
   #placeOf(item: T): number {
@@ -572,6 +582,8 @@ export class BPlusTreeMap<T extends Range> implements RangeMap<T> {
   #newNode(): number {
     const node = this.#freeNodes.pop() ?? this.#nodes++;
     if (this.#nodes > this.#counts.length) this.#grow();
+    // A slot of a leaf that `#last` names may now be one of a node above: ends of 0 hold no position.
+    this.#ends.fill(0, node << SHIFT, (node + 1) << SHIFT);
     return node;
   }
 

@@ -8,8 +8,7 @@
 // wrong: a comparison yields 0 or 1, which becomes a mask. Measured on Node 20: 52 M searches/s among 567 starts, and 15 with the jump.
 //
 // Invariants beside the contract's RM1-RM3 (quoted by `check`):
-//   SA1  starts[i], ends[i] are the bounds of items[i], whose slot is the map; nothing lies above `size`
-//   SA2  the last item found is still in the map
+//   SA1  starts[i], ends[i] are the bounds of items[i], whose slot is the map; above them both are 0
 //
 // Cost: find O(1) for the item found last, else O(log n), the fastest of all up to some thousand ranges; next and previous O(log n); insert and
 // remove O(n), a move of 24 bytes for each range above; findHole O(n). Memory: 12 bytes for each range and as much for growth.
@@ -27,7 +26,8 @@ export class SortedArrayMap<T extends Range> implements RangeMap<T> {
   #starts = new Float64Array(FIRST_CAPACITY);
   #ends = new Float64Array(FIRST_CAPACITY);
   readonly #items: T[] = [];
-  #last: T | undefined = undefined;
+  /** Where the last search ended: its bounds are at hand, the item is not. Out of date, it costs a step and finds nothing wrong. */
+  #last = 0;
 
   get size(): number {
     return this.#items.length;
@@ -35,12 +35,11 @@ export class SortedArrayMap<T extends Range> implements RangeMap<T> {
 
   find(position: number): T | undefined {
     const last = this.#last;
-    if (last !== undefined && position >= last.start && position < last.end) return last;
+    if (position >= (this.#starts[last] as number) && position < (this.#ends[last] as number)) return this.#items[last];
     const at = this.#lastStartingUpTo(position);
     if (at < 0 || position >= (this.#ends[at] as number)) return undefined;
-    const item = this.#items[at];
-    this.#last = item;
-    return item;
+    this.#last = at;
+    return this.#items[at];
   }
 
   findNext(position: number): T | undefined {
@@ -83,7 +82,7 @@ export class SortedArrayMap<T extends Range> implements RangeMap<T> {
     this.#starts.copyWithin(at, at + 1, this.#items.length);
     this.#ends.copyWithin(at, at + 1, this.#items.length);
     this.#items.splice(at, 1);
-    if (this.#last === item) this.#last = undefined;
+    this.#starts[this.#items.length] = this.#ends[this.#items.length] = 0;
     item.slot = undefined;
   }
 
@@ -131,7 +130,8 @@ export class SortedArrayMap<T extends Range> implements RangeMap<T> {
       invariant(start >= below && start < end, 'RM1', () => `[${start}, ${end}) is empty or overlaps the range below`);
       below = end;
     });
-    invariant(this.#last === undefined || this.#last.slot === this, 'SA2', () => `${this.#last?.start} has left the map`);
+    const isEmptyAbove = this.#ends.subarray(this.#items.length).every((end) => end === 0);
+    invariant(isEmptyAbove, 'SA1', () => 'there are bounds above the last range');
   }
 
   /** Returns the index of the last range with `start <= position`, or -1. */

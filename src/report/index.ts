@@ -33,6 +33,7 @@ export { lruSteps, type MissCurves, missCurveParts, missCurvesSvg } from './miss
 export { formatFreeList, formatPlace, formatPlacement, formatSolvedPlacement } from './placement-text.ts';
 export { programReport, type RunFacts } from './program-report.ts';
 export * from './quantities.ts';
+export { rangeHeadings, rangeRates, rangesParts, rangesRows } from './ranges-parts.ts';
 export { partsText, type ReportPart } from './report-part.ts';
 export * from './run-report.ts';
 export { runReportParts } from './run-report-parts.ts';
