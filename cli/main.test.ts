@@ -95,7 +95,7 @@ describe('quire', () => {
     [['run', '--policy', 'belady', 'x'], /^policy 'belady' must know the references to come: /],
     [['run', '--report', 'xml', 'x'], /Allowed choices are text, json, html, none/],
     [['run', '--mmu', 'maybe', 'x'], /Allowed choices are on, off/],
-    [['run', '--frames', 'buddy', 'x'], /Allowed choices are bitmap, stack/],
+    [['run', '--frames', 'sieve', 'x'], /Allowed choices are bitmap, stack/],
     [['run', '--ram', 'much', 'x'], /^--ram much: not a size/],
     [['run', '--swap', '-1', 'x'], /^--swap -1: not a size/],
     [['run', '--swap', 'none', '--swap-file', 'y', 'x'], '--swap-file: there is no swap to keep in it'],

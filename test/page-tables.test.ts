@@ -20,8 +20,11 @@ print(sum(blob), blob.count(0), len(json.dumps(sorted(words))))
 
 describe.each(pageTableNames)('on page tables of format %s', (pageTable) => {
   const program = TestProgram.kernel('qsort');
-  const args = ['200000'];
+  const args = ['120000'];
   const flat = program.runFlat({ args });
+  const stress = TestProgram.kernel('mallocstress');
+  const few = ['1200', '4000'];
+  const stressed = stress.runFlat({ args: few });
 
   it.each(systemNames)('qsort under %s, at ample RAM and at a quarter of its footprint', (system) => {
     const roomy = program.run({ ramBytes: 32 * MIB, args, pageTable, system });
@@ -33,10 +36,8 @@ describe.each(pageTableNames)('on page tables of format %s', (pageTable) => {
   });
 
   it.each(frameAllocatorNames)('mallocstress on frames of the %s allocator', (frames) => {
-    const stress = TestProgram.kernel('mallocstress');
-    const few = ['2000', '12000'];
-    const { exit, stdout, statistics } = stress.run({ ramBytes: 64 * PAGE_SIZE, args: few, pageTable, frames });
-    expect([exit, stdout]).toEqual([fine, stress.runFlat({ args: few }).stdout]);
+    const { exit, stdout, statistics } = stress.run({ ramBytes: 56 * PAGE_SIZE, args: few, pageTable, frames });
+    expect([exit, stdout]).toEqual([fine, stressed.stdout]);
     expect(statistics.swapPagesIn).toBeGreaterThan(0);
   });
 });
