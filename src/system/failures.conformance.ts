@@ -10,6 +10,7 @@ import { bitmapAllocator } from '../frames/index.ts';
 import { aarch64, FaultyDevice, i386, inverted, MemoryDevice, type PageTableFormat, Tlb } from '../machine/index.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
 import { GuestFault, Process } from '../process/index.ts';
+import { type RangeMapKind, rangeMapKinds, redBlackMap } from '../ranges/index.ts';
 import { Machine, type Space, type SpaceLayout } from './index.ts';
 
 const STEPS = 300;
@@ -65,12 +66,18 @@ class Scenario {
   readonly actors: Actor[] = [];
   failedSteps = 0;
 
-  constructor(make: MakeSystem, plans: Plans, policy: PolicyKind, pageTableFormat: PageTableFormat = i386) {
+  constructor(
+    make: MakeSystem,
+    plans: Plans,
+    policy: PolicyKind,
+    { pageTableFormat = i386, rangeMap = redBlackMap }: { pageTableFormat?: PageTableFormat; rangeMap?: RangeMapKind } = {},
+  ) {
     this.plans = plans;
     this.machine = new Machine({
       ramBytes: FRAMES * PAGE_SIZE,
       frameAllocator: bitmapAllocator,
       pageTableFormat,
+      rangeMap,
       liveSpaces: 0,
       seed: 1,
       swap: new FaultyDevice(new MemoryDevice(512), { reads: plans.reads, writes: plans.writes }),
@@ -325,12 +332,16 @@ export function describeFailures(make: MakeSystem, { dense, stride }: Steps): vo
       for (let k = 0; k < 400; k += 23) new Scenario(make, { ...noFailures(), frames: new FailurePlan(k) }, each).run();
     });
 
-    it.each([aarch64, inverted])('survives a frame or a heap block that fails on page tables of format $name', (format) => {
+    it.each([aarch64, inverted])('survives a frame or a heap block that fails on page tables of format $name', (pageTableFormat) => {
       // The first frames are for the machine, without which there is no scenario.
       for (let k = 1; k < 400; k += 19) {
-        new Scenario(make, { ...noFailures(), frames: new FailurePlan(k) }, policy, format).run();
-        new Scenario(make, { ...noFailures(), heap: new FailurePlan(k) }, policy, format).run();
+        new Scenario(make, { ...noFailures(), frames: new FailurePlan(k) }, policy, { pageTableFormat }).run();
+        new Scenario(make, { ...noFailures(), heap: new FailurePlan(k) }, policy, { pageTableFormat }).run();
       }
+    });
+
+    it.each(rangeMapKinds.slice(1))('survives a heap block that fails over range map $name', (rangeMap) => {
+      for (let k = 0; k < 400; k += 37) new Scenario(make, { ...noFailures(), heap: new FailurePlan(k) }, policy, { rangeMap }).run();
     });
   });
 }
