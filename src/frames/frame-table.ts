@@ -36,6 +36,10 @@ export const FrameKind = {
   object: 7,
   /** Belongs to its borrowers alone: a lent page that its owner gave up, or one that the kernel filled to hand it on. */
   lent: 8,
+  /** Free, and all zeros: the next zero-fill need not wait for them. */
+  zeroed: 9,
+  /** Cut into chunks that devices reach (dma-pool.ts). */
+  dma: 10,
 } as const;
 
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];

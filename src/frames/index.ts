@@ -4,6 +4,7 @@ export * from './bitmap-allocator.ts';
 export * from './boot.ts';
 export { buddyAllocator } from './buddy-allocator.ts';
 export * from './cached-buddy-allocator.ts';
+export * from './dma-pool.ts';
 export * from './flat-bitmap-allocator.ts';
 export * from './frame-allocator.ts';
 export * from './frame-table.ts';

@@ -4,11 +4,14 @@ import { FailurePlan, KernelPanic, PAGE_SIZE, type Pfn, pfn, UsageError } from '
 import { type MemoryKind, type MemoryRange, Ram } from '../machine/index.ts';
 import { bitmapAllocator } from './bitmap-allocator.ts';
 import { bootPhysicalMemory } from './boot.ts';
+import { cachedBuddyAllocator } from './cached-buddy-allocator.ts';
 import { FRAME_BUSY, FrameKind } from './frame-table.ts';
+import { listAllocator } from './list-allocator.ts';
 import type { PhysicalMemory } from './physical-memory.ts';
 import { stackAllocator } from './stack-allocator.ts';
+import { zonedAllocator } from './zoned-allocator.ts';
 
-const KINDS = [bitmapAllocator, stackAllocator];
+const KINDS = [bitmapAllocator, stackAllocator, listAllocator, cachedBuddyAllocator, zonedAllocator];
 
 /** Boots over RAM full of a byte that no zeroed frame has. */
 function boot(frames: number, allocator = bitmapAllocator, memoryMap?: readonly MemoryRange[], failure?: FailurePlan): PhysicalMemory {
@@ -108,6 +111,53 @@ describe.each(KINDS)('bootPhysicalMemory with $name', (allocator) => {
   });
 });
 
+describe('bootPhysicalMemory on hostile memory maps', () => {
+  const FRAMES = 400;
+  const bytes = FRAMES * PAGE_SIZE;
+  const place = fc.oneof(
+    fc.integer({ min: 0, max: bytes }),
+    fc.integer({ min: 0, max: FRAMES }).map((frame) => frame * PAGE_SIZE),
+    fc.integer({ min: 0, max: FRAMES }).map((frame) => frame * PAGE_SIZE + 1),
+    fc.constantFrom(2 ** 32 - 1, 2 ** 32, 2 ** 40),
+  );
+  const range = fc.record({
+    start: place,
+    length: fc.oneof(fc.constantFrom(0, 1, PAGE_SIZE - 1, PAGE_SIZE), fc.nat(bytes), fc.constant(2 ** 35)),
+    kind: fc.constantFrom<MemoryKind>('usable', 'usable', 'usable', 'permanent', 'reserved', 'mmio', 'bad'),
+  });
+
+  // Unsorted, overlapping, with holes, of a byte, above 4 GiB: what the map says of each byte is what counts.
+  it.each(KINDS)('gives with $name every frame all of whose bytes are usable, and no other, or refuses', (allocator) => {
+    fc.assert(
+      fc.property(fc.array(range, { minLength: 1, maxLength: 12 }), (ranges) => {
+        const map = ranges.map(({ start, length, kind }) => ({ start, end: start + length, kind }));
+        const restricted = map.filter(({ kind }) => kind !== 'usable');
+        // Where the answer can change within a frame: at bounds. Frames between them are like their first byte.
+        const isUsable = (frame: number): boolean => {
+          const [start, end] = [frame * PAGE_SIZE, (frame + 1) * PAGE_SIZE];
+          if (restricted.some((each) => each.start < each.end && each.start < end && each.end > start)) return false;
+          const points = [start, ...map.flatMap((each) => [each.start, each.end]).filter((point) => point > start && point < end)];
+          return points.every((point) => map.some((each) => each.kind === 'usable' && each.start <= point && point < each.end));
+        };
+        let memory: PhysicalMemory;
+        try {
+          memory = boot(FRAMES, allocator, map);
+        } catch (error) {
+          if (error instanceof UsageError) return;
+          throw error;
+        }
+        const metadata = new Set(kindsOf(memory).flatMap((kind, frame) => (kind === FrameKind.frameTable ? [frame] : [])));
+        const given = new Set<number>(drain(memory));
+        for (let frame = 0; frame < FRAMES; frame++) {
+          expect(given.has(frame) || metadata.has(frame), `frame ${frame}`).toBe(frame > 0 && isUsable(frame));
+        }
+        memory.check();
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
 function refusal(action: () => unknown): string {
   try {
     action();
@@ -141,6 +191,51 @@ describe.each(KINDS)('PhysicalMemory with $name', (allocator) => {
       expect(memory.ram.frame(frame).every((byte) => byte === 0)).toBe(true);
     }
     expect(memory.freeCount).toBe(0);
+  });
+
+  it('zeroes free frames ahead, gives those first to who asks for zeros, and counts hits and misses', () => {
+    const memory = boot(64, allocator);
+    const { managed } = memory;
+    expect([memory.zeroIdle(5), memory.zeroIdle(5), memory.countOf(FrameKind.zeroed), memory.freeCount]).toEqual([5, 0, 5, managed]);
+    memory.check();
+    for (let i = 0; i < 7; i++) {
+      const frame = memory.allocateZeroed(FrameKind.anon, 7, i) as Pfn;
+      expect(memory.ram.frame(frame).every((byte) => byte === 0)).toBe(true);
+      expect([memory.table.kind(frame), memory.table.owner(frame), memory.table.index(frame)]).toEqual([FrameKind.anon, 7, i]);
+      memory.ram.frame(frame).fill(1);
+    }
+    expect([memory.zeroHits, memory.zeroMisses, memory.freeCount]).toEqual([5, 2, managed - 7]);
+    memory.check();
+  });
+
+  it('gives zeroed frames to everybody when no others are left, and to runs', () => {
+    const memory = boot(64, allocator);
+    const { managed } = memory;
+    expect(memory.zeroIdle(managed + 10)).toBe(managed);
+    expect([memory.freeCount, memory.zeroIdle(managed)]).toEqual([managed, 0]);
+    const [frame] = drain(memory);
+    expect([memory.freeCount, memory.allocate(FrameKind.anon), memory.allocateZeroed(FrameKind.anon)]).toEqual([0, -1, -1]);
+    memory.free(frame as Pfn);
+    memory.zeroIdle(1);
+    expect(memory.allocateRun(1, FrameKind.kernelHeap)).toBe(frame);
+    memory.check();
+    const whole = boot(64, allocator);
+    whole.zeroIdle(20);
+    expect(whole.allocateRun(whole.managed, FrameKind.kernelHeap)).not.toBe(-1);
+    whole.check();
+  });
+
+  it('notices that a zeroed frame was written or is lost, and takes none back that nobody was given', () => {
+    const memory = boot(64, allocator);
+    memory.zeroIdle(3);
+    const zeroed = kindsOf(memory).indexOf(FrameKind.zeroed);
+    expect(() => memory.free(pfn(zeroed))).toThrow(/^PH3/);
+    memory.ram.words[zeroed * 1024 + 1023] = 1;
+    expect(() => memory.check()).toThrow(/^PH4/);
+    memory.ram.words[zeroed * 1024 + 1023] = 0;
+    memory.check();
+    memory.table.setNext(pfn(zeroed), zeroed);
+    expect(() => memory.check()).toThrow(/^PH4/);
   });
 
   it('gives aligned runs, each frame of which is freed by itself', () => {
@@ -211,7 +306,7 @@ describe.each(KINDS)('PhysicalMemory with $name', (allocator) => {
 
   it('keeps every count through random allocation and freeing', () => {
     const kind = fc.constantFrom(FrameKind.anon, FrameKind.object, FrameKind.pageTable, FrameKind.kernelHeap);
-    const step = fc.record({ do: fc.constantFrom('allocate', 'zeroed', 'run', 'free', 'free'), kind, pick: fc.nat(1000) });
+    const step = fc.record({ do: fc.constantFrom('allocate', 'zeroed', 'run', 'free', 'free', 'idle'), kind, pick: fc.nat(1000) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
         const memory = boot(40, allocator);
@@ -220,7 +315,8 @@ describe.each(KINDS)('PhysicalMemory with $name', (allocator) => {
           if (step.do === 'free') {
             const [gone] = held.splice(step.pick % Math.max(1, held.length), 1);
             if (gone !== undefined) memory.free(gone.frame);
-          } else if (step.do === 'run') {
+          } else if (step.do === 'idle') memory.zeroIdle(step.pick % 10);
+          else if (step.do === 'run') {
             const count = 1 + (step.pick % 5);
             const first = memory.allocateRun(count, step.kind);
             if (first !== -1) for (let i = 0; i < count; i++) held.push({ frame: pfn(first + i), kind: step.kind });
