@@ -244,7 +244,8 @@ function fitDesign(fit: Fit, about: string): AllocatorDesign {
     format(memory, options) {
       const { topAt, first } = taggedRange(memory, options, STATE_WORDS);
       memory.words[topAt] = first;
-      open(memory, options, fit).reset();
+      memory.words[topAt + ROOT] = 0;
+      memory.words[topAt + ROVER] = 0;
     },
     open: (memory, options) => open(memory, options, fit),
   };

@@ -104,6 +104,15 @@ export function reach(memory: HeapMemory, block: number, n: number): boolean {
   return (missing < GROWTH_BYTES && memory.grow(GROWTH_BYTES)) || memory.grow(missing);
 }
 
+/**
+ * Returns a function for hot operations to read the words with: of memory that cannot grow it returns a constant, whose place and length
+ * V8 puts into the code of whoever inlines it; else it is `current`.
+ */
+export function wordsReader(memory: HeapMemory, current: () => Int32Array): () => Int32Array {
+  const { words } = memory;
+  return memory.isFixed ? () => words : current;
+}
+
 /** Returns the operations of an allocator: the design's own malloc and free, and the rest as all designs over boundary tags do it. */
 export function taggedAllocator(memory: HeapMemory, options: AllocatorOptions, range: TaggedRange, design: TaggedDesign): HeapAllocator {
   const { topAt, first } = range;

@@ -39,6 +39,7 @@ import {
   USED,
   wordsFor,
   wordsOf,
+  wordsReader,
 } from './boundary-tags.ts';
 import type { HeapMemory } from './heap-memory.ts';
 
@@ -80,6 +81,16 @@ function lowestBit(bits: number): number {
   return 31 - Math.clz32(bits & -bits);
 }
 
+/** Makes all bins empty. */
+function clearState(words: Int32Array, topAt: number): void {
+  words.fill(0, topAt + SMALL_MAP, topAt + STATE_WORDS);
+  const small = topAt + SMALL - 1;
+  for (let head = small; head < small + 2 * SMALL_BINS; head += 2) {
+    words[head + NEXT] = head;
+    words[head + PREVIOUS] = head;
+  }
+}
+
 function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   const range = taggedRange(memory, options, STATE_WORDS);
   const { topAt, first } = range;
@@ -93,6 +104,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   const small = topAt + SMALL - 1;
   const roots = topAt + ROOTS;
   let words = memory.words;
+  const view = wordsReader(memory, () => words);
 
   function refresh(): void {
     memory.refresh();
@@ -100,7 +112,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function insert(block: number, n: number): void {
-    const w = words;
+    const w = view();
     w[block] = (n << 2) | PREV_USED;
     w[block + n - 1] = n;
     if (n >= LARGE_WORDS) {
@@ -117,7 +129,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function insertLarge(block: number, n: number): void {
-    const w = words;
+    const w = view();
     const bin = treeOf(n);
     w[treeMapAt] = (w[treeMapAt] as number) | (1 << bin);
     w[block + CHILD] = 0;
@@ -149,7 +161,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
 
   /** Takes a free block out of its bin, or out of the victim's place. */
   function remove(block: number, n: number): void {
-    const w = words;
+    const w = view();
     if (block === w[victimAt]) {
       setVictim(0, 0);
       return;
@@ -164,7 +176,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
 
   /** Puts another of the ring in the node's place, or a leaf from below it. */
   function leaveTrie(block: number, n: number, inRing: number): void {
-    const w = words;
+    const w = view();
     const link = w[block + LINK] as number;
     if (link === 0) return;
     const successor = inRing === block ? takeLeaf(block) : inRing;
@@ -188,7 +200,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
 
   /** Cuts a leaf off the subtree under `node` and returns it; 0 if the node is a leaf itself. */
   function takeLeaf(node: number): number {
-    const w = words;
+    const w = view();
     let leaf = 0;
     for (let child = node; child !== 0; child = (w[leaf + CHILD + 1] as number) || (w[leaf + CHILD] as number)) leaf = child;
     if (leaf === node) return 0;
@@ -198,7 +210,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
 
   /** The least block of at least `n` words in the tries; 0 if there is none. */
   function findLarge(n: number): number {
-    const w = words;
+    const w = view();
     let best = 0;
     let least = 0x7fff_ffff;
     const bin = n < LARGE_WORDS ? 0 : treeOf(n);
@@ -242,7 +254,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function mallocSmall(n: number): number {
-    const w = words;
+    const w = view();
     const index = n >>> 1;
     const bits = (w[smallMapAt] as number) >>> index;
     if ((bits & 3) !== 0) return fromSmall(n + ((~bits & 1) << 1));
@@ -262,7 +274,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
 
   /** Gives the first block of a small bin that is not empty, whole. */
   function fromSmall(n: number): number {
-    const w = words;
+    const w = view();
     const head = small + n;
     const block = w[head + NEXT] as number;
     const next = w[block + NEXT] as number;
@@ -275,7 +287,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function mallocLarge(n: number): number {
-    const w = words;
+    const w = view();
     const block = findLarge(n);
     const victimWords = w[victimWordsAt] as number;
     const size = block === 0 ? 0x7fff_ffff : wordsOf(w[block] as number);
@@ -289,7 +301,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function fromVictim(n: number): number {
-    const w = words;
+    const w = view();
     const block = w[victimAt] as number;
     const size = w[victimWordsAt] as number;
     if (size - n < MIN_WORDS) {
@@ -304,7 +316,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
 
   /** Makes a block the victim, free and in no bin; or none, if it is 0. */
   function setVictim(block: number, n: number): void {
-    const w = words;
+    const w = view();
     w[victimAt] = block;
     w[victimWordsAt] = n;
     if (block === 0) return;
@@ -337,7 +349,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function free(address: number): boolean {
-    const w = words;
+    const w = view();
     let block = (address >>> 2) - 1;
     const top = w[topAt] as number;
     const tag = w[block] as number;
@@ -379,11 +391,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function clear(): void {
-    words.fill(0, smallMapAt, roots + TREE_BINS);
-    for (let n = 0; n < LARGE_WORDS; n += 2) {
-      words[small + n + NEXT] = small + n;
-      words[small + n + PREVIOUS] = small + n;
-    }
+    clearState(words, topAt);
   }
 
   function checkIndex(free: ReadonlyMap<number, number>): void {
@@ -453,7 +461,7 @@ export const dlmalloc: AllocatorDesign = {
   format(memory, options) {
     const { topAt, first } = taggedRange(memory, options, STATE_WORDS);
     memory.words[topAt] = first;
-    open(memory, options).reset();
+    clearState(memory.words, topAt);
   },
   open,
 };

@@ -44,6 +44,8 @@ export interface HeapMemory {
   readonly bytes: Uint8Array;
   /** The address behind the heap's last byte that is there now, a multiple of 16. */
   readonly end: number;
+  /** Whether `words` will always be the same object, because nobody can make the buffer grow. */
+  readonly isFixed: boolean;
   /** Adds at least `bytes` bytes at the end. Returns false, with nothing changed, if they pass the limit or the backing has no more. */
   grow(bytes: number): boolean;
   /** Looks at the backing again: it may have grown by another's hand. */
@@ -76,6 +78,10 @@ export class BufferMemory implements HeapMemory {
     this.#end = this.#available();
     if (this.#end < this.start + HeapHeader.BYTES)
       throw new RangeError(`a heap needs at least ${HeapHeader.BYTES} bytes, not ${this.#end - this.start}`);
+  }
+
+  get isFixed(): boolean {
+    return this.#backing instanceof FixedBytes;
   }
 
   get words(): Int32Array {
@@ -116,10 +122,28 @@ export class BufferMemory implements HeapMemory {
 
 function growing(backing: HeapBacking): GrowingBytes {
   if (backing instanceof ArrayBuffer || (typeof SharedArrayBuffer !== 'undefined' && backing instanceof SharedArrayBuffer)) {
-    return { buffer: backing, grow: () => false };
+    return isResizable(backing) ? { buffer: backing, grow: () => false } : new FixedBytes(backing);
   }
   if (backing instanceof WebAssembly.Memory) return new WasmBytes(backing);
   return backing as GrowingBytes;
+}
+
+/** Tells whether its owner may make the buffer longer or shorter; engines older than such buffers do not know the properties. */
+function isResizable(buffer: ArrayBufferLike): boolean {
+  const { resizable, growable } = buffer as { readonly resizable?: boolean; readonly growable?: boolean };
+  return resizable === true || growable === true;
+}
+
+class FixedBytes implements GrowingBytes {
+  readonly buffer: ArrayBufferLike;
+
+  constructor(buffer: ArrayBufferLike) {
+    this.buffer = buffer;
+  }
+
+  grow(): boolean {
+    return false;
+  }
 }
 
 class WasmBytes implements GrowingBytes {

@@ -46,6 +46,7 @@ import {
   WAITING,
   wordsFor,
   wordsOf,
+  wordsReader,
 } from './boundary-tags.ts';
 import { HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
@@ -94,6 +95,18 @@ function lowestBit(bits: number): number {
   return 31 - Math.clz32(bits & -bits);
 }
 
+/** Makes all lists empty. Blocks may wait as if nothing lay below top. */
+function clearState(words: Int32Array, topAt: number): void {
+  const bins = topAt + BIN - 1;
+  words.fill(0, topAt + SUMMARY, bins + 1);
+  words[topAt + ROOM] = LEAST_WAITING;
+  words[topAt + FLUSH_ROOM] = LEAST_WAITING - (LEAST_WAITING >>> 2);
+  for (let head = bins; head < bins + 2 * BINS; head += 2) {
+    words[head + 1] = head;
+    words[head + 2] = head;
+  }
+}
+
 /** What distinguishes the designs that are made of this file. */
 interface SegregatedPolicy {
   /** How many blocks of a bin of unequal blocks are searched. */
@@ -118,6 +131,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
   const peakAt = (memory.start >>> 2) + HeapHeader.PEAK;
   let words = memory.words;
   let end = memory.end >>> 2;
+  const view = wordsReader(memory, () => words);
 
   function refresh(): void {
     memory.refresh();
@@ -133,7 +147,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
   }
 
   function insert(block: number, n: number): void {
-    const w = words;
+    const w = view();
     w[block] = (n << 2) | PREV_USED;
     w[block + n - 1] = n;
     const bin = binOf(n);
@@ -154,7 +168,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     if ((bytes | 0) !== bytes || bytes < 0) return mallocHuge(bytes);
     const n = bytes <= 12 ? MIN_WORDS : ((bytes + 3 + alignment) & -alignment) >>> 2;
     if (n < quickWords) {
-      const w = words;
+      const w = view();
       const at = quick + (n >>> 1);
       const block = w[at] as number;
       if (block > 0) {
@@ -172,7 +186,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
 
   /** Gives a block of `n` words from a bin, or from top. */
   function mallocRest(n: number): number {
-    const w = words;
+    const w = view();
     let block = 0;
     let bin = n >>> 1;
     if (n >= EXACT_WORDS) {
@@ -282,7 +296,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
   }
 
   function flush(): void {
-    const w = words;
+    const w = view();
     let lists = (w[pendingAt] as number) | 0;
     w[pendingAt] = 0;
     makeRoom();
@@ -294,7 +308,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
   }
 
   function meltList(at: number): void {
-    const w = words;
+    const w = view();
     let block = w[at] as number;
     w[at] = 0;
     while (block !== 0) {
@@ -326,7 +340,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
   }
 
   function free(address: number): boolean {
-    const w = words;
+    const w = view();
     const block = (address >>> 2) - 1;
     const tag = w[block] as number;
     if (
@@ -355,7 +369,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
 
   /** Makes a used block free: one with its free neighbours. Written out, because V8 inlines no more than so much, and this is hot. */
   function melt(from: number, tag: number): void {
-    const w = words;
+    const w = view();
     let block = from;
     let n = wordsOf(tag);
     const next = block + n;
@@ -413,13 +427,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
   }
 
   function clear(): void {
-    words.fill(0, summaryAt, bins + 1);
-    makeRoom();
-    for (let bin = 0; bin < BINS; bin++) {
-      const head = bins + (bin << 1);
-      words[head + 1] = head;
-      words[head + 2] = head;
-    }
+    clearState(words, topAt);
   }
 
   function checkIndex(free: ReadonlyMap<number, number>, waiting: ReadonlyMap<number, number>): void {
@@ -468,7 +476,7 @@ function segregatedDesign(name: string, about: string, policy: SegregatedPolicy)
     format(memory, options) {
       const { topAt, first } = taggedRange(memory, options, STATE_WORDS);
       memory.words[topAt] = first;
-      open(memory, options, policy).reset();
+      clearState(memory.words, topAt);
     },
     open: (memory, options) => open(memory, options, policy),
   };

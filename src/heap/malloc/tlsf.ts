@@ -36,6 +36,7 @@ import {
   taggedRange,
   USED,
   wordsOf,
+  wordsReader,
 } from './boundary-tags.ts';
 import { HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
@@ -68,6 +69,16 @@ function listFrom(n: number): number {
   return listOf(n + (1 << (31 - SUB_LOG - Math.clz32(n))) - 1);
 }
 
+/** Makes all lists empty. */
+function clearState(words: Int32Array, topAt: number): void {
+  const lists = topAt + LIST - 1;
+  words.fill(0, topAt + FIRST_LEVEL, lists + 1);
+  for (let head = lists; head < lists + 2 * LISTS; head += 2) {
+    words[head + 1] = head;
+    words[head + 2] = head;
+  }
+}
+
 function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   const range = taggedRange(memory, options, STATE_WORDS);
   const { topAt, first } = range;
@@ -80,6 +91,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   const peakAt = (memory.start >>> 2) + HeapHeader.PEAK;
   let words = memory.words;
   let end = memory.end >>> 2;
+  const view = wordsReader(memory, () => words);
 
   function refresh(): void {
     memory.refresh();
@@ -88,7 +100,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function insert(block: number, n: number): void {
-    const w = words;
+    const w = view();
     w[block] = (n << 2) | PREV_USED;
     w[block + n - 1] = n;
     const list = listOf(n);
@@ -106,7 +118,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function remove(block: number): void {
-    const w = words;
+    const w = view();
     const next = w[block + 1]!;
     const previous = w[block + 2]!;
     w[previous + 1] = next;
@@ -116,7 +128,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
 
   /** Clears the bits of the list with this head, after its last block has left. A head is next to itself if it was the only one. */
   function markEmpty(head: number): void {
-    const w = words;
+    const w = view();
     // Of two blocks one has left: then next and previous are the same, too, but a block that stays.
     if (head > lists + 2 * LISTS) return;
     const list = (head - lists) >>> 1;
@@ -131,7 +143,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     const n = bytes <= 12 ? MIN_WORDS : ((bytes + 3 + alignment) & -alignment) >>> 2;
     const from = listFrom(n);
     const level = from >>> SUB_LOG;
-    const bits = words[secondLevel + level]! & (-1 << (from & 31));
+    const bits = view()[secondLevel + level]! & (-1 << (from & 31));
     return bits === 0 ? mallocAbove(level, n) : cut((level << SUB_LOG) + 31 - Math.clz32(bits & -bits), n);
   }
 
@@ -146,7 +158,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
 
   /** Makes n words of a list's first block, all of which fit, a used block; the rest goes back. */
   function cut(list: number, n: number): number {
-    const w = words;
+    const w = view();
     const head = lists + (list << 1);
     const block = w[head + 1]!;
     const next = w[block + 1]!;
@@ -204,7 +216,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function free(address: number): boolean {
-    const w = words;
+    const w = view();
     const block = (address >>> 2) - 1;
     const tag = w[block]!;
     const top = w[topAt]!;
@@ -216,7 +228,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
 
   /** Makes a used block free: one with its free neighbours, or with top. `remove` and `insert` are written out. */
   function melt(from: number, tag: number, top: number): void {
-    const w = words;
+    const w = view();
     let block = from;
     let n = wordsOf(tag);
     const next = block + n;
@@ -268,11 +280,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function clear(): void {
-    words.fill(0, firstLevel, lists + 1);
-    for (let head = lists; head < lists + 2 * LISTS; head += 2) {
-      words[head + 1] = head;
-      words[head + 2] = head;
-    }
+    clearState(words, topAt);
   }
 
   function checkIndex(free: ReadonlyMap<number, number>): void {
@@ -315,7 +323,7 @@ export const tlsf: AllocatorDesign = {
   format(memory, options) {
     const { topAt, first } = taggedRange(memory, options, STATE_WORDS);
     memory.words[topAt] = first;
-    open(memory, options).reset();
+    clearState(memory.words, topAt);
   },
   open,
 };

@@ -32,6 +32,7 @@ interface ArrayFace<Elements> {
 
 /** The break area of a process. */
 export class SpaceMemory implements HeapMemory {
+  readonly isFixed = false;
   readonly start: number;
   readonly limit: number;
   readonly words: Int32Array;
