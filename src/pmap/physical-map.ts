@@ -210,22 +210,25 @@ export class PhysicalMap {
   }
 
   #removeRun(pmap: Pmap, entry: number, page: number, count: number): void {
+    const before = pmap.residentPages;
     for (let i = 0; i < count; i++) {
       const at = entry + i * this.#entryBytes;
       if (this.#mmu.hasFlags(at, PTE_PRESENT)) this.#unmapEntry(pmap, page + i, at);
     }
+    if (pmap.residentPages < before) this.#countPresent(entry, pmap.residentPages - before);
     pmap.tlb.invalidateRange(page, count);
   }
 
   #removeEntry(pmap: Pmap, page: number, entry: number): void {
     this.#unmapEntry(pmap, page, entry);
+    this.#countPresent(entry, -1);
     pmap.tlb.invalidate(page);
   }
 
   /** Keeps the count of present entries in the record of the table's frame. An entry that comes and goes by itself is in no such table. */
-  #countPresent(entry: number, by: 1 | -1): void {
+  #countPresent(entry: number, by: number): void {
     if (this.#leafMask === 0) {
-      if (by === -1) this.#mayHaveEmptyTables = true;
+      if (by < 0) this.#mayHaveEmptyTables = true;
       return;
     }
     const table = (entry >>> PAGE_SHIFT) as Pfn;
@@ -234,14 +237,13 @@ export class PhysicalMap {
     if (count === 0) this.#mayHaveEmptyTables = true;
   }
 
-  /** The TLB is the caller's to invalidate. */
+  /** The TLB is the caller's to invalidate, and the table's count to lower. */
   #unmapEntry(pmap: Pmap, page: number, entry: number): void {
     const frame = this.#mmu.entryFrame(entry);
     if (this.#mmu.hasFlags(entry, PTE_ACCESSED)) this.#table.setFlag(frame, FRAME_REFERENCED);
     if (this.#mmu.hasFlags(entry, PTE_DIRTY)) this.#table.setFlag(frame, FRAME_MODIFIED);
     this.#mmu.clearEntry(entry);
     pmap.residentPages--;
-    this.#countPresent(entry, -1);
     this.#reverse.drop(frame, pmap.id, page);
   }
 

@@ -64,22 +64,24 @@ function makeTwoLevelWalk(words: Uint32Array, format: PageTableFormat, entries: 
   const leafRead = low[neededFlags(ACCESS_READ)]!;
   const leafWrite = low[neededFlags(ACCESS_WRITE)]!;
   const upperFlags = tableFlags(format, 0);
-  const upperRead = low[neededFlags(ACCESS_READ) & (upperFlags | PTE_PRESENT)]!;
-  const upperWrite = low[neededFlags(ACCESS_WRITE) & (upperFlags | PTE_PRESENT)]!;
+  // One test of the upper entry: it names a table, and grants the access.
+  const upperRead = low[neededFlags(ACCESS_READ) & (upperFlags | PTE_PRESENT)]! | tableLow;
+  const upperWrite = low[neededFlags(ACCESS_WRITE) & (upperFlags | PTE_PRESENT)]! | tableLow;
+  const upperReadMask = upperRead | tableMaskLow;
+  const upperWriteMask = upperWrite | tableMaskLow;
   const upperAccessed = low[upperFlags & PTE_ACCESSED]!;
 
   return (root, vpn, access) => {
     if (vpn >= pages) return FAULT_NOT_PRESENT;
+    const store = access === ACCESS_WRITE;
     const upperAt = (root << FRAME_WORDS_SHIFT) + (vpn >>> upperShift);
     const upperEntry = words[upperAt]! | 0;
-    if ((upperEntry & tableMaskLow) !== tableLow) return (upperEntry & present) === 0 ? FAULT_NOT_PRESENT : slowWalk(root, vpn, access);
+    const isTable = (upperEntry & (store ? upperWriteMask : upperReadMask)) === (store ? upperWrite : upperRead);
+    if (!isTable) return (upperEntry & present) === 0 ? FAULT_NOT_PRESENT : slowWalk(root, vpn, access);
     const leafAt = (((upperEntry >>> frameShift) & frameMask) << FRAME_WORDS_SHIFT) + (vpn & leafMask);
     const leafEntry = words[leafAt]! | 0;
-    if ((leafEntry & present) === 0) return FAULT_NOT_PRESENT;
-    const store = access === ACCESS_WRITE;
-    const upperNeed = store ? upperWrite : upperRead;
     const leafNeed = store ? leafWrite : leafRead;
-    if ((upperEntry & upperNeed) !== upperNeed || (leafEntry & leafNeed) !== leafNeed) return FAULT_PROTECTION;
+    if ((leafEntry & leafNeed) !== leafNeed) return (leafEntry & present) === 0 ? FAULT_NOT_PRESENT : FAULT_PROTECTION;
     const mark = store ? written : accessed;
     if ((leafEntry & mark) !== mark) words[leafAt] = leafEntry | mark;
     if ((upperEntry & upperAccessed) !== upperAccessed) words[upperAt] = upperEntry | upperAccessed;
