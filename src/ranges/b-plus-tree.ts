@@ -24,7 +24,7 @@
 //
 // Cost: find O(1) for the item found last, else O(log n), 9 comparisons for each of ceil(log n / log 44) levels or so; next and previous the same; insert,
 // remove, resize O(log n) and up to 64 slots moved per level; findHole O(log n) as in the trees. Memory: 12 bytes a slot as C would have it, so at
-// most 36 for each range, and a twentieth for the levels above.
+// most 37 for each range, and a thirtieth for the levels above.
 // Sources: Bayer and McCreight 1972; Comer 1979; Linux's Documentation/core-api/maple_tree.rst for the use.
 
 import { invariant } from '../base/index.ts';
@@ -364,7 +364,7 @@ export class BPlusTreeMap<T extends Range> implements RangeMap<T> {
     const isLeaf = this.#isLeaf(node);
     const right = this.#newNode();
     const base = node << SHIFT;
-    // Ranges that come in order of addresses leave full leaves behind.
+    // Ranges that come in order of addresses leave leaves behind that are two thirds full, not half.
     const kept = isLeaf && at === base + SLOTS && node === this.#lastLeaf ? SLOTS - FEWEST : SLOTS / 2;
     this.#handOver(base + kept, base + SLOTS, right << SHIFT);
     this.#counts[node] = kept;
