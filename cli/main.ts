@@ -22,6 +22,7 @@ import { runProgram } from './runner.ts';
 import { shareCommand } from './share-command.ts';
 import { simCommand } from './sim-command.ts';
 import { FILE_COLUMNS, processTerminal, type Terminal } from './terminal.ts';
+import { tlbCommand } from './tlb-command.ts';
 import { traceCommand } from './trace-command.ts';
 import { walkCommand } from './walk-command.ts';
 
@@ -80,6 +81,7 @@ function quireCommand(terminal: Terminal, run: RunProgram, finish: (exitCode: nu
     .addCommand(heapCommand(terminal, finish))
     .addCommand(framesCommand(terminal, finish))
     .addCommand(rangesCommand(terminal, finish))
+    .addCommand(tlbCommand(terminal, finish))
     .addCommand(traceCommand(terminal, finish))
     .addCommand(quizCommand(terminal, finish))
     .addCommand(paperCommand(terminal, finish));

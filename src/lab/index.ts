@@ -101,6 +101,8 @@ export {
   wholeTrace,
 } from './simulate.ts';
 export { type LruCurve, lruMisses, lruMissesBySize, StackDistances } from './stack-distance.ts';
+export { type IdPieces, replayTlb, type TlbCounts, type TlbReplayOptions } from './tlb/tlb-replay.ts';
+export { addressLimitOf, pageSizesOf, translationsOf, walkPlan } from './tlb/translations.ts';
 export {
   type DistanceClass,
   type HotPage,

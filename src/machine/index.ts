@@ -10,4 +10,5 @@ export * from './mmu/index.ts';
 export * from './programmed-io.ts';
 export * from './ram.ts';
 export * from './tlb.ts';
+export * from './tlb-model/index.ts';
 export * from './transfer.ts';

@@ -48,6 +48,7 @@ export {
   type TraceResults,
 } from './simulation-parts.ts';
 export { type SpaceMachine, spaceCostParts } from './space-cost-parts.ts';
+export { type TlbFacts, type TlbResult, tlbParts, tlbRows } from './tlb-parts.ts';
 export { type ProfiledTrace, traceProfileParts } from './trace-profile-parts.ts';
 export { Transcript } from './transcript.ts';
 export { formatHex, type WalkReport, walkReport } from './walk-report.ts';
