@@ -108,3 +108,8 @@ export class HeapDamage extends Error {
 export function expectHeap(condition: boolean, invariant: string, address: number, what: string): void {
   if (!condition) throw new HeapDamage(invariant, address, what);
 }
+
+/** Returns the damage of a free block whose link leads to no free block: HD7 of hardened.ts, for designs that mix their links with a key. */
+export function linkDamage(address: number): HeapDamage {
+  return new HeapDamage('HD7', address, 'the link in this free block was overwritten, or the free block that it leads to');
+}

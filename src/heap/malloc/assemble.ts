@@ -5,7 +5,7 @@
 
 import type { AllocatorDesign, HeapAllocator } from './allocator.ts';
 import { type AllocatorName, allocatorNames, designs, isAllocatorName } from './designs.ts';
-import { type DamageListener, expectHardening, formatHardening, type Hardening, harden } from './hardened.ts';
+import { type DamageListener, expectHardening, formatHardening, type Hardening, harden, writeKey } from './hardened.ts';
 import { HEAP_MAGIC, HeapFeature, HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
 import { expectShared, lock } from './locked.ts';
@@ -54,6 +54,7 @@ export function formatAllocator(memory: HeapMemory, settings: AllocatorSettings)
   const before = isSmall ? memory.bytes.slice(memory.start, memory.end) : undefined;
   memory.bytes.fill(0, memory.start, memory.start + needed);
   writeHeader(memory, settings, name);
+  if (checks === 'hardened') writeKey(memory, settings);
   design.format(memory, { alignment });
   if (checks === 'hardened' && !formatHardening(memory, design.open(memory, { alignment }), settings)) {
     if (before !== undefined) memory.bytes.set(before, memory.start);

@@ -17,12 +17,15 @@
 //   FL1  a head's chain leads over waiting blocks of its size or larger, below twice the size; their words are counted
 //   FL2  the circle of a list of pieces leads over free blocks of its sizes, and its bit in PIECES is set exactly if there are any
 //
+// In a hardened heap all links in free memory are mixed with the heap's key (HD7 in hardened.ts), and followed only if what they lead to
+// is free, and, in circles, leads back; otherwise that head's list is given up. A plain heap's key is 0.
+//
 // Cost: malloc and free O(1), a few loads, but for the melting: O(freed blocks), after an eighth of the heap was freed. Rounding
 // wastes up to half of a block, a quarter on average: the price of one chain for each power of two.
 // Source: bzt's answer of 2021 on forum.osdev.org; powers of two: Kingsley's malloc of 4.2BSD.
 // The non-null `!` on words: indices come from tags, links and heads; detached words read as undefined, which bit operations take for 0.
 
-import { type AllocatorDesign, type AllocatorOptions, expectHeap, type HeapAllocator } from './allocator.ts';
+import { type AllocatorDesign, type AllocatorOptions, expectHeap, type HeapAllocator, linkDamage } from './allocator.ts';
 import {
   MAX_REQUEST,
   PREV_USED,
@@ -68,6 +71,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   /** The word that would be the tag of the head of pieces of 1 word. */
   const lists = topAt + PIECE - 1;
   const peakAt = (memory.start >>> 2) + HeapHeader.PEAK;
+  const key = memory.words[(memory.start >>> 2) + HeapHeader.KEY]!;
   let words = memory.words;
   let end = memory.end >>> 2;
 
@@ -86,21 +90,53 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     w[block + n - 1] = n;
     const list = listOf(n);
     const head = lists + (list << 1);
-    const next = w[head + 1]!;
-    w[block + 1] = next;
-    w[block + 2] = head;
-    w[head + 1] = block;
-    w[next + 2] = block;
+    const next = w[head + 1]! ^ key;
+    w[block + 1] = next ^ key;
+    w[block + 2] = head ^ key;
+    w[head + 1] = block ^ key;
+    w[next + 2] = block ^ key;
     w[piecesAt] = w[piecesAt]! | (1 << list);
   }
 
   function remove(block: number, n: number): void {
     const w = words;
-    const next = w[block + 1]!;
-    const previous = w[block + 2]!;
-    w[previous + 1] = next;
-    w[next + 2] = previous;
+    if (key !== 0) expectPiece(block, n);
+    const next = w[block + 1]! ^ key;
+    const previous = w[block + 2]! ^ key;
+    w[previous + 1] = next ^ key;
+    w[next + 2] = previous ^ key;
     if (next === previous && next < first) w[piecesAt] = w[piecesAt]! & ~(1 << listOf(n));
+  }
+
+  /** Throws HeapDamage unless the neighbours in a free block's circle lead back to it; then its circle is given up. */
+  function expectPiece(block: number, n: number): void {
+    const next = words[block + 1]! ^ key;
+    const previous = words[block + 2]! ^ key;
+    if (mayBeLinked(next) && mayBeLinked(previous) && (words[next + 2]! ^ key) === block && (words[previous + 1]! ^ key) === block) return;
+    const list = listOf(n);
+    const head = lists + (list << 1);
+    words[head + 1] = head ^ key;
+    words[head + 2] = head ^ key;
+    words[piecesAt] = words[piecesAt]! & ~(1 << list);
+    throw linkDamage(4 * block + 4);
+  }
+
+  /** Tells whether a word's index, whatever it is, may be that of a free block or a head. */
+  const mayBeLinked = (block: number): boolean => block >= lists && block < words[topAt]!;
+
+  /** Returns the block that waits behind another, 0 behind the last. Throws HeapDamage if a hardened heap's link leads to none. */
+  function nextWaiting(block: number, log: number): number {
+    const next = words[block + 1]! ^ key;
+    if (key === 0 || next === 0 || isWaiting(next, log)) return next;
+    words[heads + log] = 0;
+    throw linkDamage(4 * block + 4);
+  }
+
+  /** Tells whether a word's index, whatever it is, is that of a block that waits in a head's chain. */
+  function isWaiting(block: number, log: number): boolean {
+    if (block < first || block >= words[topAt]!) return false;
+    const tag = words[block]!;
+    return (tag & (USED | WAITING)) === (USED | WAITING) && listOf(wordsOf(tag)) === log;
   }
 
   function malloc(bytes: number): number {
@@ -111,7 +147,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     const w = words;
     const block = w[heads + log]!;
     if (block > 0) {
-      w[heads + log] = w[block + 1]!;
+      w[heads + log] = key === 0 ? w[block + 1]! : nextWaiting(block, log);
       const tag = w[block]! ^ WAITING;
       w[block] = tag;
       w[waitsAt] = w[waitsAt]! - wordsOf(tag);
@@ -127,7 +163,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     let block = log > MAX_LOG ? search(log - 1, n) : 0;
     if (block === 0) {
       if (found === 0) return fromTail(log, n);
-      block = w[lists + ((31 - Math.clz32(found & -found)) << 1) + 1]!;
+      block = w[lists + ((31 - Math.clz32(found & -found)) << 1) + 1]! ^ key;
     }
     const size = wordsOf(w[block]!);
     remove(block, size);
@@ -144,9 +180,9 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   /** Returns a piece of at least n words among the first of a list whose pieces may be shorter, or 0. */
   function search(list: number, n: number): number {
     const w = words;
-    let block = w[lists + (list << 1) + 1]!;
+    let block = w[lists + (list << 1) + 1]! ^ key;
     // Pieces lie above the heads, and of detached words nothing is seen.
-    for (let left = DEPTH; left > 0 && block >= first; left--, block = w[block + 1]!) if (wordsOf(w[block]!) >= n) return block;
+    for (let left = DEPTH; left > 0 && block >= first; left--, block = w[block + 1]! ^ key) if (wordsOf(w[block]!) >= n) return block;
     return 0;
   }
 
@@ -178,7 +214,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
       let block = w[heads + log]!;
       w[heads + log] = 0;
       while (block !== 0) {
-        const next = w[block + 1]!;
+        const next = nextWaiting(block, log);
         const tag = w[block]! ^ WAITING;
         w[block] = tag;
         melt(block, tag);
@@ -207,7 +243,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
       return true;
     }
     w[block] = tag | WAITING;
-    w[block + 1] = w[heads + log]!;
+    w[block + 1] = w[heads + log]! ^ key;
     w[heads + log] = block;
     w[waitsAt] = w[waitsAt]! + n;
     return true;
@@ -250,17 +286,19 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     words.fill(0, piecesAt, lists + 1);
     for (let list = 0; list < LISTS; list++) {
       const head = lists + (list << 1);
-      words[head + 1] = head;
-      words[head + 2] = head;
+      words[head + 1] = head ^ key;
+      words[head + 2] = head ^ key;
     }
   }
 
   function checkIndex(free: ReadonlyMap<number, number>, waiting: ReadonlyMap<number, number>): void {
     let waits = 0;
     for (let log = 0; log <= MAX_LOG; log++) {
-      for (let block = words[heads + log]!; block !== 0; block = words[block + 1]!) {
+      for (let block = words[heads + log]!; block !== 0; block = words[block + 1]! ^ key) {
         const n = waiting.get(block);
         expectHeap(n !== undefined && listOf(n) === log, 'FL1', 4 * block, `no waiting block of 2^${log} words`);
+        const next = words[block + 1]! ^ key;
+        if (key !== 0 && next !== 0 && !isWaiting(next, log)) throw linkDamage(4 * block + 4);
         expectHeap(++waits <= waiting.size, 'FL1', 4 * block, 'a chain without an end');
       }
     }
@@ -277,10 +315,11 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   function checkPieces(list: number, free: ReadonlyMap<number, number>): number {
     let seen = 0;
     const head = lists + (list << 1);
-    for (let at = head, next = words[at + 1]!; next !== head; at = next, next = words[at + 1]!) {
+    for (let at = head, next = words[at + 1]! ^ key; next !== head; at = next, next = words[at + 1]! ^ key) {
       const n = free.get(next);
       expectHeap(n !== undefined && listOf(n) === list, 'FL2', 4 * next, `no free block of list ${list}`);
-      expectHeap(words[next + 2] === at, 'FL2', 4 * next, `its previous is ${words[next + 2]}, not ${at}`);
+      if (key !== 0 && !mayBeLinked(words[next + 1]! ^ key)) throw linkDamage(4 * next + 4);
+      expectHeap((words[next + 2]! ^ key) === at, 'FL2', 4 * next, `its previous is ${words[next + 2]! ^ key}, not ${at}`);
       expectHeap(++seen <= free.size, 'FL2', 4 * next, 'a circle that does not close');
     }
     expectHeap(((words[piecesAt]! >>> list) & 1) === (seen === 0 ? 0 : 1), 'FL2', 4 * piecesAt, `the bit of list ${list}`);

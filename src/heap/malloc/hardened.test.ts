@@ -205,6 +205,71 @@ describe.each(allocatorNames)('a hardened %s heap finds', (allocator) => {
   });
 });
 
+describe.each(['size-classes', 'free-list'] as const)('a hardened %s heap mixes the links in free memory', (allocator) => {
+  /** Where the design keeps its link in a block that its user knew as `address`. */
+  const linkOf = (address: number): number => address - 8;
+
+  /** A heap with several free blocks of one size, none held back; and the one that is first in its list. */
+  function withFreeBlocks(options: HeapOptions = {}): { heap: Heap; blocks: number[] } {
+    const heap = hardened({ allocator, heldBlocks: 0, ...options });
+    const blocks = Array.from({ length: 8 }, () => heap.malloc(200));
+    for (const block of blocks) heap.free(block);
+    return { heap, blocks };
+  }
+
+  const word = (heap: Heap, at: number): number => new DataView(heap.buffer).getInt32(at, true);
+
+  it('so that none shows where blocks lie, and a plain heap has them as they are', () => {
+    const { heap, blocks } = withFreeBlocks();
+    const before = blocks.at(-2) as number;
+    const first = blocks.at(-1) as number;
+    const other = withFreeBlocks({ seed: 8 }).heap;
+    // Words of both heaps lie alike: only the keys are different.
+    const keys = word(heap, 36) ^ word(other, 36);
+    expect(word(heap, linkOf(first)) ^ word(other, linkOf(first))).toBe(keys);
+    expect(Math.abs(((word(heap, linkOf(first)) ^ word(heap, 36)) << 2) - linkOf(before))).toBeLessThanOrEqual(4);
+    heap.check();
+  });
+
+  it.each([0, 1, 0x10, 0x1234, 0x7fff_ffff, -8, -1])('and follows none that was overwritten with %i', (value) => {
+    for (const how of ['malloc', 'check'] as const) {
+      const { heap, blocks } = withFreeBlocks();
+      const first = blocks.at(-1) as number;
+      new DataView(heap.buffer).setInt32(linkOf(first), value, true);
+      const found = finding(() => (how === 'check' ? heap.check() : heap.malloc(200)));
+      expect(found).toEqual(['HD7', linkOf(first)]);
+      if (how === 'check') continue;
+      // Nobody gets what it led to; the blocks behind it are given up, and the heap goes on.
+      const later = Array.from({ length: 20 }, () => heap.malloc(200));
+      for (const block of later) expect(blocks).not.toContain(block);
+      expect(new Set(later).size).toBe(20);
+      for (const block of later) expect(heap.free(block)).toBe(true);
+    }
+  });
+
+  it('and tells a listener, once, and has a block all the same or none', () => {
+    const heard: HeapDamage[] = [];
+    const { heap, blocks } = withFreeBlocks({ onDamage: (damage) => heard.push(damage) });
+    const first = blocks.at(-1) as number;
+    new DataView(heap.buffer).setInt32(linkOf(first), 0x2000, true);
+    expect(heap.malloc(200)).toBe(0);
+    expect(heard.map(({ invariant, address }) => [invariant, address])).toEqual([['HD7', linkOf(first)]]);
+    expect(blocks).not.toContain(heap.malloc(200));
+    expect(heard.length).toBe(1);
+  });
+
+  it('and finds one anywhere in a list when the heap would grow', () => {
+    const heap = hardened({ allocator, heldBlocks: 0 }, MIB / 2);
+    const small = Array.from({ length: 500 }, () => heap.malloc(200));
+    for (const block of small) heap.free(block);
+    new DataView(heap.buffer).setInt32(linkOf(small[250] as number), 0x4440, true);
+    const found = finding(() => {
+      for (let i = 0; i < 100; i++) heap.malloc(30_000);
+    });
+    expect(found).toEqual(['HD7', linkOf(small[250] as number)]);
+  });
+});
+
 it('refuses settings that are none, and memory that is too small, without writing a byte', () => {
   const buffer = new ArrayBuffer(4096);
   new Uint8Array(buffer).fill(0x77);

@@ -17,8 +17,9 @@
 //   HD4  the words before a live block are as malloc left them: nobody wrote before its first byte
 //   HD5  the bytes behind a live block are as malloc left them, up to 7 of them: nobody wrote behind its last byte
 //   HD6  a block that is held back is as free left it: nobody wrote into it after that
+//   HD7  a link in the design's free memory leads to free memory. In size-classes and free-list, which mix their links with the heap's key
 // HD1 to HD3 are found at once, HD4 and HD5 when the block is freed or reallocated or by `check`, HD6 when the block leaves the ring or by
-// `check`. A block that was found damaged is never given again. Guard and canary depend on the key, the address and the size, so they
+// `check`, HD7 before the link is followed or by `check`. A block that was found damaged is never given again. Guard and canary depend on the key, the address and the size, so they
 // cannot be had by copying others.
 //
 // Not found: a write that jumps over guard and canary into the middle of another block; reads. For these: guard pages (process/guarded.ts).
@@ -83,14 +84,14 @@ export function expectHardening({ seed, heldBlocks = HELD_BLOCKS }: Hardening): 
   if (seed !== undefined && !Number.isSafeInteger(seed)) throw new RangeError(`a seed is an integer, not ${seed}`);
 }
 
-/** Writes the state of the shell into a heap whose design has just been formatted. Returns false if there is no room for it. */
-export function formatHardening(memory: HeapMemory, inner: HeapAllocator, { seed, heldBlocks = HELD_BLOCKS }: Hardening): boolean {
-  memory.words[(memory.start >>> 2) + HeapHeader.KEY] = seed === undefined ? Math.floor(Math.random() * 2 ** 32) : mixed(seed ^ 0x5eed);
-  return placeState(memory, inner, heldBlocks);
+/** Writes the key, before the design formats its own words: its links may be mixed with it. Not 0, which is a plain heap's key. */
+export function writeKey(memory: HeapMemory, { seed }: Hardening): void {
+  const key = seed === undefined ? Math.floor(Math.random() * 2 ** 32) : mixed(seed ^ 0x5eed);
+  memory.words[(memory.start >>> 2) + HeapHeader.KEY] = key || 1;
 }
 
-/** Gets and writes state and map, with nothing held and nothing live. Returns false if there is no room. */
-function placeState(memory: HeapMemory, inner: HeapAllocator, heldBlocks: number): boolean {
+/** Gets and writes the shell's state and map, with nothing held and nothing live. Returns false if there is no room. */
+export function formatHardening(memory: HeapMemory, inner: HeapAllocator, { heldBlocks = HELD_BLOCKS }: Hardening): boolean {
   const covered = Math.ceil((memory.end - memory.start) / 256) * 256;
   const mapBytes = covered >>> (GRAIN_SHIFT + 3);
   const state = inner.malloc(4 * (RING + heldBlocks));
@@ -106,8 +107,29 @@ function placeState(memory: HeapMemory, inner: HeapAllocator, heldBlocks: number
   return true;
 }
 
-/** Returns the operations of the shell around `inner`, whose heap has been through `formatHardening`. Damage is thrown, or told to `listener`. */
-export function harden(memory: HeapMemory, alignment: 8 | 16, inner: HeapAllocator, listener?: DamageListener): HeapAllocator {
+/** Returns a design's operations that tell of damage in its free memory instead of throwing it. */
+function telling(design: HeapAllocator, listener: DamageListener): HeapAllocator {
+  function told<T>(action: () => T, otherwise: T): T {
+    try {
+      return action();
+    } catch (error) {
+      if (!(error instanceof HeapDamage)) throw error;
+      listener(error);
+      return otherwise;
+    }
+  }
+  return {
+    ...design,
+    malloc: (bytes) => told(() => design.malloc(bytes), 0),
+    memalign: (power, bytes) => told(() => design.memalign(power, bytes), 0),
+    free: (address) => told(() => design.free(address), false),
+    usableSize: (address) => told(() => design.usableSize(address), 0),
+  };
+}
+
+/** Returns the operations of the shell around `design`, whose heap has been through `formatHardening`. Damage is thrown, or told to `listener`. */
+export function harden(memory: HeapMemory, alignment: 8 | 16, design: HeapAllocator, listener?: DamageListener): HeapAllocator {
+  const inner = listener === undefined ? design : telling(design, listener);
   const { start } = memory;
   const stateAt = (start >>> 2) + HeapHeader.HARDENED;
   const misaligned = alignment - 1;
@@ -436,7 +458,7 @@ export function harden(memory: HeapMemory, alignment: 8 | 16, inner: HeapAllocat
     const heldBlocks = words[state + LIMIT] as number;
     inner.reset();
     // There was room for both when the heap was smaller and as empty.
-    const placed = placeState(memory, inner, heldBlocks);
+    const placed = formatHardening(memory, inner, { heldBlocks });
     expectHeap(placed, 'HD3', start, 'no room for the state of an empty heap');
     refresh();
   }

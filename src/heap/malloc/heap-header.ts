@@ -1,7 +1,7 @@
 // The first 64 bytes of every heap: what it is, so that it can be opened again from its bytes alone.
 //
 //   word  0  magic "QHP1"         4  end of memory (locked.ts)         8  lock (locked.ts)
-//         1  design, by number    5  peak: highest end of use so far    9  key of guards and canaries (hardened.ts)
+//         1  design, by number    5  peak: highest end of use so far    9  key of guards, canaries, links; 0 if plain
 //         2  start                6  alignment                         10  state (hardened.ts)
 //         3  limit in bytes       7  features                          11 - 15  zero
 //
