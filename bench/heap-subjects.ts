@@ -8,20 +8,29 @@ import { rootFolder } from './host.ts';
 /** The peers by name. */
 export const peerNames = ['wasm-dlmalloc', 'thi.ng'] as const;
 
-/** Peers and allocators of Quire's by name, the unit of the ratios first. */
-export const subjectNames: readonly string[] = [...peerNames, ...ownSubjects.map(({ name }) => name)];
+/** Behind a name: its heap lies in a WebAssembly memory that grows from one page. */
+const GROWING = ' that grows';
 
-/** What Quire's heaps may grow to, and what thi.ng gets at once since it cannot grow. */
+/** Peers and allocators of Quire's by name, the unit of the ratios first; those with a goal also in memory that grows. */
+export const subjectNames: readonly string[] = [
+  ...peerNames,
+  ...ownSubjects.map(({ name }) => name),
+  ...['segregated', 'size-classes', 'tlsf'].map((name) => `${name}${GROWING}`),
+];
+
+/** What Quire's heaps and thi.ng's get at once, an ArrayBuffer whose pages the host brings when they are touched; or may grow to. */
 const MOST_BYTES = 256 * 1024 * 1024;
 const ALIGNMENT = 8;
 
-/** Makes a subject with an empty heap. Quire's lie in a WebAssembly memory that grows from one page, as the dlmalloc's does. */
+/** Makes a subject with an empty heap. */
 export async function makeSubject(name: string): Promise<HeapSubject> {
   if (name === 'wasm-dlmalloc') return wasmDlmalloc();
   if (name === 'thi.ng') return thiNg();
-  const kind = ownSubjects.find((each) => each.name === name);
+  const grows = name.endsWith(GROWING);
+  const allocator = grows ? name.slice(0, -GROWING.length) : name;
+  const kind = ownSubjects.find((each) => each.name === allocator);
   if (kind === undefined) throw new Error(`no allocator ${name}`);
-  return kind.make({ alignment: ALIGNMENT, backing: 'wasm', limitBytes: MOST_BYTES });
+  return kind.make({ alignment: ALIGNMENT, backing: grows ? 'wasm' : 'array', limitBytes: MOST_BYTES });
 }
 
 /** Returns the peers that are not installed. */

@@ -32,7 +32,7 @@ export interface HeapResult {
   readonly settings: HeapSettings;
   readonly traces: readonly { readonly name: string; readonly kind: 'recorded' | 'generated' }[];
   readonly subjects: readonly string[];
-  /** Each subject in a process of its own. */
+  /** Each subject on each trace in a process of its own. */
   readonly alone: readonly HeapRate[];
   /** Those of `TOGETHER`, in one process. */
   readonly together: readonly HeapRate[];
@@ -64,10 +64,11 @@ export async function measureHeaps(
   for (let turn = 1; turn <= turns; turn++) {
     for (const subject of subjects) {
       tell(`${subject}, turn ${turn} of ${turns}`);
-      alone.push(...(await laboratory.heap({ subjects: [subject], traces, effort })).rates);
+      for (const trace of traces) alone.push(...(await laboratory.heap({ subjects: [subject], traces: [trace], effort })).rates);
     }
     tell(`${six.length} kinds in one process, turn ${turn} of ${turns}`);
-    if (six.length > 1) together.push(...(await laboratory.heap({ subjects: six, traces, effort })).rates);
+    if (six.length < 2) continue;
+    for (const trace of traces) together.push(...(await laboratory.heap({ subjects: six, traces: [trace], effort })).rates);
   }
   const named = traces.map(({ name, kind }) => ({ name, kind }));
   return { settings, traces: named, subjects, alone: bestOf(alone), together: bestOf(together) };
@@ -148,7 +149,8 @@ function summaryTable(result: HeapResult): Table {
   return {
     title: 'malloc beside its peers',
     about:
-      'Each allocator in a process of its own: its speed by that of the wasm dlmalloc (geometric mean over the recordings) and the goal; its mean ' +
+      'Each allocator on each trace in a process of its own, in an ArrayBuffer, or where it says so in a WebAssembly memory that grows, as the ' +
+      "dlmalloc's does: its speed by that of the wasm dlmalloc (geometric mean over the recordings) and the goal; its mean " +
       "utilization of them and the goal; the least of its ratios to @thi.ng/malloc's speed over all traces, goal 10; and what is left of its speed where " +
       'six kinds of heap are alive in one process (geometric mean), goal 0.90.',
     headings: ['allocator', 'of dlmalloc', 'goal', 'utilization %', 'goal', 'of thi.ng', 'with six kinds'],

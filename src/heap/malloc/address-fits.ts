@@ -25,19 +25,25 @@
 
 import { type AllocatorDesign, type AllocatorOptions, expectHeap, type HeapAllocator } from './allocator.ts';
 import {
+  MIN_WORDS as LEAST_WORDS,
   lowerTop,
   MAX_REQUEST,
-  MIN_WORDS,
-  PREV_USED,
+  PREV_USED as PREV_USED_BIT,
   reach,
   taggedAllocator,
   taggedOwnBytes,
   taggedRange,
-  USED,
+  USED as USED_BIT,
   wordsFor,
-  wordsOf,
+  wordsOf as wordsOfTag,
 } from './boundary-tags.ts';
 import type { HeapMemory } from './heap-memory.ts';
+
+// A module's own constants are part of the compiled code; imported ones V8 would read from memory each time.
+const MIN_WORDS = LEAST_WORDS;
+const PREV_USED = PREV_USED_BIT;
+const USED = USED_BIT;
+const wordsOf = wordsOfTag;
 
 const ROOT = 1;
 const ROVER = 2;

@@ -34,22 +34,29 @@
 
 import { type AllocatorDesign, type AllocatorOptions, expectHeap, type HeapAllocator } from './allocator.ts';
 import {
+  MIN_WORDS as LEAST_WORDS,
+  lowerTop,
   MAX_REQUEST,
-  MIN_WORDS,
-  PREV_USED,
+  PREV_USED as PREV_USED_BIT,
   reach,
   type TaggedDesign,
   taggedAllocator,
   taggedOwnBytes,
   taggedRange,
-  USED,
-  WAITING,
+  USED as USED_BIT,
+  WAITING as WAITING_BIT,
   wordsFor,
-  wordsOf,
+  wordsOf as wordsOfTag,
   wordsReader,
 } from './boundary-tags.ts';
-import { HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
+
+// A module's own constants are part of the compiled code; imported ones V8 would read from memory each time.
+const MIN_WORDS = LEAST_WORDS;
+const PREV_USED = PREV_USED_BIT;
+const USED = USED_BIT;
+const WAITING = WAITING_BIT;
+const wordsOf = wordsOfTag;
 
 /** log2 of the least size in words that shares its bin with others: 64 words = 256 bytes. */
 const EXACT_LOG = 6;
@@ -128,7 +135,6 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
   const quick = topAt + QUICK_LISTS;
   /** The word that would be the tag of bin 0. */
   const bins = topAt + BIN - 1;
-  const peakAt = (memory.start >>> 2) + HeapHeader.PEAK;
   let words = memory.words;
   let end = memory.end >>> 2;
   const view = wordsReader(memory, () => words);
@@ -140,24 +146,30 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
   }
 
   function unlink(block: number): void {
-    const next = words[block + 1] as number;
-    const previous = words[block + 2] as number;
-    words[previous + 1] = next;
-    words[next + 2] = previous;
+    const w = view();
+    const next = w[block + 1] as number;
+    const previous = w[block + 2] as number;
+    w[previous + 1] = next;
+    w[next + 2] = previous;
   }
 
   function insert(block: number, n: number): void {
     const w = view();
     w[block] = (n << 2) | PREV_USED;
     w[block + n - 1] = n;
-    const bin = binOf(n);
-    const head = bins + (bin << 1);
+    const head = bins + (n < EXACT_WORDS ? n : binOf(n) << 1);
     const next = w[head + 1] as number;
     w[block + 1] = next;
     w[block + 2] = head;
     w[head + 1] = block;
     w[next + 2] = block;
-    if (next !== head) return;
+    if (next === head) mark(head);
+  }
+
+  /** Sets the bits of a bin that has got its first block. */
+  function mark(head: number): void {
+    const w = view();
+    const bin = (head - bins) >>> 1;
     const at = bin >>> 5;
     w[mapAt + at] = (w[mapAt + at] as number) | (1 << (bin & 31));
     w[summaryAt] = (w[summaryAt] as number) | (1 << at);
@@ -184,82 +196,82 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     return bytes >>> 0 !== bytes || bytes > MAX_REQUEST ? 0 : mallocRest(wordsFor(bytes, alignment));
   }
 
-  /** Gives a block of `n` words from a bin, or from top. */
+  /** Gives a block of `n` words from a bin, or from top. The bins of exact sizes are those of the map's first word. */
   function mallocRest(n: number): number {
     const w = view();
-    let block = 0;
-    let bin = n >>> 1;
+    const bits = (w[mapAt] as number) & (-1 << (n >>> 1));
+    if (n >= EXACT_WORDS || bits === 0) return mallocAbove(n);
+    const head = bins + ((31 - Math.clz32(bits & -bits)) << 1);
+    const block = w[head + 1] as number;
+    return block === head ? retryFrom(head, n) : take(block, n);
+  }
+
+  /** The same where no bin of an exact size may serve. */
+  function mallocAbove(n: number): number {
+    const w = view();
+    let bin = EXACT_BINS;
     if (n >= EXACT_WORDS) {
       if ((w[roomAt] as number) < (w[flushRoomAt] as number)) flush();
-      const log = 31 - Math.clz32(n);
-      bin = FIRST_LOG_BIN + (log << SUB_LOG) + (n >>> (log - SUB_LOG));
-      // The least that fits among the first of its own bin. Blocks lie above the bins, so `>` ends the circle; of detached words it sees nothing.
-      const head = bins + (bin << 1);
-      let least = 0x7fff_ffff;
-      let candidate = w[head + 1] as number;
-      for (let left = depth; candidate > head && left > 0; left--) {
-        const size = wordsOf(w[candidate] as number);
-        if (size >= n && size < least) {
-          block = candidate;
-          least = size;
-          if (size === n) break;
-        }
-        candidate = w[candidate + 1] as number;
-      }
+      bin = binOf(n);
+      const block = search(bins + (bin << 1), n);
+      if (block !== 0) return take(block, n);
       bin++;
     }
-    if (block === 0) {
-      let at = bin >>> 5;
-      let bits = (w[mapAt + at] as number) & (-1 << (bin & 31));
-      if (bits === 0) {
-        const others = (w[summaryAt] as number) & (-2 << at);
-        if (others === 0) return lastResort(n);
-        at = lowestBit(others);
-        bits = w[mapAt + at] as number;
-      }
-      bin = (at << 5) + lowestBit(bits);
-      const head = bins + (bin << 1);
-      block = w[head + 1] as number;
-      if (block === head) return retryFrom(bin, n);
-      if (bin >= EXACT_BINS && depth === ALL) block = least(bin);
+    let at = bin >>> 5;
+    let bits = (w[mapAt + at] as number) & (-1 << (bin & 31));
+    if (bits === 0) {
+      const others = (w[summaryAt] as number) & (-2 << at);
+      if (others === 0) return lastResort(n);
+      at = lowestBit(others);
+      bits = w[mapAt + at] as number;
     }
+    bin = (at << 5) + lowestBit(bits);
+    const head = bins + (bin << 1);
+    const block = w[head + 1] as number;
+    if (block === head) return retryFrom(head, n);
+    return take(depth === ALL ? least(bin) : block, n);
+  }
+
+  /** The least block that fits among the first of a bin; 0 if none does. */
+  function search(head: number, n: number): number {
+    const w = view();
+    let block = 0;
+    let least = 0x7fff_ffff;
+    // Blocks lie above the bins, so `>` ends the circle; of detached words it sees nothing.
+    let candidate = w[head + 1] as number;
+    for (let left = depth; candidate > head && left > 0; left--) {
+      const size = (w[candidate] as number) >>> 2;
+      if (size >= n && size < least) {
+        if (size === n) return candidate;
+        block = candidate;
+        least = size;
+      }
+      candidate = w[candidate + 1] as number;
+    }
+    return block;
+  }
+
+  /** Makes n words of a free block a used one; the rest goes back. A free block's tag has PREV_USED alone beside its size. */
+  function take(block: number, n: number): number {
+    const w = view();
     const next = w[block + 1] as number;
     const previous = w[block + 2] as number;
     w[previous + 1] = next;
     w[next + 2] = previous;
-    const size = wordsOf(w[block] as number);
-    const rest = size - n;
-    if (rest < MIN_WORDS) {
-      w[block] = (size << 2) | PREV_USED | USED;
+    const size = (w[block] as number) >>> 2;
+    if (size - n < MIN_WORDS) {
+      w[block] = (w[block] as number) | USED;
       w[block + size] = (w[block + size] as number) | PREV_USED;
-      return 4 * block + 4;
-    }
-    w[block] = (n << 2) | PREV_USED | USED;
-    // As `insert`.
-    const free = block + n;
-    w[free] = (rest << 2) | PREV_USED;
-    w[free + rest - 1] = rest;
-    let into = rest >>> 1;
-    if (rest >= EXACT_WORDS) {
-      const log = 31 - Math.clz32(rest);
-      into = FIRST_LOG_BIN + (log << SUB_LOG) + (rest >>> (log - SUB_LOG));
-    }
-    const head = bins + (into << 1);
-    const old = w[head + 1] as number;
-    w[free + 1] = old;
-    w[free + 2] = head;
-    w[head + 1] = free;
-    w[old + 2] = free;
-    if (old === head) {
-      const at = into >>> 5;
-      w[mapAt + at] = (w[mapAt + at] as number) | (1 << (into & 31));
-      w[summaryAt] = (w[summaryAt] as number) | (1 << at);
+    } else {
+      w[block] = (n << 2) | PREV_USED | USED;
+      insert(block + n, size - n);
     }
     return 4 * block + 4;
   }
 
   /** The map's bit of an empty bin is cleared, and the request begins again. */
-  function retryFrom(bin: number, n: number): number {
+  function retryFrom(head: number, n: number): number {
+    const bin = (head - bins) >>> 1;
     const at = bin >>> 5;
     const bits = (words[mapAt + at] as number) & ~(1 << (bin & 31));
     words[mapAt + at] = bits;
@@ -342,15 +354,10 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
   function free(address: number): boolean {
     const w = view();
     const block = (address >>> 2) - 1;
-    const tag = w[block] as number;
-    if (
-      4 * block + 4 !== address ||
-      (address & misaligned) !== 0 ||
-      block < first ||
-      block >= (w[topAt] as number) ||
-      (tag & (USED | WAITING)) !== USED
-    )
+    if (4 * block + 4 !== address || (address & misaligned) !== 0 || block < first || !(block < (w[topAt] as number)))
       return refuse(address);
+    const tag = w[block] as number;
+    if ((tag & (USED | WAITING)) !== USED) return refuse(address);
     const n = wordsOf(tag);
     if (n >= quickWords) {
       melt(block, tag);
@@ -367,54 +374,32 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     return true;
   }
 
-  /** Makes a used block free: one with its free neighbours. Written out, because V8 inlines no more than so much, and this is hot. */
+  /** Makes a used block free: one with its free neighbours, or with top. */
   function melt(from: number, tag: number): void {
     const w = view();
     let block = from;
-    let n = wordsOf(tag);
+    let n = (tag >>> 3) << 1;
     const next = block + n;
     if ((tag & PREV_USED) === 0) {
       const before = w[block - 1] as number;
       block -= before;
       n += before;
-      const after = w[block + 1] as number;
-      const previous = w[block + 2] as number;
-      w[previous + 1] = after;
-      w[after + 2] = previous;
+      unlink(block);
     }
-    const top = w[topAt] as number;
-    if (next >= top) {
-      const highest = 4 * top;
-      if (highest > (w[peakAt] as number) >>> 0) w[peakAt] = highest;
-      w[topAt] = block;
+    if (next >= (w[topAt] as number)) {
+      meltIntoTop(block);
       return;
     }
     const nextTag = w[next] as number;
     if ((nextTag & USED) === 0) {
-      n += wordsOf(nextTag);
-      const after = w[next + 1] as number;
-      const previous = w[next + 2] as number;
-      w[previous + 1] = after;
-      w[after + 2] = previous;
+      n += nextTag >>> 2;
+      unlink(next);
     } else w[next] = nextTag & ~PREV_USED;
-    // As `insert`.
-    w[block] = (n << 2) | PREV_USED;
-    w[block + n - 1] = n;
-    let bin = n >>> 1;
-    if (n >= EXACT_WORDS) {
-      const log = 31 - Math.clz32(n);
-      bin = FIRST_LOG_BIN + (log << SUB_LOG) + (n >>> (log - SUB_LOG));
-    }
-    const head = bins + (bin << 1);
-    const old = w[head + 1] as number;
-    w[block + 1] = old;
-    w[block + 2] = head;
-    w[head + 1] = block;
-    w[old + 2] = block;
-    if (old !== head) return;
-    const at = bin >>> 5;
-    w[mapAt + at] = (w[mapAt + at] as number) | (1 << (bin & 31));
-    w[summaryAt] = (w[summaryAt] as number) | (1 << at);
+    insert(block, n);
+  }
+
+  function meltIntoTop(block: number): void {
+    lowerTop(words, memory, topAt, block);
   }
 
   /** An address that is none of a block; or 0, which is freed for nothing; or the memory has grown by another's hand. */

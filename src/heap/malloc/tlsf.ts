@@ -26,20 +26,25 @@
 
 import { type AllocatorDesign, type AllocatorOptions, expectHeap, type HeapAllocator } from './allocator.ts';
 import {
+  MIN_WORDS as LEAST_WORDS,
+  lowerTop,
   MAX_REQUEST,
-  MIN_WORDS,
-  PREV_USED,
+  PREV_USED as PREV_USED_BIT,
   reach,
   type TaggedDesign,
   taggedAllocator,
   taggedOwnBytes,
   taggedRange,
-  USED,
-  wordsOf,
+  USED as USED_BIT,
+  wordsFor,
   wordsReader,
 } from './boundary-tags.ts';
-import { HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
+
+// A module's own constants are part of the compiled code; imported ones V8 would read from memory each time.
+const MIN_WORDS = LEAST_WORDS;
+const PREV_USED = PREV_USED_BIT;
+const USED = USED_BIT;
 
 /** log2 of the lists for each power of two. */
 const SUB_LOG = 5;
@@ -88,7 +93,6 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   const secondLevel = topAt + SECOND_LEVEL;
   /** The word that would be the tag of list 0's head. */
   const lists = topAt + LIST - 1;
-  const peakAt = (memory.start >>> 2) + HeapHeader.PEAK;
   let words = memory.words;
   let end = memory.end >>> 2;
   const view = wordsReader(memory, () => words);
@@ -103,18 +107,22 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     const w = view();
     w[block] = (n << 2) | PREV_USED;
     w[block + n - 1] = n;
-    const list = listOf(n);
-    const head = lists + (list << 1);
+    const head = lists + (n < EXACT_WORDS ? n : listOf(n) << 1);
     const next = w[head + 1]!;
     w[block + 1] = next;
     w[block + 2] = head;
     w[head + 1] = block;
     w[next + 2] = block;
-    if (next === head) {
-      const level = list >>> SUB_LOG;
-      w[secondLevel + level] = w[secondLevel + level]! | (1 << (list & 31));
-      w[firstLevel] = w[firstLevel]! | (1 << level);
-    }
+    if (next === head) mark(head);
+  }
+
+  /** Sets the bits of a list that has got its first block. */
+  function mark(head: number): void {
+    const w = view();
+    const list = (head - lists) >>> 1;
+    const level = list >>> SUB_LOG;
+    w[secondLevel + level] = w[secondLevel + level]! | (1 << (list & 31));
+    w[firstLevel] = w[firstLevel]! | (1 << level);
   }
 
   function remove(block: number): void {
@@ -123,14 +131,13 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     const previous = w[block + 2]!;
     w[previous + 1] = next;
     w[next + 2] = previous;
-    if (next === previous) markEmpty(next);
+    // Of two blocks one has left: then they are the same, too, but a block, which lies above all heads.
+    if (next === previous && next < first) markEmpty(next);
   }
 
-  /** Clears the bits of the list with this head, after its last block has left. A head is next to itself if it was the only one. */
+  /** Clears the bits of the list with this head, after its last block has left. */
   function markEmpty(head: number): void {
     const w = view();
-    // Of two blocks one has left: then next and previous are the same, too, but a block that stays.
-    if (head > lists + 2 * LISTS) return;
     const list = (head - lists) >>> 1;
     const level = list >>> SUB_LOG;
     const bits = w[secondLevel + level]! & ~(1 << (list & 31));
@@ -139,60 +146,50 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function malloc(bytes: number): number {
-    if (bytes >>> 0 !== bytes || bytes > MAX_REQUEST) return 0;
+    // An integer below 2^31, which V8 compares without making a double of it.
+    if ((bytes | 0) !== bytes || bytes < 0) return mallocHuge(bytes);
     const n = bytes <= 12 ? MIN_WORDS : ((bytes + 3 + alignment) & -alignment) >>> 2;
-    const from = listFrom(n);
-    const level = from >>> SUB_LOG;
-    const bits = view()[secondLevel + level]! & (-1 << (from & 31));
-    return bits === 0 ? mallocAbove(level, n) : cut((level << SUB_LOG) + 31 - Math.clz32(bits & -bits), n);
+    // Of the exact sizes' level, or of those above.
+    const bits = view()[secondLevel]! & (-1 << (n >>> 1));
+    if (n >= EXACT_WORDS || bits === 0) return mallocAbove(n);
+    return cut(lists + ((31 - Math.clz32(bits & -bits)) << 1), n);
   }
 
-  /** No list of this level fits: the least of the levels above that has one does, or top. */
-  function mallocAbove(from: number, n: number): number {
-    const levels = words[firstLevel]! & (-2 << from);
-    if (levels === 0) return fromTop(n);
-    const level = 31 - Math.clz32(levels & -levels);
-    const bits = words[secondLevel + level]!;
-    return cut((level << SUB_LOG) + 31 - Math.clz32(bits & -bits), n);
+  function mallocHuge(bytes: number): number {
+    return bytes >>> 0 !== bytes || bytes > MAX_REQUEST ? 0 : mallocAbove(wordsFor(bytes, alignment));
+  }
+
+  /** Gives a block from a list above the exact sizes, the least one that has any from where on all fit, or from top. */
+  function mallocAbove(n: number): number {
+    const w = view();
+    const from = listFrom(n);
+    let level = from >>> SUB_LOG;
+    let bits = w[secondLevel + level]! & (-1 << (from & 31));
+    if (bits === 0) {
+      const levels = w[firstLevel]! & (-2 << level);
+      if (levels === 0) return fromTop(n);
+      level = 31 - Math.clz32(levels & -levels);
+      bits = w[secondLevel + level]!;
+    }
+    return cut(lists + (((level << SUB_LOG) + 31 - Math.clz32(bits & -bits)) << 1), n);
   }
 
   /** Makes n words of a list's first block, all of which fit, a used block; the rest goes back. */
-  function cut(list: number, n: number): number {
+  function cut(head: number, n: number): number {
     const w = view();
-    const head = lists + (list << 1);
     const block = w[head + 1]!;
     const next = w[block + 1]!;
     w[head + 1] = next;
     w[next + 2] = head;
-    if (next === head) {
-      const level = secondLevel + (list >>> SUB_LOG);
-      const bits = w[level]! & ~(1 << (list & 31));
-      w[level] = bits;
-      if (bits === 0) w[firstLevel] = w[firstLevel]! & ~(1 << (list >>> SUB_LOG));
-    }
-    const size = wordsOf(w[block]!);
-    const rest = size - n;
-    if (rest < MIN_WORDS) {
-      w[block] = (size << 2) | PREV_USED | USED;
+    if (next === head) markEmpty(head);
+    // A free block's tag has PREV_USED alone beside its size.
+    const size = w[block]! >>> 2;
+    if (size - n < MIN_WORDS) {
+      w[block] = w[block]! | USED;
       w[block + size] = w[block + size]! | PREV_USED;
-      return 4 * block + 4;
-    }
-    w[block] = (n << 2) | PREV_USED | USED;
-    // `insert`, written out.
-    const part = block + n;
-    w[part] = (rest << 2) | PREV_USED;
-    w[part + rest - 1] = rest;
-    const partList = listOf(rest);
-    const partHead = lists + (partList << 1);
-    const partNext = w[partHead + 1]!;
-    w[part + 1] = partNext;
-    w[part + 2] = partHead;
-    w[partHead + 1] = part;
-    w[partNext + 2] = part;
-    if (partNext === partHead) {
-      const level = partList >>> SUB_LOG;
-      w[secondLevel + level] = w[secondLevel + level]! | (1 << (partList & 31));
-      w[firstLevel] = w[firstLevel]! | (1 << level);
+    } else {
+      w[block] = (n << 2) | PREV_USED | USED;
+      insert(block + n, size - n);
     }
     return 4 * block + 4;
   }
@@ -218,58 +215,39 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   function free(address: number): boolean {
     const w = view();
     const block = (address >>> 2) - 1;
+    if (4 * block + 4 !== address || (address & misaligned) !== 0 || block < first || !(block < w[topAt]!)) return refuse(address);
     const tag = w[block]!;
-    const top = w[topAt]!;
-    if (4 * block + 4 !== address || (address & misaligned) !== 0 || block < first || !(block < top) || (tag & USED) === 0)
-      return refuse(address);
-    melt(block, tag, top);
+    if ((tag & USED) === 0) return refuse(address);
+    melt(block, tag);
     return true;
   }
 
-  /** Makes a used block free: one with its free neighbours, or with top. `remove` and `insert` are written out. */
-  function melt(from: number, tag: number, top: number): void {
+  /** Makes a used block free: one with its free neighbours, or with top. */
+  function melt(from: number, tag: number): void {
     const w = view();
     let block = from;
-    let n = wordsOf(tag);
+    let n = (tag >>> 3) << 1;
     const next = block + n;
     if ((tag & PREV_USED) === 0) {
       const before = w[block - 1]!;
       block -= before;
       n += before;
-      const after = w[block + 1]!;
-      const previous = w[block + 2]!;
-      w[previous + 1] = after;
-      w[after + 2] = previous;
-      if (after === previous) markEmpty(after);
+      remove(block);
     }
-    if (next >= top) {
-      if (4 * top > w[peakAt]! >>> 0) w[peakAt] = 4 * top;
-      w[topAt] = block;
+    if (next >= w[topAt]!) {
+      meltIntoTop(block);
       return;
     }
     const nextTag = w[next]!;
     if ((nextTag & USED) === 0) {
-      n += wordsOf(nextTag);
-      const after = w[next + 1]!;
-      const previous = w[next + 2]!;
-      w[previous + 1] = after;
-      w[after + 2] = previous;
-      if (after === previous) markEmpty(after);
+      n += nextTag >>> 2;
+      remove(next);
     } else w[next] = nextTag & ~PREV_USED;
-    w[block] = (n << 2) | PREV_USED;
-    w[block + n - 1] = n;
-    const list = listOf(n);
-    const head = lists + (list << 1);
-    const first = w[head + 1]!;
-    w[block + 1] = first;
-    w[block + 2] = head;
-    w[head + 1] = block;
-    w[first + 2] = block;
-    if (first === head) {
-      const level = list >>> SUB_LOG;
-      w[secondLevel + level] = w[secondLevel + level]! | (1 << (list & 31));
-      w[firstLevel] = w[firstLevel]! | (1 << level);
-    }
+    insert(block, n);
+  }
+
+  function meltIntoTop(block: number): void {
+    lowerTop(words, memory, topAt, block);
   }
 
   /** An address that is none of a block; or 0, which is freed for nothing; or the memory has grown by another's hand. */
