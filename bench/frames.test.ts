@@ -8,7 +8,8 @@ describe('the benchmark of frame allocators', () => {
     const settings = { ...quickFramesSettings, milliseconds: 2 };
     const result = measureAllFrames(settings, (step) => steps.push(step));
     expect(result.results.map(({ allocator }) => allocator)).toEqual(frameAllocatorNames);
-    expect(steps).toHaveLength(frameAllocatorNames.length);
+    expect(steps).toHaveLength(frameAllocatorNames.length + 1);
+    expect(Math.min(result.zeroFill.atFault ?? 0, result.zeroFill.ahead ?? 0)).toBeGreaterThan(0);
     for (const row of result.results) expect(Math.min(row.pairsPerSecond, row.churnPerSecond, row.batchPerSecond)).toBeGreaterThan(0);
     for (const { headings, rows } of framesTables(result)) for (const row of rows) expect(row).toHaveLength(headings.length);
   });

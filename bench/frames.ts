@@ -1,8 +1,11 @@
-// The frame-allocator benchmark: every design on the frames of 1 and 16 GiB, of which only the metadata exists.
+// The frame-allocator benchmark: every design on the frames of 1 and 16 GiB, of which only the metadata exists, and what a
+// zero-fill fault costs with and without a frame that was zeroed in idle time.
 
 import { GIB } from '../src/base/index.ts';
 import { type FrameResult, measureFrames } from '../src/lab/index.ts';
 import { findFrameAllocator, frameAllocatorNames } from '../src/systems/index.ts';
+import { measureCost } from './kernel-costs.ts';
+import type { Numbers } from './statistics.ts';
 import type { Table } from './table.ts';
 
 /** How much to do. */
@@ -12,12 +15,19 @@ export interface FramesSettings {
   readonly milliseconds: number;
   /** Turns that all designs take; the best rate counts. */
   readonly turns: number;
+  /** Zero-fill faults: over so many pages, the least of so many rounds. */
+  readonly faults: { readonly pages: number; readonly repeats: number };
 }
 
 /** The full benchmark: some three minutes. */
-export const framesSettings: FramesSettings = { memories: [GIB, 16 * GIB], milliseconds: 1000, turns: 2 };
+export const framesSettings: FramesSettings = {
+  memories: [GIB, 16 * GIB],
+  milliseconds: 1000,
+  turns: 2,
+  faults: { pages: 16_384, repeats: 10 },
+};
 /** Enough to see that everything works. */
-export const quickFramesSettings: FramesSettings = { memories: [GIB / 64], milliseconds: 20, turns: 1 };
+export const quickFramesSettings: FramesSettings = { memories: [GIB / 64], milliseconds: 20, turns: 1, faults: { pages: 64, repeats: 2 } };
 
 /** One design on one memory. */
 interface FramesRow {
@@ -34,6 +44,8 @@ interface FramesRow {
 export interface FramesResult {
   readonly settings: FramesSettings;
   readonly results: readonly FramesRow[];
+  /** Nanoseconds of a zero-fill fault: `atFault` the frame is zeroed then, `ahead` it was before. */
+  readonly zeroFill: Numbers;
 }
 
 /** What must be reached, in millions per second. */
@@ -58,7 +70,8 @@ export function measureAllFrames(settings: FramesSettings, tell: (step: string) 
       results.push(bestOf(turns));
     }
   }
-  return { settings, results };
+  tell('zero-fill faults');
+  return { settings, results, zeroFill: measureCost({ what: 'zeroedFill', ...settings.faults }) };
 }
 
 function bestOf(turns: readonly FrameResult[]): FramesRow {
@@ -74,8 +87,21 @@ function bestOf(turns: readonly FrameResult[]): FramesRow {
 const millions = (perSecond: number): string => (perSecond / 1e6).toFixed(1);
 
 /** The tables that people read. */
-export function framesTables({ settings, results }: FramesResult): Table[] {
-  return [...settings.memories.map((bytes) => memoryTable(bytes, results)), goalTable(results)];
+export function framesTables({ settings, results, zeroFill }: FramesResult): Table[] {
+  return [...settings.memories.map((bytes) => memoryTable(bytes, results)), goalTable(results), zeroFillTable(zeroFill)];
+}
+
+function zeroFillTable({ atFault = Number.NaN, ahead = Number.NaN }: Numbers): Table {
+  return {
+    title: 'A zero-fill fault',
+    about: 'Nanoseconds from trap to return: the frame is zeroed at the fault, or was in idle time.',
+    headings: ['frame zeroed', 'ns'],
+    rows: [
+      ['at the fault', atFault.toFixed(0)],
+      ['ahead of it', ahead.toFixed(0)],
+    ],
+    notes: [],
+  };
 }
 
 function memoryTable(bytes: number, results: readonly FramesRow[]): Table {

@@ -1,6 +1,7 @@
 // What the kernel's own operations cost: each repeated over many pages of a machine built for it, in nanoseconds per page.
 //
 //   zeroFill      trap to return: the first store to a page of new memory; and unmap, which must not hide the cost
+//   zeroedFill    zero fill, as above, and where all free frames were zeroed in idle time
 //   refill        trap to return: a page that is mapped, but not in the TLB
 //   image         trap to return: the first load from a page of a program's image
 //   copyOnWrite   trap to return: the first store to a page that a forked child shares
@@ -20,7 +21,8 @@ import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FileDevice } from '../cli/file-device.ts';
-import { type Errno, KIB, PAGE_SIZE, Random } from '../src/base/index.ts';
+import { type Errno, KIB, PAGE_SIZE, type Pfn, Random } from '../src/base/index.ts';
+import { FrameKind } from '../src/frames/index.ts';
 import { type BlockDevice, MemoryDevice } from '../src/machine/index.ts';
 import { Process } from '../src/process/index.ts';
 import type { Machine, MemorySystem, Pager } from '../src/system/index.ts';
@@ -48,6 +50,7 @@ export function measureCost({ what, pages, repeats, pageTable }: CostRequest): N
 
 const costs = {
   zeroFill,
+  zeroedFill,
   refill,
   image,
   copyOnWrite,
@@ -112,6 +115,29 @@ function zeroFill(pages: number, repeats: number, pageTable?: string) {
     mapPages(arena, pages);
     const fault = counted(arena, pages, zeroFills, () => trapEach(arena, pages, 1));
     return { zeroFill: fault, unmap: timePerPage(pages, () => unmapPages(arena, pages)) };
+  });
+}
+
+function zeroedFill(pages: number, repeats: number) {
+  const arena = makeArena(framesFor(pages));
+  const fill = (): number => {
+    mapPages(arena, pages);
+    const fault = counted(arena, pages, zeroFills, () => trapEach(arena, pages, 1));
+    unmapPages(arena, pages);
+    return fault;
+  };
+  const { frames } = arena.machine;
+  return leastOf(repeats, () => {
+    const atFault = fill();
+    const hits = frames.zeroHits;
+    frames.zeroIdle(frames.managed);
+    const ahead = fill();
+    if (frames.zeroHits - hits < pages) throw new Error(`${frames.zeroHits - hits} of ${pages} faults found a frame of zeros`);
+    // So that the next round begins without any.
+    const held: Pfn[] = [];
+    while (frames.freeCount > 0) held.push(frames.allocate(FrameKind.kernelHeap) as Pfn);
+    for (const frame of held) frames.free(frame);
+    return { atFault, ahead };
   });
 }
 

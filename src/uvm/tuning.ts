@@ -22,6 +22,8 @@ export interface UvmTuning {
   readonly idleFloorPages: number;
   /** Most pages that one `tick` gives back. */
   readonly idlePagesPerTick: number;
+  /** Free frames that `tick` keeps zeroed, so that first touches find one. */
+  readonly idleZeroedFrames: number;
 }
 
 const NO_LIMITS: ClassLimits = { minimumPercent: 0, maximumPercent: 100 };
@@ -37,6 +39,7 @@ export const defaultTuning: UvmTuning = {
   idleTicks: 8,
   idleFloorPages: 16,
   idlePagesPerTick: 256,
+  idleZeroedFrames: 64,
 };
 
 /** NetBSD's defaults. */

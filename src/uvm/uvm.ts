@@ -333,6 +333,7 @@ export class Uvm implements MemorySystem<VmMap> {
 
   tick(): void {
     this.#idle.tick();
+    this.#core.machine.frames.zeroIdle(this.#core.tuning.idleZeroedFrames);
   }
 
   setVictimHandler(handler: VictimHandler<VmMap> | undefined): void {
