@@ -36,6 +36,7 @@ import {
   USED as USED_BIT,
   wordsFor,
   wordsOf as wordsOfTag,
+  wordsReader,
 } from './boundary-tags.ts';
 import type { HeapMemory } from './heap-memory.ts';
 
@@ -65,6 +66,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
   const rootAt = topAt + ROOT;
   const roverAt = topAt + ROVER;
   let words = memory.words;
+  const view = wordsReader(memory, () => words);
 
   function refresh(): void {
     memory.refresh();
@@ -73,71 +75,74 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
 
   /** Whether block `a` belongs nearer to the root than block `b`. */
   function above(a: number, b: number): boolean {
-    const sizeA = wordsOf(words[a] as number);
-    const sizeB = wordsOf(words[b] as number);
+    const w = view();
+    const sizeA = wordsOf(w[a] as number);
+    const sizeB = wordsOf(w[b] as number);
     return sizeA === sizeB ? hash(a) > hash(b) : sizeA > sizeB;
   }
 
   function insert(block: number, n: number): void {
-    words[block] = (n << 2) | PREV_USED;
-    words[block + n - 1] = n;
+    const w = view();
+    w[block] = (n << 2) | PREV_USED;
+    w[block + n - 1] = n;
     let link = rootAt;
-    let node = words[link] as number;
+    let node = w[link] as number;
     while (node !== 0 && above(node, block)) {
       link = node < block ? node + 2 : node + 1;
-      node = words[link] as number;
+      node = w[link] as number;
     }
-    words[link] = block;
+    w[link] = block;
     // What was here goes below, lower addresses to the left, higher ones to the right.
     let left = block + 1;
     let right = block + 2;
     while (node !== 0) {
       if (node < block) {
-        words[left] = node;
+        w[left] = node;
         left = node + 2;
-        node = words[left] as number;
+        node = w[left] as number;
       } else {
-        words[right] = node;
+        w[right] = node;
         right = node + 1;
-        node = words[right] as number;
+        node = w[right] as number;
       }
     }
-    words[left] = 0;
-    words[right] = 0;
-    const rover = words[roverAt] as number;
-    if (rover > block && rover < block + n) words[roverAt] = block;
+    w[left] = 0;
+    w[right] = 0;
+    const rover = w[roverAt] as number;
+    if (rover > block && rover < block + n) w[roverAt] = block;
   }
 
   function remove(block: number): void {
+    const w = view();
     let link = rootAt;
-    for (let node = words[link] as number; node !== block && node !== 0; node = words[link] as number)
-      link = node < block ? node + 2 : node + 1;
-    let left = words[block + 1] as number;
-    let right = words[block + 2] as number;
+    for (let node = w[link] as number; node !== block && node !== 0; node = w[link] as number) link = node < block ? node + 2 : node + 1;
+    let left = w[block + 1] as number;
+    let right = w[block + 2] as number;
     while (left !== 0 && right !== 0) {
       if (above(left, right)) {
-        words[link] = left;
+        w[link] = left;
         link = left + 2;
-        left = words[link] as number;
+        left = w[link] as number;
       } else {
-        words[link] = right;
+        w[link] = right;
         link = right + 1;
-        right = words[link] as number;
+        right = w[link] as number;
       }
     }
-    words[link] = left === 0 ? right : left;
+    w[link] = left === 0 ? right : left;
   }
 
   /** The block of at least `n` words with the lowest address that is at least `from`; 0 if there is none. */
   function lowest(n: number, from: number): number {
+    const w = view();
     let found = 0;
-    let node = words[rootAt] as number;
+    let node = w[rootAt] as number;
     // `> 0`: of detached words it sees nothing.
-    while (node > 0 && wordsOf(words[node] as number) >= n) {
-      if (node < from) node = words[node + 2] as number;
+    while (node > 0 && wordsOf(w[node] as number) >= n) {
+      if (node < from) node = w[node + 2] as number;
       else {
         found = node;
-        node = words[node + 1] as number;
+        node = w[node + 1] as number;
       }
     }
     return found;
@@ -152,17 +157,18 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
   }
 
   function malloc(bytes: number): number {
+    const w = view();
     if (bytes >>> 0 !== bytes || bytes > MAX_REQUEST) return 0;
     const n = wordsFor(bytes, alignment);
     const block = find(n);
     if (block === 0) return fromTop(n);
     remove(block);
-    const size = wordsOf(words[block] as number);
+    const size = wordsOf(w[block] as number);
     const kept = size - n < MIN_WORDS ? size : n;
-    words[block] = (kept << 2) | PREV_USED | USED;
-    if (kept === size) words[block + size] = (words[block + size] as number) | PREV_USED;
+    w[block] = (kept << 2) | PREV_USED | USED;
+    if (kept === size) w[block + size] = (w[block + size] as number) | PREV_USED;
     else insert(block + n, size - n);
-    words[roverAt] = block + kept;
+    w[roverAt] = block + kept;
     return 4 * block + 4;
   }
 
@@ -184,15 +190,16 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
   }
 
   function free(address: number): boolean {
+    const w = view();
     let block = (address >>> 2) - 1;
-    const top = words[topAt] as number;
-    const tag = words[block] as number;
+    const top = w[topAt] as number;
+    const tag = w[block] as number;
     if (4 * block + 4 !== address || (address & misaligned) !== 0 || block < first || block >= top || (tag & USED) === 0)
       return refuse(address);
     let n = wordsOf(tag);
     const next = block + n;
     if ((tag & PREV_USED) === 0) {
-      const before = words[block - 1] as number;
+      const before = w[block - 1] as number;
       block -= before;
       n += before;
       remove(block);
@@ -201,11 +208,11 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
       lowerTop(words, memory, topAt, block);
       return true;
     }
-    const nextTag = words[next] as number;
+    const nextTag = w[next] as number;
     if ((nextTag & USED) === 0) {
       remove(next);
       n += wordsOf(nextTag);
-    } else words[next] = nextTag & ~PREV_USED;
+    } else w[next] = nextTag & ~PREV_USED;
     insert(block, n);
     return true;
   }
