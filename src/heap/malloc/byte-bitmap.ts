@@ -7,10 +7,10 @@
 // A block's length is the run of ones from its first byte; so the last byte of each block stays out of it, and a block of n bytes takes
 // the next multiple of 8 above n. A block begins where the bit is set and the one before is not: every wrong address is seen at once.
 //
-// malloc looks where a block of this size was freed last, then for a while from where it found something last (next fit), and
-// then takes from top; only a memory that is full is searched whole. It looks at 32 bytes with one word: a zero byte in the
-// word is 8 free bytes. free counts ones 32 at a time. The bits lie in the heap; when top outgrows them, bits of twice the reach are placed
-// at top, and the old ones are free.
+// malloc looks where a block of this size was freed last, then for a while from where it looked last (next fit), and then takes from
+// top. The whole heap is searched when top has risen by a 16th since that was in vain, and before a request fails. It looks at 32 bytes with
+// one word: a zero byte in the word is 8 free bytes. free counts ones 32 at a time. The bits lie in the heap; when top outgrows them, bits
+// of twice the reach are placed at top, and the old ones are free.
 //
 // Invariants (quoted by `check`):
 //   BB1  no bit is set below the first byte, at or above top, or in the last byte of 8 where a block ends
@@ -29,8 +29,13 @@ import type { HeapMemory } from './heap-memory.ts';
 
 /** Sizes, in units of 8 bytes, that have a hint: up to 2 KiB. */
 const HINTS = 256;
-/** So many stretches of free or used bytes are looked at from the rover on, before top is taken. */
+/** So many free stretches are looked at from the rover on, in so many bytes and so many times the request's, before top is taken. */
 const PATIENCE = 16;
+const SPAN = 2048;
+const SPAN_SIZES = 8;
+/** After a search of the whole heap, top may rise by this part of the heap, and CALM_BYTES, before the next. */
+const CALM_SHIFT = 4;
+const CALM_BYTES = 4096;
 /** Bytes that the first bits reach: 16 KiB, 2 KiB of bits. */
 const FIRST_REACH = 16_384;
 
@@ -40,7 +45,9 @@ const BITS_AT = 1;
 /** The address from which on there are no bits. */
 const REACH_AT = 2;
 const ROVER_AT = 3;
-const HINTS_AT = 4;
+/** The address up to which top may rise before the whole heap is searched. */
+const CALM_AT = 4;
+const HINTS_AT = 5;
 const MAP_AT = HINTS_AT + HINTS;
 const OWN_WORDS = MAP_AT + FIRST_REACH / 32;
 
@@ -66,6 +73,7 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
   const BITS = own + BITS_AT;
   const REACH = own + REACH_AT;
   const ROVER = own + ROVER_AT;
+  const CALM = own + CALM_AT;
   const HINT = own + HINTS_AT;
   const PEAK = (memory.start >>> 2) + HeapHeader.PEAK;
   const FIRST = Math.ceil(((own + OWN_WORDS) * 4) / 32) * 32;
@@ -139,34 +147,57 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
     }
   }
 
-  /** Returns where `bytes` bytes are free among the first `patience` stretches from `from` on, below top; or 0. */
-  function search(from: number, bytes: number, patience: number): number {
+  /**
+   * Returns where `bytes` bytes are free, among the first `patience` free stretches that begin less than `span` bytes from the rover on; or
+   * 0. The rover stays where the search has ended: at top there is nothing to look at, until the whole heap is searched again.
+   */
+  function search(bytes: number, patience: number, span: number): number {
     const top = words[TOP]! >>> 0;
-    let address = from;
+    let address = words[ROVER]! >>> 0;
+    const limit = Math.min(top, address + span);
     for (let left = patience; left > 0; left--) {
-      address = firstFree(address, top);
-      if (address + bytes > top) return 0;
+      address = firstFree(address, limit);
+      if (address >= limit || address + bytes > top) break;
       const end = firstSet(address, address + bytes);
-      if (end === address + bytes) return address;
+      if (end === address + bytes) {
+        words[ROVER] = end;
+        return address;
+      }
       address = ((end + alignment - 1) & CUT) >>> 0;
     }
+    words[ROVER] = address + bytes > top ? top : address;
     return 0;
   }
 
-  /** Returns where `bytes` bytes are free, at top if need be; 0 if there is no memory. */
+  /** Returns where `bytes` bytes are free, at top if need be; 0, with nothing changed, if there is no memory. */
   function find(bytes: number): number {
-    const rover = words[ROVER]! >>> 0;
-    const found = search(rover, bytes, PATIENCE);
-    if (found !== 0) return found;
+    const rover = words[ROVER]!;
+    const calm = words[CALM]!;
+    const isCalm = (words[TOP]! >>> 0) + bytes <= calm >>> 0;
+    const found = search(bytes, PATIENCE, SPAN + bytes * SPAN_SIZES) || (isCalm ? fromTop(bytes) : 0) || searchAll(bytes) || fromTop(bytes);
+    if (found === 0) {
+      words[ROVER] = rover;
+      words[CALM] = calm;
+    }
+    return found;
+  }
+
+  /** Searches the whole heap: from the rover on, and then from the first byte on. If in vain, top may rise for a while. */
+  function searchAll(bytes: number): number {
+    let found = search(bytes, Infinity, Infinity);
+    if (found === 0) {
+      words[ROVER] = FIRST;
+      found = search(bytes, Infinity, Infinity);
+    }
     const top = words[TOP]! >>> 0;
-    if (top + bytes < words[REACH]! >>> 0 && top + bytes <= memory.end) return top;
-    return search(FIRST, bytes, Infinity) || fromTop(bytes);
+    if (found === 0) words[CALM] = Math.min(top + bytes + (top - FIRST) / 2 ** CALM_SHIFT + CALM_BYTES, memory.limit);
+    return found;
   }
 
   function fromTop(bytes: number): number {
     const top = words[TOP]! >>> 0;
     if (top + bytes >= words[REACH]! >>> 0) return moveBits(bytes) ? words[TOP]! >>> 0 : 0;
-    return hasBytes(top + bytes) ? top : 0;
+    return top + bytes <= memory.end || hasBytes(top + bytes) ? top : 0;
   }
 
   function hasBytes(end: number): boolean {
@@ -218,7 +249,6 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
     const address = find(slot);
     if (address === 0) return 0;
     mark(address, slot);
-    words[ROVER] = address + slot;
     if (slot < HINTS * 8) words[hint] = address + slot;
     return address;
   }
