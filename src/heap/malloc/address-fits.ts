@@ -19,7 +19,7 @@
 //   CT1  left of a node lie lower addresses, right of it higher ones
 //   CT2  a child is smaller than its parent, or as large with a smaller hash; so the same blocks always make the same tree
 //
-// Cost: one way down from the root for each block that enters or leaves; about 2 log2 of the free blocks if addresses and sizes have nothing
+// Cost: one way down from the root for each block that enters or leaves, two for next fit where nothing fits behind the rover; about 2 log2 of the free blocks if addresses and sizes have nothing
 // to do with each other. Equal sizes alone would be a tree as deep as their order of freeing makes it; hence the hash (a treap among equals).
 // Source: Stephenson 1983, "Fast Fits"; Vuillemin 1980 (Cartesian trees); Seidel and Aragon 1996 (treaps); Knuth 1, 2.5, for the fits.
 
@@ -87,7 +87,10 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
     w[block + n - 1] = n;
     let link = rootAt;
     let node = w[link] as number;
-    while (node !== 0 && above(node, block)) {
+    while (node !== 0) {
+      // As `above`, of a block whose size is known. A free block's tag has PREV_USED alone beside its size.
+      const size = (w[node] as number) >>> 2;
+      if (size < n || (size === n && hash(node) <= hash(block))) break;
       link = node < block ? node + 2 : node + 1;
       node = w[link] as number;
     }
@@ -116,6 +119,13 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
     const w = view();
     let link = rootAt;
     for (let node = w[link] as number; node !== block && node !== 0; node = w[link] as number) link = node < block ? node + 2 : node + 1;
+    removeAt(link, block);
+  }
+
+  /** Takes the block out to which the word at `from` leads: its subtrees become one. */
+  function removeAt(from: number, block: number): void {
+    const w = view();
+    let link = from;
     let left = w[block + 1] as number;
     let right = w[block + 2] as number;
     while (left !== 0 && right !== 0) {
@@ -132,38 +142,42 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
     w[link] = left === 0 ? right : left;
   }
 
-  /** The block of at least `n` words with the lowest address that is at least `from`; 0 if there is none. */
+  /** The word that leads to the block of at least `n` words with the lowest address that is at least `from`; 0 if there is none. */
   function lowest(n: number, from: number): number {
     const w = view();
     let found = 0;
-    let node = w[rootAt] as number;
+    let link = rootAt;
+    let node = w[link] as number;
     // `> 0`: of detached words it sees nothing.
-    while (node > 0 && wordsOf(w[node] as number) >= n) {
-      if (node < from) node = w[node + 2] as number;
+    while (node > 0 && (w[node] as number) >>> 2 >= n) {
+      if (node < from) link = node + 2;
       else {
-        found = node;
-        node = w[node + 1] as number;
+        found = link;
+        link = node + 1;
       }
+      node = w[link] as number;
     }
     return found;
   }
 
-  /** The block of at least `n` words that the fit takes; 0 if there is none. */
+  /** The word that leads to the block that the fit takes for `n` words; 0 if there is none. */
   function find(n: number): number {
     if (fit === 'first') return lowest(n, 0);
-    if (fit === 'next') return lowest(n, words[roverAt] as number) || lowest(n, 0);
-    const root = words[rootAt] as number;
-    return root > 0 && wordsOf(words[root] as number) >= n ? root : 0;
+    const w = view();
+    if (fit === 'next') return lowest(n, w[roverAt] as number) || lowest(n, 0);
+    const root = w[rootAt] as number;
+    return root > 0 && (w[root] as number) >>> 2 >= n ? rootAt : 0;
   }
 
   function malloc(bytes: number): number {
     const w = view();
     if (bytes >>> 0 !== bytes || bytes > MAX_REQUEST) return 0;
     const n = wordsFor(bytes, alignment);
-    const block = find(n);
-    if (block === 0) return fromTop(n);
-    remove(block);
-    const size = wordsOf(w[block] as number);
+    const link = find(n);
+    if (link === 0) return fromTop(n);
+    const block = w[link] as number;
+    removeAt(link, block);
+    const size = (w[block] as number) >>> 2;
     const kept = size - n < MIN_WORDS ? size : n;
     w[block] = (kept << 2) | PREV_USED | USED;
     if (kept === size) w[block + size] = (w[block + size] as number) | PREV_USED;
