@@ -186,3 +186,18 @@ describe('questions', () => {
     heap.check();
   });
 });
+
+test.each(allocatorNames)('%s sees a resizable buffer grow', (allocator) => {
+  // Not in the library of types that the project builds with.
+  const buffer = Reflect.construct(ArrayBuffer, [32_768, { maxByteLength: 262_144 }]) as ArrayBuffer & { resize(bytes: number): void };
+  const heap = Heap.create(buffer, { allocator });
+  const small = heap.malloc(100);
+  heap.bytes.fill(7, small, small + 100);
+  expect(heap.malloc(100_000)).toBe(0);
+  buffer.resize(262_144);
+  const large = heap.malloc(100_000);
+  expect(large).toBeGreaterThan(0);
+  heap.bytes.fill(9, large, large + 100_000);
+  expect(heap.bytes.subarray(small, small + 100).every((byte) => byte === 7)).toBe(true);
+  heap.check();
+});
