@@ -19,6 +19,7 @@ import { recordCommand } from './record-command.ts';
 import { runCommand } from './run-command.ts';
 import type { RunProgram } from './run-program.ts';
 import { runProgram } from './runner.ts';
+import { segmentsCommand } from './segments-command.ts';
 import { shareCommand } from './share-command.ts';
 import { simCommand } from './sim-command.ts';
 import { FILE_COLUMNS, processTerminal, type Terminal } from './terminal.ts';
@@ -81,6 +82,7 @@ function quireCommand(terminal: Terminal, run: RunProgram, finish: (exitCode: nu
     .addCommand(heapCommand(terminal, finish))
     .addCommand(framesCommand(terminal, finish))
     .addCommand(rangesCommand(terminal, finish))
+    .addCommand(segmentsCommand(terminal, finish))
     .addCommand(tlbCommand(terminal, finish))
     .addCommand(traceCommand(terminal, finish))
     .addCommand(quizCommand(terminal, finish))

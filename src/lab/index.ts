@@ -88,6 +88,7 @@ export type { TimelinePiece } from './multiprogram/timeline.ts';
 export { type PagingDevice, pagingDevices, pagingSeconds } from './paging-device.ts';
 export { type AreaSettings, areaWorkload } from './ranges/area-workload.ts';
 export { measureRangeMap, type RangeSpeed } from './ranges/range-speed.ts';
+export { replaySegments, type SegmentCut, type SegmentReplayResult } from './segment-replay.ts';
 export { Shards } from './shards.ts';
 export {
   futureOf,

@@ -9,6 +9,7 @@ export { parseMemoryMap } from './memory-map-text.ts';
 export * from './mmu/index.ts';
 export * from './programmed-io.ts';
 export * from './ram.ts';
+export * from './segmentation/index.ts';
 export * from './tlb.ts';
 export * from './tlb-model/index.ts';
 export * from './transfer.ts';
