@@ -40,6 +40,7 @@ import {
   type HeapAllocator,
   linkDamage,
 } from './allocator.ts';
+import { wordsReader } from './boundary-tags.ts';
 import { alignedClassByEighth, classByEighth, classBytes, MAX_CLASS_BYTES } from './class-sizes.ts';
 import { HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
@@ -57,6 +58,13 @@ const GROWTH_SHIFT = 3;
 /** After empty runs were reclaimed, the heap may grow by a 16th and 16 pages before it looks for some again. */
 const PATIENCE_SHIFT = 4;
 const PATIENCE_PAGES = 16;
+
+// Imported constants are read from a cell each time; a module's own are folded into hot code.
+const LARGEST = MAX_CLASS_BYTES;
+const SHIFT = PAGE_SHIFT;
+const RECORD_WORDS = RECORD;
+const SHAPE_WORD = SHAPE;
+const FIRST_KIND = RunKind.classes;
 
 /** A free block's second word is its index, mixed with this: the first half of 2^32 / golden ratio, no index has these bits. */
 const FREE_MARK = 0x9e37_0000 | 0;
@@ -85,6 +93,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   const CUT = -options.alignment;
   const KEY = memory.words[(memory.start >>> 2) + HeapHeader.KEY]!;
   let words = memory.words;
+  const view = wordsReader(memory, () => words);
   const design: PagedDesign = {
     malloc,
     free,
@@ -98,13 +107,14 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   const { mallocPages, freePages, realloc, memalign, usableSize, top } = pagedBlocks(memory, runs, options.alignment, design);
 
   function malloc(bytes: number): number {
-    if (bytes >>> 0 === bytes && bytes <= MAX_CLASS_BYTES) {
+    if (bytes >>> 0 === bytes && bytes <= LARGEST) {
+      const w = view();
       const sizeClass = CLASS_OF[(bytes + 7) >>> 3]!;
-      const block = words[HEADS + sizeClass]!;
+      const block = w[HEADS + sizeClass]!;
       // Not `!== 0`: a detached view reads undefined.
       if (block > 0) {
-        words[HEADS + sizeClass] = KEY === 0 ? words[block]! : nextOf(block, sizeClass);
-        words[block + 1] = 0;
+        w[HEADS + sizeClass] = KEY === 0 ? w[block]! : nextOf(block, sizeClass);
+        w[block + 1] = 0;
         return (block << 2) >>> 0;
       }
       return mallocSlowly(sizeClass);
@@ -254,18 +264,20 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function free(address: number): boolean {
-    const page = address >>> PAGE_SHIFT;
-    if ((address & CUT) >>> 0 === address && (page - FIRST_PAGE) >>> 0 < words[PAGES]!) {
-      const kind = words[words[MAP]! + page * RECORD + SHAPE]! & 255;
-      if (kind >= RunKind.classes) {
+    const w = view();
+    const page = address >>> SHIFT;
+    if ((address & CUT) >>> 0 === address && (page - FIRST_PAGE) >>> 0 < w[PAGES]!) {
+      const record = w[MAP]! + page * RECORD_WORDS;
+      const kind = w[record + SHAPE_WORD]! & 255;
+      if (kind >= FIRST_KIND) {
         const block = address >>> 2;
-        if (words[block + 1] === (block ^ FREE_MARK) && isListed(kind - RunKind.classes, block)) return false;
-        words[block] = words[HEADS_BY_KIND + kind]! ^ KEY;
-        words[block + 1] = block ^ FREE_MARK;
-        words[HEADS_BY_KIND + kind] = block;
+        if (w[block + 1] === (block ^ FREE_MARK) && isListed(kind - FIRST_KIND, block)) return false;
+        w[block] = w[HEADS_BY_KIND + kind]! ^ KEY;
+        w[block + 1] = block ^ FREE_MARK;
+        w[HEADS_BY_KIND + kind] = block;
         return true;
       }
-      return freePages(words[words[MAP]! + page * RECORD]!, address);
+      return freePages(w[record]!, address);
     }
     return freeOther(address);
   }
