@@ -11,6 +11,7 @@ import { ExitCode } from './exit-code.ts';
 import { framesCommand } from './frames-command.ts';
 import { heapCommand } from './heap-command.ts';
 import { infoCommand } from './info-command.ts';
+import { kernelCommand } from './kernel-command.ts';
 import { packageVersion } from './package-version.ts';
 import { paperCommand } from './paper-command.ts';
 import { quizCommand } from './quiz-command.ts';
@@ -81,6 +82,7 @@ function quireCommand(terminal: Terminal, run: RunProgram, finish: (exitCode: nu
     .addCommand(shareCommand(terminal, finish))
     .addCommand(heapCommand(terminal, finish))
     .addCommand(framesCommand(terminal, finish))
+    .addCommand(kernelCommand(terminal, finish))
     .addCommand(rangesCommand(terminal, finish))
     .addCommand(segmentsCommand(terminal, finish))
     .addCommand(tlbCommand(terminal, finish))
