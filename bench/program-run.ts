@@ -9,7 +9,15 @@ import { Script } from 'node:vm';
 import type { RunOptions } from '../cli/run-program.ts';
 import { runProgram } from '../cli/runner.ts';
 import type { RunReport } from '../src/report/index.ts';
-import { classLimitNames, frameAllocatorNames, pageTableNames, policyNames, rangeMapNames, systemNames } from '../src/systems/index.ts';
+import {
+  classLimitNames,
+  frameAllocatorNames,
+  kernelHeapNames,
+  pageTableNames,
+  policyNames,
+  rangeMapNames,
+  systemNames,
+} from '../src/systems/index.ts';
 import { peakHostBytes } from './host.ts';
 
 /** What to run. */
@@ -79,6 +87,7 @@ function runOptions(request: RunRequest): RunOptions {
     frames: frameAllocatorNames[0] as string,
     pageTable: pageTableNames[0] as string,
     ranges: rangeMapNames[0] as string,
+    kernelHeap: kernelHeapNames[0] as string,
     classLimits: classLimitNames[0] as string,
     ramBytes,
     swapBytes,

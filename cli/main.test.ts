@@ -143,6 +143,7 @@ describe('quire run', () => {
       frames: 'bitmap',
       pageTable: 'i386',
       ranges: 'red-black',
+      kernelHeap: 'slab',
       ramBytes: 16 * MIB,
       swapBytes: 256 * MIB,
       swapFiles: [],

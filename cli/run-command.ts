@@ -6,6 +6,7 @@ import {
   classLimitNames,
   findPolicy,
   frameAllocatorNames,
+  kernelHeapNames,
   pageTableNames,
   policyNames,
   rangeMapNames,
@@ -54,6 +55,9 @@ export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (
     .addOption(new Option('--frames <name>', 'how free frames are kept').choices(frameAllocatorNames).default(frameAllocatorNames[0]))
     .addOption(new Option('--page-table <name>', "the page table's format").choices(pageTableNames).default(pageTableNames[0]))
     .addOption(new Option('--ranges <name>', 'what keeps the areas of a space').choices(rangeMapNames).default(rangeMapNames[0]))
+    .addOption(
+      new Option('--kernel-heap <name>', 'where the kernel keeps its records').choices(kernelHeapNames).default(kernelHeapNames[0]),
+    )
     .addOption(new Option('--system <name>', 'the memory manager').choices(systemNames).default(systemNames[0]))
     .addOption(new Option('--class-limits <name>', 'limits by class of page').choices(classLimitNames).default(classLimitNames[0]))
     .addOption(new Option('--mmu <state>', 'off: plain WebAssembly memory, to compare with').choices(['on', 'off']).default('on'))

@@ -35,6 +35,7 @@ function prepare(options: RunOptions, host: RunHost, swap: SwapFiles): { machine
       frames: options.frames,
       pageTable: options.pageTable,
       ranges: options.ranges,
+      kernelHeap: options.kernelHeap,
       policy: options.policy,
       system: options.system,
       classLimits: options.classLimits,

@@ -3,7 +3,15 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { PAGE_SIZE, UsageError } from '../src/base/index.ts';
-import { classLimitNames, frameAllocatorNames, pageTableNames, policyNames, rangeMapNames, systemNames } from '../src/systems/index.ts';
+import {
+  classLimitNames,
+  frameAllocatorNames,
+  kernelHeapNames,
+  pageTableNames,
+  policyNames,
+  rangeMapNames,
+  systemNames,
+} from '../src/systems/index.ts';
 import { parseByteSize } from './byte-size.ts';
 import { reasonOf } from './output-file.ts';
 import { formOfEnding } from './report-output.ts';
@@ -18,6 +26,7 @@ export interface RunFlags {
   readonly frames: string;
   readonly pageTable: string;
   readonly ranges: string;
+  readonly kernelHeap: string;
   readonly system: string;
   readonly classLimits: string;
   readonly mmu: 'on' | 'off';
@@ -39,16 +48,20 @@ const MAX_SEED = 0xffff_ffff;
 const MAX_PRIORITY = 32_767;
 
 /** The machine of a run where nothing was said about it. */
-export function usualMachine(): Pick<RunFlags, 'policy' | 'frames' | 'pageTable' | 'ranges' | 'system' | 'classLimits' | 'mmu'> {
-  const [policy, frames, pageTable, ranges, system, classLimits] = [
+export function usualMachine(): Pick<
+  RunFlags,
+  'policy' | 'frames' | 'pageTable' | 'ranges' | 'kernelHeap' | 'system' | 'classLimits' | 'mmu'
+> {
+  const [policy, frames, pageTable, ranges, kernelHeap, system, classLimits] = [
     policyNames[0],
     frameAllocatorNames[0],
     pageTableNames[0],
     rangeMapNames[0],
+    kernelHeapNames[0],
     systemNames[0],
     classLimitNames[0],
-  ] as [string, string, string, string, string, string];
-  return { policy, frames, pageTable, ranges, system, classLimits, mmu: 'on' };
+  ] as [string, string, string, string, string, string, string];
+  return { policy, frames, pageTable, ranges, kernelHeap, system, classLimits, mmu: 'on' };
 }
 
 /** Checks all settings and reads the module's file. Throws `UsageError` for the first that is wrong. */
@@ -73,6 +86,7 @@ export function runOptions(
     frames: flags.frames,
     pageTable: flags.pageTable,
     ranges: flags.ranges,
+    kernelHeap: flags.kernelHeap,
     system: flags.system,
     mmu: flags.mmu,
     seed: parseSeed(flags.seed),

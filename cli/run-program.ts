@@ -24,6 +24,7 @@ export interface RunOptions {
   readonly frames: string;
   readonly pageTable: string;
   readonly ranges: string;
+  readonly kernelHeap: string;
   readonly ramBytes: number;
   /** Size of the temporary swap file, for a run without `swapFiles`; 0 for no swap. */
   readonly swapBytes: number;

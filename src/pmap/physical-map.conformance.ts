@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { EventRing, FailurePlan, KernelPanic, PAGE_SIZE, type Pfn } from '../base/index.ts';
 import { bitmapAllocator, bootPhysicalMemory, FRAME_MODIFIED, FRAME_REFERENCED, FrameKind } from '../frames/index.ts';
-import { HeapUse, KernelHeap } from '../heap/index.ts';
+import { HeapUse, slabHeap } from '../heap/index.ts';
 import { FAULT_NOT_PRESENT, FAULT_PROTECTION, makeMmu, type PageTableFormat, Ram, Tlb } from '../machine/index.ts';
 import { PhysicalMap, type Pmap } from './physical-map.ts';
 
@@ -24,7 +24,7 @@ export function describePhysicalMap(format: PageTableFormat): void {
     });
     const mmu = makeMmu(ram, format, (count) => frames.allocateRun(count, FrameKind.pageTable));
     if (mmu === undefined) throw new Error('no frames for the page table');
-    const heap = new KernelHeap(frames, options.heapFailure);
+    const heap = slabHeap.make(frames, options.heapFailure);
     const pmaps = new PhysicalMap({ mmu, frames, heap, events: new EventRing() });
     live.push(pmaps);
     const newPmap = () => pmaps.create(new Tlb(new ArrayBuffer(8192), 0, 4096, 1024)) as Pmap;

@@ -8,7 +8,7 @@
 
 import { PAGE_SIZE } from '../base/index.ts';
 import { formatBytes, formatCount, formatCountOf, formatSeconds, formatShare } from './quantities.ts';
-import type { RunReport, SwapCounts } from './run-report.ts';
+import type { KernelHeapFacts, RunReport, SwapCounts } from './run-report.ts';
 import type { TextStyle } from './text-style.ts';
 
 interface Row {
@@ -109,7 +109,7 @@ function operations(operationCount: number, pageCount: number): string {
   return `in ${formatCountOf(operationCount, 'operation')} of ${(pageCount / operationCount).toFixed(1)} pages`;
 }
 
-function kernelSection({ kernelBytes, ramBytes }: RunReport): Section {
+function kernelSection({ kernelBytes, kernelHeap, ramBytes }: RunReport): Section {
   const { pageTables, frameTable, heap } = kernelBytes;
   const total = pageTables + frameTable + heap;
   return [
@@ -117,7 +117,14 @@ function kernelSection({ kernelBytes, ramBytes }: RunReport): Section {
     bytes('page tables', pageTables, 'which frame each page is in'),
     bytes('frame table', frameTable, 'a record for each frame'),
     bytes('kernel heap', heap, 'map entries, anons, objects, ...'),
+    ...(kernelHeap === undefined ? [] : [heapRow(kernelHeap)]),
   ];
+}
+
+function heapRow({ design, peakFrames, askedBytes, givenBytes, reapedFrames }: KernelHeapFacts): Row {
+  const unasked = `${formatShare(givenBytes - askedBytes, givenBytes)} not asked for`;
+  const meaning = `${design}: ${formatBytes(givenBytes)} given, ${unasked}, ${formatCountOf(reapedFrames, 'frame')} reaped`;
+  return bytes('its peak', peakFrames * PAGE_SIZE, meaning);
 }
 
 function faultTotal({ mappedAhead: _notAFault, ...kinds }: RunReport['faults']): number {

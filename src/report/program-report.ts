@@ -93,6 +93,7 @@ export function programReport(facts: RunFacts, machine: Machine, system: MemoryS
       frameTable: machine.ram.frameCount * FRAME_RECORD_BYTES,
       heap: machine.heap.frames * PAGE_SIZE,
     },
+    kernelHeap: { design: machine.heap.name, ...machine.heap.costs() },
     map: areas.map(mapArea),
     heat: heatStrips(areas, program),
     notes: [...notes(program), ...tlbNotes(machine)],

@@ -2,7 +2,7 @@
 //
 //   settings        program, command, system, policy, frames, mmu, pageTableFormat, ranges, seed, ramBytes, swapBytes
 //   outcome         exitCode, ended, seconds, notes
-//   counters        tlbMisses, faults, swap, evictions, resident, kernelBytes
+//   counters        tlbMisses, faults, swap, evictions, resident, kernelBytes, kernelHeap
 //   address space   map, heat
 //
 // Invariants (a run with the MMU on; the runner's tests quote them):
@@ -53,6 +53,7 @@ export interface RunReport {
   readonly lostPages?: number;
   readonly resident: ResidentPages;
   readonly kernelBytes: KernelBytes;
+  readonly kernelHeap?: KernelHeapFacts;
   /** The areas of the address space at the end, in order of address. */
   readonly map: readonly MapArea[];
   /** Where the program faulted and what is in RAM, one strip for each part of the address space that is in use. */
@@ -162,6 +163,19 @@ export interface KernelBytes {
   readonly pageTables: number;
   readonly frameTable: number;
   readonly heap: number;
+}
+
+/** The design of the kernel heap, and what it has cost in the whole run. */
+export interface KernelHeapFacts {
+  readonly design: string;
+  readonly peakFrames: number;
+  /** Bytes asked for, in all blocks together, and bytes that these blocks took. */
+  readonly askedBytes: number;
+  readonly givenBytes: number;
+  /** Frames that it gave back when memory was low. */
+  readonly reapedFrames: number;
+  /** Of a design with magazines: requests and frees that these answered alone. */
+  readonly magazineHits?: number;
 }
 
 /** One area of the address space, [start, end), as a line of `/proc/PID/maps`. */

@@ -6,7 +6,7 @@
 
 import { EventRing, type FailurePlan, KIB, MIB, PAGE_SIZE, UsageError } from '../base/index.ts';
 import { bootPhysicalMemory, type FrameAllocatorKind, FrameKind, type PhysicalMemory } from '../frames/index.ts';
-import { KernelHeap } from '../heap/index.ts';
+import { type KernelHeap, type KernelHeapKind, slabHeap } from '../heap/index.ts';
 import { type BlockDevice, type MemoryRange, type Mmu, makeMmu, type PageTableFormat, Ram, TLB_TABLE_SPAN, Tlb } from '../machine/index.ts';
 import { PhysicalMap } from '../pmap/index.ts';
 import { type RangeMapKind, redBlackMap } from '../ranges/index.ts';
@@ -34,6 +34,8 @@ export interface MachineOptions {
   readonly pageTableFormat: PageTableFormat;
   /** What keeps the areas of a space in order; default: the red-black tree. */
   readonly rangeMap?: RangeMapKind;
+  /** Where the kernel keeps its own records; default: slabs. */
+  readonly kernelHeap?: KernelHeapKind;
   /** Live spaces that need TLB tables; each takes `2 * TLB_TABLE_SPAN` of addresses. 0 for none. */
   readonly liveSpaces: number;
   /** Boot memory map; default: all of RAM usable. */
@@ -88,7 +90,7 @@ export class Machine {
         `the memory map leaves ${this.frames.managed} frames to use, ${MIN_MANAGED_FRAMES} are needed: give more usable RAM`,
       );
     }
-    this.heap = new KernelHeap(this.frames, options.heapFailures);
+    this.heap = (options.kernelHeap ?? slabHeap).make(this.frames, options.heapFailures);
     this.mmu = this.#makeMmu(options.pageTableFormat);
     this.pmaps = new PhysicalMap({ mmu: this.mmu, frames: this.frames, heap: this.heap, events: this.events });
     this.swap = options.swap;

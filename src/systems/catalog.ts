@@ -1,5 +1,5 @@
-// The one place that names concrete designs by string: what `--policy`, `--frames`, `--page-table`, `--ranges`, `--system`,
-// `--class-limits` can say.
+// The one place that names concrete designs by string: what `--policy`, `--frames`, `--page-table`, `--ranges`, `--kernel-heap`,
+// `--system`, `--class-limits` can say.
 
 import { type FailurePlan, UsageError } from '../base/index.ts';
 import {
@@ -15,6 +15,7 @@ import {
   treeAllocator,
   zonedAllocator,
 } from '../frames/index.ts';
+import { type KernelHeapKind, kernelHeapKinds } from '../heap/index.ts';
 import {
   aarch64,
   amd64,
@@ -83,6 +84,8 @@ export const frameAllocatorNames: readonly string[] = frameAllocatorKinds.map((k
 export const pageTableNames: readonly string[] = pageTableFormats.map((format) => format.name);
 /** Names that `findRangeMap` knows, the default first. */
 export const rangeMapNames: readonly string[] = rangeMapKinds.map((kind) => kind.name);
+/** Names that `findKernelHeap` knows, the default first. */
+export const kernelHeapNames: readonly string[] = kernelHeapKinds.map((kind) => kind.name);
 /** Names that `findSystem` knows, the default first. */
 export const systemNames: readonly string[] = systemKinds.map((kind) => kind.name);
 
@@ -99,6 +102,8 @@ export const findFrameAllocator = (name: string): FrameAllocatorKind => findByNa
 export const findPageTable = (name: string): PageTableFormat => findByName('page-table format', pageTableFormats, name);
 /** Returns the range map called `name`, or throws a UsageError that lists the names. */
 export const findRangeMap = (name: string): RangeMapKind => findByName('range map', rangeMapKinds, name);
+/** Returns the design of kernel heap called `name`, or throws a UsageError that lists the names. */
+export const findKernelHeap = (name: string): KernelHeapKind => findByName('kernel heap', kernelHeapKinds, name);
 /** Returns the memory manager called `name`, or throws a UsageError that lists the names. */
 export const findSystem = (name: string): SystemKind => findByName('memory system', systemKinds, name);
 
@@ -119,6 +124,8 @@ export interface MachineDescription {
   readonly pageTable?: string;
   /** What keeps the areas of a space: see `rangeMapNames`; default: the first. */
   readonly ranges?: string;
+  /** Where the kernel keeps its own records: see `kernelHeapNames`; default: the first. */
+  readonly kernelHeap?: string;
   /** Programs that will run on it at the same time. */
   readonly liveSpaces: number;
   /** A swap device of priority 0. */
@@ -147,6 +154,7 @@ export function buildMachine(description: MachineDescription): { readonly machin
     policy,
     pageTable = pageTableNames[0] as string,
     ranges = rangeMapNames[0] as string,
+    kernelHeap = kernelHeapNames[0] as string,
     system: systemName,
     swapDevices = [],
     classLimits = 'none',
@@ -160,6 +168,7 @@ export function buildMachine(description: MachineDescription): { readonly machin
     frameAllocator: findFrameAllocator(frames),
     pageTableFormat: findPageTable(pageTable),
     rangeMap: findRangeMap(ranges),
+    kernelHeap: findKernelHeap(kernelHeap),
   });
   const system = systemKind.make(machine, policyKind, classLimits);
   for (const { device, priority } of swapDevices) addSwap(system, device, priority);

@@ -18,6 +18,7 @@ export interface MachineSettings {
   readonly frames?: string;
   readonly pageTable?: string;
   readonly ranges?: string;
+  readonly kernelHeap?: string;
   readonly system?: string;
   readonly seed?: number;
   readonly frameFailures?: FailurePlan;
@@ -52,6 +53,7 @@ export function runMapped({ module, name, wasi, prepare }: Job, settings: Machin
     system: settings.system ?? 'uvm',
     ...(settings.pageTable !== undefined && { pageTable: settings.pageTable }),
     ...(settings.ranges !== undefined && { ranges: settings.ranges }),
+    ...(settings.kernelHeap !== undefined && { kernelHeap: settings.kernelHeap }),
     liveSpaces: 1,
     seed: settings.seed ?? 1,
     ...(swap !== undefined && { swap }),

@@ -1,6 +1,7 @@
 // A small machine with a memory manager on it, for tests: every machine made here is walked by `checkMachines` after the test.
 import { type FailurePlan, PAGE_SIZE } from '../../src/base/index.ts';
 import { bitmapAllocator, type FrameAllocatorKind } from '../../src/frames/index.ts';
+import type { KernelHeapKind } from '../../src/heap/index.ts';
 import { type BlockDevice, i386, MemoryDevice, type PageTableFormat } from '../../src/machine/index.ts';
 import { livePolicies, type PolicyKind } from '../../src/paging/index.ts';
 import { Process } from '../../src/process/index.ts';
@@ -16,6 +17,7 @@ export interface SmallMachineOptions {
   readonly allocator?: FrameAllocatorKind;
   readonly pageTable?: PageTableFormat;
   readonly rangeMap?: RangeMapKind;
+  readonly kernelHeap?: KernelHeapKind;
   readonly liveSpaces?: number;
   readonly seed?: number;
   readonly frameFailures?: FailurePlan;
@@ -58,6 +60,7 @@ export function smallMachineOf<M extends TestedSystem>(make: MakeSystem<M>, opti
     liveSpaces: options.liveSpaces ?? 4,
     seed: options.seed ?? 1,
     ...(options.rangeMap !== undefined && { rangeMap: options.rangeMap }),
+    ...(options.kernelHeap !== undefined && { kernelHeap: options.kernelHeap }),
     ...(swap !== undefined && { swap }),
     ...(options.frameFailures !== undefined && { frameFailures: options.frameFailures }),
     ...(options.heapFailures !== undefined && { heapFailures: options.heapFailures }),

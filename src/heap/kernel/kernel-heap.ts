@@ -1,32 +1,18 @@
-// The kernel's own small-object memory: map entries, amaps, anons, objects are blocks of real bytes in RAM.
+// The contract of a kernel heap: small zeroed blocks of RAM for the kernel's own records. Map entries, amaps, anons, objects are blocks of
+// it. Whoever builds a machine picks the design (kinds.ts).
 //
-// A slab is one frame cut into blocks of one size (size-classes.ts). Its header is in the frame table's record of that
-// frame, not in the frame, so that blocks fill the page exactly:
+// Invariants every design keeps (quoted by `check`):
+//   KH3  a block that was written after it was freed panics when it is given again, or at `check`: where the design's marks are hit
+//   KH4  free takes back only a block that is given, of the size and use that it was given for, as far as the design tells sizes and
+//        uses apart; else it panics and changes nothing. So does a request for less than a byte or more than a frame
+//   KH5  the uses' bytes together are those of the blocks given; frames = frames of kind kernelHeap in the table
+// What belongs to one design has numbers of its own there: slabs KH1 and KH2, caches OC, magazines MG, the list LH, buddies BH.
 //
-//   frame table   owner     address of the first free block, 0 = none
-//   of the slab   index     [ size class : 16 | blocks used : 16 ]
-//                 next      next partial slab of the class, 0 = none
-//                 previous  the one before, 0 = none (it is the class's head)
-//
-//   the frame     | block | block | free: [ next free | poison | ... ] | block | free ... | rest that holds no block |
-//
-//   state      full: used = all, on no list      partial: on its class's list      empty: the class's spare, or given back
-//
-// Invariants (quoted by `check`):
-//   KH1  used + length of the free list = blocks per slab; free blocks are distinct, inside the slab, at multiples of the block size
-//   KH2  a slab is on its class's partial list exactly if 0 < used < blocks per slab; the only empty slab of a class is its spare
-//   KH3  a free block's second word is its poison, a mix of its address: a write after free panics at the next allocate or check
-//   KH4  free takes back only a block that is given, of the class that `sizeBytes` names; else it panics and changes nothing
-//   KH5  the uses' bytes together = sum of used * block size over all slabs; frames = frames of kind kernelHeap in the table
-//
-// Cost: allocate and free O(1), no JS objects; zeroing the block dominates above 128 bytes. A block that looks free (its second
-// word happens to be the poison) costs a walk of its slab's free list. Overhead: 0 to 1.6 % of a frame, plus the rounding to classes.
-// Source: Bonwick 1994, "The Slab Allocator", without constructors, colouring and magazines.
-// The `as number` on array reads: classes are below 12, addresses are checked against the frame table before RAM is read.
+// A block lies where RAM has room: at a multiple of 16, every byte of it reachable from its first. Its size is not stored for the caller:
+// `free` is told again. Blocks of a frame at most, since nothing in the kernel needs more in one piece.
 
-import { type FailurePlan, invariant, KernelPanic, type Pfn, type PhysAddr, pfn, physAddr } from '../../base/index.ts';
-import { FrameKind, type FrameTable, type PhysicalMemory } from '../../frames/index.ts';
-import { classByGrains, classSizes, GRAIN, MAX_BLOCK } from './size-classes.ts';
+import { type FailurePlan, invariant, KernelPanic, type PhysAddr } from '../../base/index.ts';
+import { FrameKind, type PhysicalMemory } from '../../frames/index.ts';
 
 /** What a block is for, in the accounts. */
 export const HeapUse = {
@@ -45,249 +31,135 @@ export type HeapUse = (typeof HeapUse)[keyof typeof HeapUse];
 /** Names by number, for readers that print. */
 export const heapUseNames: readonly string[] = Object.keys(HeapUse);
 
-/** Up to this size a loop zeroes a block faster than `fill`: measured on Node 20, 0.23 ns per byte against 30 ns and little more. */
-const LOOP_ZERO_BYTES = 128;
-
-/** Returns the word that marks a free block at `address`. The constant is 2^32 / golden ratio: no address looks like it. */
-const poisonOf = (address: number): number => (address ^ 0x9e37_79b9) >>> 0;
+/** What a heap has cost since it was made. */
+export interface KernelHeapCosts {
+  /** Most frames that it held at a time. */
+  readonly peakFrames: number;
+  /** Bytes that were asked for, with all blocks together. */
+  readonly askedBytes: number;
+  /** Bytes of memory that these blocks took: the rounding up and the design's own headers are in it. */
+  readonly givenBytes: number;
+  /** Frames that `reap` gave back. */
+  readonly reapedFrames: number;
+  /** Requests and frees that a magazine answered alone; undefined for a design without. */
+  readonly magazineHits?: number;
+}
 
 /** The kernel heap over one machine's frames. */
-export class KernelHeap {
-  readonly #memory: PhysicalMemory;
-  readonly #table: FrameTable;
-  readonly #words: Uint32Array;
-  readonly #failure: FailurePlan | undefined;
-  readonly #classes = classByGrains();
-  readonly #sizes = Int32Array.from(classSizes);
-  /** Per class: head of the partial list, and the spare empty slab; 0 = none, as frame 0 is never given. */
-  readonly #partial = new Int32Array(classSizes.length);
-  readonly #spare = new Int32Array(classSizes.length);
-  readonly #bytesByUse = new Float64Array(heapUseNames.length);
-  #frames = 0;
-
-  /** @param failure decides which `allocate` calls fail as if there were no memory. */
-  constructor(memory: PhysicalMemory, failure?: FailurePlan) {
-    this.#memory = memory;
-    this.#table = memory.table;
-    this.#words = memory.ram.words;
-    this.#failure = failure;
-  }
-
-  /** Frames that hold slabs, the spare ones too. */
-  get frames(): number {
-    return this.#frames;
-  }
-
-  /** Returns the bytes of the blocks given for `use`, or for all uses; blocks count whole, whatever was asked. */
-  bytesInUse(use?: HeapUse): number {
-    return use === undefined ? this.#bytesByUse.reduce((sum, bytes) => sum + bytes, 0) : (this.#bytesByUse[use] as number);
-  }
-
+export interface KernelHeap {
+  /** The design's name. */
+  readonly name: string;
+  /** Frames that it holds, those that it keeps for later too. */
+  readonly frames: number;
+  /** Returns the bytes of the blocks given for `use`, or for all uses; blocks count whole, whatever was asked, but without headers. */
+  bytesInUse(use?: HeapUse): number;
   /**
    * Gives a zeroed block.
    * @param sizeBytes 1 to 4096.
    * @returns the physical byte address, a multiple of 16; 0 when no memory is left, and then nothing changed.
    */
-  allocate(sizeBytes: number, use: HeapUse): PhysAddr {
-    const sizeClass = this.#classOf(sizeBytes);
-    if (this.#failure?.next() === true) return physAddr(0);
-    const table = this.#table;
-    const slab = pfn((this.#partial[sizeClass] as number) || this.#openSlab(sizeClass));
-    if (slab === 0) return physAddr(0);
-    const block = table.owner(slab);
-    const at = block >>> 2;
-    if (this.#words[at + 1] !== poisonOf(block)) throw new KernelPanic('KH3', `the block at ${block} was written after it was freed`);
-    const next = this.#words[at] as number;
-    table.setOwner(slab, next);
-    table.setIndex(slab, table.index(slab) + 1);
-    if (next === 0) this.#unlinkPartial(slab, sizeClass);
-    const size = this.#sizes[sizeClass] as number;
-    this.#zero(at, size >>> 2);
-    this.#bytesByUse[use] = (this.#bytesByUse[use] as number) + size;
-    return physAddr(block);
-  }
-
+  allocate(sizeBytes: number, use: HeapUse): PhysAddr;
   /** Takes back the block at `address`, that `allocate(sizeBytes, use)` gave. Panics (KH4) if it is not such a block. */
-  free(address: number, sizeBytes: number, use: HeapUse): void {
-    const sizeClass = this.#classOf(sizeBytes);
-    const table = this.#table;
-    const slab = pfn(address >>> 12);
-    this.#expectGiven(address, slab, sizeClass, use);
-    const first = table.owner(slab);
-    const at = address >>> 2;
-    this.#words[at] = first;
-    this.#words[at + 1] = poisonOf(address);
-    table.setOwner(slab, address);
-    table.setIndex(slab, table.index(slab) - 1);
-    this.#bytesByUse[use] = (this.#bytesByUse[use] as number) - (this.#sizes[sizeClass] as number);
-    if (first === 0) this.#linkPartial(slab, sizeClass);
-    if (usedOf(table.index(slab)) === 0) this.#closeSlab(slab, sizeClass);
+  free(address: number, sizeBytes: number, use: HeapUse): void;
+  /** Gives back every frame that no given block is in; until then a design keeps some. Returns how many. */
+  reap(): number;
+  /** What it has cost so far. */
+  costs(): KernelHeapCosts;
+  /** Walks everything; panics at the first broken invariant. */
+  check(): void;
+}
+
+/** A design of kernel heap, by name. */
+export interface KernelHeapKind {
+  readonly name: string;
+  /** What it is, in some words. */
+  readonly meaning: string;
+  /** @param failure decides which `allocate` calls fail as if there were no memory; it is asked once by each. */
+  make(memory: PhysicalMemory, failure?: FailurePlan): KernelHeap;
+}
+
+/** Panics (KH4) for a size that no block has. */
+export function panicBlockSize(sizeBytes: number): never {
+  throw new KernelPanic('KH4', `no block has ${sizeBytes} bytes`);
+}
+
+/** Returns the word that marks a free block at `address`. The constant is 2^32 / golden ratio: no address looks like it. */
+export const poisonOf = (address: number): number => (address ^ 0x9e37_79b9) >>> 0;
+
+/** Up to this size a loop zeroes a block faster than `fill`: measured on Node 20, 0.23 ns per byte against 30 ns and little more. */
+const LOOP_ZERO_WORDS = 32;
+
+/** Zeroes `count` words from `at` on. */
+export function zeroWords(words: Uint32Array, at: number, count: number): void {
+  if (count > LOOP_ZERO_WORDS) words.fill(0, at, at + count);
+  else for (let i = at; i < at + count; i++) words[i] = 0;
+}
+
+/** Places of what blocks take beside the bytes asked for. */
+const ROUNDING = 0;
+const HEADERS = 1;
+
+/**
+ * What a heap has given and holds. What is in use is what was given less what came back, so that the totals cost a fault nothing; counts
+ * are doubles in arrays, since a number in a field would be a new object at each change. The default design counts in the arrays itself: through
+ * methods of another object a block costs 5 ns more of 27 (measured).
+ */
+export class HeapAccounts {
+  /** Bytes of all blocks given, and of all that came back, by use. */
+  readonly given = new Float64Array(heapUseNames.length);
+  readonly back = new Float64Array(heapUseNames.length);
+  frames = 0;
+  reapedFrames = 0;
+  readonly #beside = new Float64Array(2);
+  #peakFrames = 0;
+
+  /** See `KernelHeap.bytesInUse`. */
+  bytesInUse(use?: HeapUse): number {
+    return use === undefined ? sum(this.given) - sum(this.back) : (this.given[use] as number) - (this.back[use] as number);
   }
 
-  /** Gives the frames of all empty slabs back; until then each class keeps one. Returns how many. */
-  reap(): number {
-    let reaped = 0;
-    for (let sizeClass = 0; sizeClass < this.#spare.length; sizeClass++) {
-      const slab = this.#spare[sizeClass] as number;
-      if (slab === 0) continue;
-      this.#spare[sizeClass] = 0;
-      this.#giveBack(pfn(slab));
-      reaped++;
-    }
-    return reaped;
+  /** Counts a block of `block` bytes, given for `asked`, beside a header of the heap's own. */
+  give(use: HeapUse, block: number, asked: number, header = 0): void {
+    this.given[use] = (this.given[use] as number) + block;
+    if (block !== asked) this.addRounding(block - asked);
+    if (header !== 0) this.#beside[HEADERS] = (this.#beside[HEADERS] as number) + header;
   }
 
-  /** Walks every slab and list; panics at the first broken invariant. */
-  check(): void {
-    let slabs = 0;
-    let bytes = 0;
-    const partial = new Int32Array(this.#partial.length);
-    for (let frame = 1; frame < this.#table.count; frame++) {
-      if (this.#table.kind(pfn(frame)) !== FrameKind.kernelHeap) continue;
-      const used = this.#checkSlab(pfn(frame));
-      const sizeClass = sizeClassOf(this.#table.index(pfn(frame)));
-      const size = this.#sizes[sizeClass] as number;
-      if (used > 0 && used < Math.floor(MAX_BLOCK / size)) partial[sizeClass] = (partial[sizeClass] as number) + 1;
-      slabs++;
-      bytes += used * size;
-    }
-    invariant(slabs === this.#frames, 'KH5', () => `${this.#frames} frames, found ${slabs}`);
-    invariant(bytes === this.bytesInUse(), 'KH5', () => `${this.bytesInUse()} bytes in use, found ${bytes}`);
-    for (const [sizeClass, expected] of partial.entries()) this.#checkPartialList(sizeClass, expected);
+  /** Counts bytes of a block that nobody asked for. */
+  addRounding(bytes: number): void {
+    this.#beside[ROUNDING] = (this.#beside[ROUNDING] as number) + bytes;
   }
 
-  #classOf(sizeBytes: number): number {
-    if (!(sizeBytes >= 1 && sizeBytes <= MAX_BLOCK)) throw new KernelPanic('KH4', `no block has ${sizeBytes} bytes`);
-    return this.#classes[(sizeBytes + GRAIN - 1) >>> 4] as number;
+  /** Counts a block of `block` bytes that came back. */
+  takeBack(use: HeapUse, block: number): void {
+    this.back[use] = (this.back[use] as number) + block;
   }
 
-  #zero(at: number, words: number): void {
-    if (words * 4 > LOOP_ZERO_BYTES) this.#words.fill(0, at, at + words);
-    else for (let i = at; i < at + words; i++) this.#words[i] = 0;
+  /** Counts frames that the heap took. */
+  addFrames(count: number): void {
+    this.frames += count;
+    if (this.frames > this.#peakFrames) this.#peakFrames = this.frames;
   }
 
-  /** Returns an empty slab of the class, now at the head of its partial list; 0 when no frame is left. */
-  #openSlab(sizeClass: number): number {
-    let slab = this.#spare[sizeClass] as number;
-    if (slab !== 0) this.#spare[sizeClass] = 0;
-    else {
-      slab = this.#memory.allocate(FrameKind.kernelHeap);
-      if (slab === -1) return 0;
-      this.#cut(pfn(slab), sizeClass);
-      this.#frames++;
-    }
-    this.#linkPartial(pfn(slab), sizeClass);
-    return slab;
+  /** Panics (KH4) if so many bytes are not given for `use`: the block at `address` was given for another. */
+  expectUse(use: HeapUse, block: number, address: number): void {
+    if (this.bytesInUse(use) < block) throw new KernelPanic('KH4', `the block at ${address} was not given for ${heapUseNames[use]}`);
   }
 
-  /** Threads the free list through a fresh frame, lowest address first. */
-  #cut(slab: Pfn, sizeClass: number): void {
-    const size = this.#sizes[sizeClass] as number;
-    let next = 0;
-    for (let i = Math.floor(MAX_BLOCK / size) - 1; i >= 0; i--) {
-      const block = slab * MAX_BLOCK + i * size;
-      this.#words[block >>> 2] = next;
-      this.#words[(block >>> 2) + 1] = poisonOf(block);
-      next = block;
-    }
-    this.#table.setOwner(slab, next);
-    this.#table.setIndex(slab, sizeClass << 16);
+  /** See `KernelHeap.costs`. */
+  costs(): KernelHeapCosts {
+    const [rounding = 0, headers = 0] = this.#beside;
+    const given = sum(this.given);
+    const { reapedFrames } = this;
+    return { peakFrames: this.#peakFrames, askedBytes: given - rounding, givenBytes: given + headers, reapedFrames };
   }
 
-  #closeSlab(slab: Pfn, sizeClass: number): void {
-    this.#unlinkPartial(slab, sizeClass);
-    if (this.#spare[sizeClass] === 0) this.#spare[sizeClass] = slab;
-    else this.#giveBack(slab);
-  }
-
-  #giveBack(slab: Pfn): void {
-    this.#memory.free(slab);
-    this.#frames--;
-  }
-
-  #linkPartial(slab: Pfn, sizeClass: number): void {
-    const head = this.#partial[sizeClass] as number;
-    this.#table.setNext(slab, head);
-    this.#table.setPrevious(slab, 0);
-    if (head !== 0) this.#table.setPrevious(pfn(head), slab);
-    this.#partial[sizeClass] = slab;
-  }
-
-  #unlinkPartial(slab: Pfn, sizeClass: number): void {
-    const next = this.#table.next(slab);
-    const previous = this.#table.previous(slab);
-    if (previous === 0) this.#partial[sizeClass] = next;
-    else this.#table.setNext(pfn(previous), next);
-    if (next !== 0) this.#table.setPrevious(pfn(next), previous);
-    this.#table.setNext(slab, 0);
-    this.#table.setPrevious(slab, 0);
-  }
-
-  #expectGiven(address: number, slab: Pfn, sizeClass: number, use: HeapUse): void {
-    const size = this.#sizes[sizeClass] as number;
-    const offset = address & (MAX_BLOCK - 1);
-    const isBlock =
-      slab > 0 &&
-      slab < this.#table.count &&
-      this.#table.kind(slab) === FrameKind.kernelHeap &&
-      sizeClassOf(this.#table.index(slab)) === sizeClass &&
-      offset % size === 0 &&
-      offset + size <= MAX_BLOCK;
-    if (!isBlock) throw new KernelPanic('KH4', `no block of ${size} bytes begins at ${address}`);
-    if (this.#words[(address >>> 2) + 1] === poisonOf(address) && this.#isOnFreeList(address, slab)) {
-      throw new KernelPanic('KH4', `the block at ${address} is freed twice`);
-    }
-    if ((this.#bytesByUse[use] as number) < size)
-      throw new KernelPanic('KH4', `the block at ${address} was not given for ${heapUseNames[use]}`);
-  }
-
-  #isOnFreeList(address: number, slab: Pfn): boolean {
-    let block = this.#table.owner(slab);
-    while (block !== 0 && block !== address) block = this.#words[block >>> 2] as number;
-    return block !== 0;
-  }
-
-  /** Checks KH1, KH3 and the spare's part of KH2. Returns the blocks used. */
-  #checkSlab(slab: Pfn): number {
-    const header = this.#table.index(slab);
-    const used = usedOf(header);
-    const sizeClass = sizeClassOf(header);
-    const size = this.#sizes[sizeClass];
-    if (size === undefined) throw new KernelPanic('KH1', `slab ${slab} is of class ${sizeClass}`);
-    const free = new Set<number>();
-    for (let block = this.#table.owner(slab); block !== 0; block = this.#words[block >>> 2] as number) {
-      const offset = block - slab * MAX_BLOCK;
-      const isInside = offset >= 0 && offset + size <= MAX_BLOCK && offset % size === 0 && !free.has(block);
-      invariant(isInside, 'KH1', () => `slab ${slab} has the free block ${block} outside it, askew or twice`);
-      invariant(this.#words[(block >>> 2) + 1] === poisonOf(block), 'KH3', () => `the block at ${block} was written after it was freed`);
-      free.add(block);
-    }
-    invariant(used + free.size === Math.floor(MAX_BLOCK / size), 'KH1', () => `slab ${slab}: ${used} used and ${free.size} free`);
-    invariant(used > 0 || this.#spare[sizeClass] === slab, 'KH2', () => `slab ${slab} is empty and not the spare`);
-    return used;
-  }
-
-  #checkPartialList(sizeClass: number, expected: number): void {
-    let count = 0;
-    let previous = 0;
-    for (let slab = this.#partial[sizeClass] as number; slab !== 0; slab = this.#table.next(pfn(slab))) {
-      const header = this.#table.index(pfn(slab));
-      const isPartial =
-        this.#table.kind(pfn(slab)) === FrameKind.kernelHeap &&
-        sizeClassOf(header) === sizeClass &&
-        usedOf(header) > 0 &&
-        this.#table.owner(pfn(slab)) !== 0;
-      invariant(
-        isPartial && this.#table.previous(pfn(slab)) === previous,
-        'KH2',
-        () => `slab ${slab} is not a partial slab of class ${sizeClass}`,
-      );
-      invariant(++count <= expected, 'KH2', () => `class ${sizeClass} lists more than ${expected} slabs`);
-      previous = slab;
-    }
-    invariant(count === expected, 'KH2', () => `class ${sizeClass} lists ${count} of ${expected} partial slabs`);
+  /** Panics (KH5) unless the heap holds all frames of its kind, and the blocks found are those counted. */
+  check(memory: PhysicalMemory, foundBytes: number): void {
+    const frames = memory.countOf(FrameKind.kernelHeap);
+    invariant(frames === this.frames, 'KH5', () => `${this.frames} frames, found ${frames}`);
+    invariant(foundBytes === this.bytesInUse(), 'KH5', () => `${this.bytesInUse()} bytes in use, found ${foundBytes}`);
   }
 }
 
-const usedOf = (header: number): number => header & 0xffff;
-const sizeClassOf = (header: number): number => header >>> 16;
+const sum = (bytes: Float64Array): number => bytes.reduce((total, each) => total + each, 0);

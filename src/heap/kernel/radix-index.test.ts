@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { FailurePlan, KernelPanic, PAGE_SIZE } from '../../base/index.ts';
 import { bitmapAllocator, bootPhysicalMemory } from '../../frames/index.ts';
 import { Ram } from '../../machine/index.ts';
-import { HeapUse, KernelHeap } from './kernel-heap.ts';
+import { HeapUse } from './kernel-heap.ts';
 import { RadixIndex } from './radix-index.ts';
+import { slabHeap } from './slab-heap.ts';
 
 /** Bytes of a node of 64 words. */
 const NODE = 256;
@@ -13,7 +14,7 @@ function make(options: { frames?: number; failure?: FailurePlan } = {}) {
   const frameCount = options.frames ?? 64;
   const ram = new Ram(new ArrayBuffer(frameCount * PAGE_SIZE), frameCount);
   const frames = bootPhysicalMemory({ ram, allocator: bitmapAllocator });
-  const heap = new KernelHeap(frames, options.failure);
+  const heap = slabHeap.make(frames, options.failure);
   return { heap, frames, index: new RadixIndex(heap, ram.words, HeapUse.amap), bytes: () => heap.bytesInUse(HeapUse.amap) };
 }
 

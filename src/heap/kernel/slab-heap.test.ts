@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { FailurePlan, type Pfn, pageOf } from '../../base/index.ts';
 import { bitmapAllocator, bootPhysicalMemory, FrameKind, type PhysicalMemory } from '../../frames/index.ts';
 import { Ram } from '../../machine/index.ts';
-import { HeapUse, heapUseNames, KernelHeap } from './kernel-heap.ts';
+import { HeapUse, heapUseNames, type KernelHeap } from './kernel-heap.ts';
+import { slabHeap } from './slab-heap.ts';
 
 function boot(frames: number, failure?: FailurePlan): PhysicalMemory {
   const ram = new Ram(new ArrayBuffer(frames * 4096), frames);
@@ -12,7 +13,7 @@ function boot(frames: number, failure?: FailurePlan): PhysicalMemory {
 
 function heapOf(frames = 64): { heap: KernelHeap; memory: PhysicalMemory; words: Uint32Array } {
   const memory = boot(frames);
-  return { heap: new KernelHeap(memory), memory, words: memory.ram.words };
+  return { heap: slabHeap.make(memory), memory, words: memory.ram.words };
 }
 
 function bytesAt(memory: PhysicalMemory, address: number, size: number): Uint8Array {
@@ -169,7 +170,7 @@ describe('failure injection', () => {
     for (const k of [0, 1, 31, 32, 299, 300]) {
       const memory = boot(64);
       const plan = new FailurePlan(k);
-      expect(work(new KernelHeap(memory, plan))).toBe(k < 300 ? 1 : 0);
+      expect(work(slabHeap.make(memory, plan))).toBe(k < 300 ? 1 : 0);
       expect([plan.requests, plan.failures, memory.freeCount]).toEqual([300, k < 300 ? 1 : 0, memory.managed]);
     }
   });
@@ -178,7 +179,7 @@ describe('failure injection', () => {
     for (let k = 0, failures = 1; failures > 0; k++) {
       const plan = new FailurePlan(k);
       const memory = boot(64, plan);
-      expect(work(new KernelHeap(memory))).toBe(plan.failures);
+      expect(work(slabHeap.make(memory))).toBe(plan.failures);
       memory.check();
       expect(memory.freeCount).toBe(memory.managed);
       failures = plan.failures;
