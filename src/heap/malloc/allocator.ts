@@ -11,6 +11,8 @@
 // them has one shape (heap.ts). The rules that keep it so:
 //   - no state outside the words but `words` itself and constants; `words` is replaced after the memory has grown;
 //   - no objects, no strings, no exceptions in malloc, free, realloc;
+//   - where malloc returns what a function gives that V8 may not inline, `>>> 0` says that it is an integer; if but one way out is of unknown
+//     type, whoever stores the address converts each one through a double (size classes: a tenth slower);
 //   - indices are `address >>> 2`, so that addresses up to 4 GiB work.
 //
 // Addresses are byte offsets from the buffer's beginning, so `new Float64Array(heap.buffer, address, n)` is the block. 0 is no address.

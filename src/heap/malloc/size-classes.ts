@@ -117,9 +117,9 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
         w[block + 1] = 0;
         return (block << 2) >>> 0;
       }
-      return mallocSlowly(sizeClass);
+      return mallocSlowly(sizeClass) >>> 0;
     }
-    return mallocPages(bytes);
+    return mallocPages(bytes) >>> 0;
   }
 
   /** The class has no free block, or the view is old. */
