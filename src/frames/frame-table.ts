@@ -40,6 +40,8 @@ export const FrameKind = {
   zeroed: 9,
   /** Cut into chunks that devices reach (dma-pool.ts). */
   dma: 10,
+  /** Boundary tags of arenas, and their hash tables (heap/vmem/). */
+  vmem: 11,
 } as const;
 
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];

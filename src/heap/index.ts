@@ -6,3 +6,4 @@ export { slabHeap } from './kernel/slab-heap.ts';
 export type { BlockVisitor, HeapAllocator } from './malloc/allocator.ts';
 export { type AllocatorSettings, formatAllocator, limitOfHeapIn, openAllocator } from './malloc/assemble.ts';
 export type { HeapMemory } from './malloc/heap-memory.ts';
+export * from './vmem/index.ts';
