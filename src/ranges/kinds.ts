@@ -23,8 +23,8 @@ export const rangeMapKinds: readonly RangeMapKind[] = [
   redBlackMap,
   { name: 'avl', meaning: 'an AVL tree with gaps, as in Windows NT', indexBytes: 0, make: () => new TreeMap(new AvlTree()) },
   { name: 'aa', meaning: 'an AA tree with gaps', indexBytes: 0, make: () => new TreeMap(new AaTree()) },
-  // A slot has two bounds and a pointer of 4 bytes; a third of the slots is in use at least, and there are levels above.
-  { name: 'b+tree', meaning: "a B+tree with gaps, as Linux's maple tree", indexBytes: 38, make: () => new BPlusTreeMap() },
+  // A slot has two bounds and a pointer of 4 bytes; a third of the slots is in use at least. There are levels above, and guesses.
+  { name: 'b+tree', meaning: "a B+tree with gaps, as Linux's maple tree", indexBytes: 44, make: () => new BPlusTreeMap() },
   { name: 'list', meaning: 'a list with a hint, as in Mach and 4.4BSD', indexBytes: 0, make: () => new ListMap() },
   // The same slot; the array doubles when it is full.
   { name: 'array', meaning: 'a sorted array, searched without branches', indexBytes: 24, make: () => new SortedArrayMap() },
