@@ -1,2 +1,4 @@
 // pmap/: which frame does this address reach, and with which rights?
+
+export * from './kernel-map/index.ts';
 export { type Access, PhysicalMap, type PhysicalMapParts, Pmap } from './physical-map.ts';

@@ -16,7 +16,6 @@
 // Cost: a walk is a chain, on average under 1.5 entries long; a range of pages costs a probe each, or a look at the whole table.
 
 import { invariant, KernelPanic, PAGE_SHIFT, PAGE_SIZE, type Pfn, type Vpn } from '../../base/index.ts';
-import type { Ram } from '../ram.ts';
 import { Entries } from './entries.ts';
 import { ACCESS_EXECUTE, ACCESS_WRITE, FAULT_NOT_PRESENT, FAULT_PROTECTION } from './fault.ts';
 import {
@@ -30,7 +29,7 @@ import {
   PTE_WRITE,
   vpnBits,
 } from './format.ts';
-import type { Mmu, TableSupply } from './mmu.ts';
+import type { Mmu, TableMemory, TableSupply } from './mmu.ts';
 import type { Walk } from './walk.ts';
 
 /** log2 of the bytes of an entry with its tags. */
@@ -78,7 +77,7 @@ export class HashedMmu implements Mmu {
   /** Physical address of the anchors, where the table begins. */
   readonly base: number;
   readonly #words: Uint32Array;
-  readonly #ram: Ram;
+  readonly #ram: TableMemory;
   readonly #entries: Entries;
   readonly #anchorBits: number;
   readonly #anchorMask: number;
@@ -93,7 +92,7 @@ export class HashedMmu implements Mmu {
    * Takes the frames from `table` on for the table, as many as `hashedShape` says, and fills them with zeros.
    * Panics (MMU1) if the format contradicts itself or cannot name all frames of `ram`.
    */
-  constructor(ram: Ram, format: PageTableFormat, table: Pfn) {
+  constructor(ram: TableMemory, format: PageTableFormat, table: Pfn) {
     checkFormat(format);
     invariant(ram.frameCount <= 2 ** format.frameBits, 'MMU1', () => `${format.name} cannot name ${ram.frameCount} frames`);
     const { anchorBits, anchorBytes, bytes } = hashedShape(ram.frameCount);
@@ -231,6 +230,14 @@ export class HashedMmu implements Mmu {
 
   mapLarge(): number {
     return 0;
+  }
+
+  largeLevel(): number {
+    return -1;
+  }
+
+  entryAt(root: Pfn, vpn: number): number {
+    return this.leaf(root, vpn);
   }
 
   // No space has tables of its own.

@@ -10,7 +10,7 @@ export * from './inverted.ts';
 export * from './make-mmu.ts';
 export * from './mips.ts';
 export * from './mips-tlb.ts';
-export type { Mmu } from './mmu.ts';
+export type { Mmu, TableMemory } from './mmu.ts';
 export * from './radix-mmu.ts';
 export * from './riscv.ts';
 export * from './translation.ts';

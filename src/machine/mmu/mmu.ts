@@ -14,6 +14,13 @@ import type { Walk } from './walk.ts';
 /** Gives a zeroed frame for a table, or -1. */
 export type TableSupply = () => Pfn | -1;
 
+/** Memory as an MMU sees it: the frames that entries may name, and the bytes that its tables are in, which may be only some of theirs. */
+export interface TableMemory {
+  readonly frameCount: number;
+  readonly words: Uint32Array;
+  readonly bytes: Uint8Array;
+}
+
 /** The memory management unit of one machine, for one page table format. */
 export interface Mmu {
   readonly format: PageTableFormat;
@@ -102,6 +109,12 @@ export interface Mmu {
    * it is cleared and changed as any other. 0 if the supply runs out, entries of that level map no pages, or smaller pages are in the way.
    */
   mapLarge(root: Pfn, vpn: number, level: number, frame: Pfn, flags: number, supply: TableSupply): number;
+
+  /** Returns the level of the entry that maps a large page with page `vpn` in it, or -1 if none does. */
+  largeLevel(root: Pfn, vpn: number): number;
+
+  /** Returns the physical byte address of the entry of `level` that page `vpn` belongs to, or 0 if there is none. */
+  entryAt(root: Pfn, vpn: number, level: number): number;
 
   /** Visits every table of a space, each after the tables below it and the root last, so that the visitor may free what it is given. */
   forEachTable(root: Pfn, visit: (table: Pfn, level: number) => void): void;

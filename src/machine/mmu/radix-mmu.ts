@@ -11,11 +11,10 @@
 // Elsewhere: bit layouts (format.ts, i386.ts), entries (entries.ts), TLB (tlb.ts), reverse mapping (pmap/).
 
 import { invariant, PAGE_SHIFT, PAGE_SIZE, type Pfn, type Vpn } from '../../base/index.ts';
-import type { Ram } from '../ram.ts';
 import { Entries } from './entries.ts';
 import { checkFormat, type PageTableFormat, PTE_PRESENT, vpnBits } from './format.ts';
 import { SoftwareTlb } from './mips-tlb.ts';
-import type { Mmu, TableSupply } from './mmu.ts';
+import type { Mmu, TableMemory, TableSupply } from './mmu.ts';
 import { type EntryAt, makeEntryAt, makeWalk, type Walk } from './walk.ts';
 
 /** The memory management unit of one machine whose page tables are trees. */
@@ -34,7 +33,7 @@ export class RadixMmu implements Mmu {
   readonly #words: Uint32Array;
 
   /** Panics (MMU1) if the format contradicts itself or cannot name all frames of `ram`. */
-  constructor(ram: Ram, format: PageTableFormat) {
+  constructor(ram: TableMemory, format: PageTableFormat) {
     checkFormat(format);
     invariant(ram.frameCount <= 2 ** format.frameBits, 'MMU1', () => `${format.name} cannot name ${ram.frameCount} frames`);
     this.format = format;
@@ -112,6 +111,28 @@ export class RadixMmu implements Mmu {
     if (this.#entries.isTable(entry)) return 0;
     this.#entries.writeLarge(entry, frame, flags);
     return entry;
+  }
+
+  largeLevel(root: Pfn, vpn: number): number {
+    if (vpn >= this.pages) return -1;
+    let table = root;
+    for (let level = 0; level < this.#leafLevel; level++) {
+      const entry = this.#entryAt(table, vpn, level);
+      if (!this.#entries.isTable(entry)) return this.#entries.has(entry, PTE_PRESENT) ? level : -1;
+      table = this.#entries.frame(entry);
+    }
+    return -1;
+  }
+
+  entryAt(root: Pfn, vpn: number, level: number): number {
+    if (vpn >= this.pages) return 0;
+    let table = root;
+    for (let above = 0; above < level; above++) {
+      const entry = this.#entryAt(table, vpn, above);
+      if (!this.#entries.isTable(entry)) return 0;
+      table = this.#entries.frame(entry);
+    }
+    return this.#entryAt(table, vpn, level);
   }
 
   // Every page has its place, which stays.
