@@ -1,9 +1,14 @@
 // `quire kernel`: the kernel's own memory. Each question is a command of its own, in a file of its own (kernel-<question>-command.ts).
 
 import { Command } from 'commander';
+import { kernelMapsCommand } from './kernel-maps-command.ts';
+import { kernelVmemCommand } from './kernel-vmem-command.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Makes the command with its subcommands; `finish` gets the exit code. */
-export function kernelCommand(_terminal: Terminal, _finish: (exitCode: number | Promise<number>) => void): Command {
-  return new Command('kernel').summary("compare designs for the kernel's own memory");
+export function kernelCommand(terminal: Terminal, finish: (exitCode: number | Promise<number>) => void): Command {
+  return new Command('kernel')
+    .summary("compare designs for the kernel's own memory")
+    .addCommand(kernelMapsCommand(terminal, finish))
+    .addCommand(kernelVmemCommand(terminal, finish));
 }

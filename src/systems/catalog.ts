@@ -31,6 +31,7 @@ import {
   sv48,
 } from '../machine/index.ts';
 import { livePolicies, type PolicyKind, replayPolicies } from '../paging/index.ts';
+import { type KernelMapKind, kernelMapKinds } from '../pmap/index.ts';
 import { type RangeMapKind, rangeMapKinds } from '../ranges/index.ts';
 import { Machine, type MemorySystem } from '../system/index.ts';
 import { defaultTuning, netbsdTuning, Uvm, type UvmTuning } from '../uvm/index.ts';
@@ -86,6 +87,8 @@ export const pageTableNames: readonly string[] = pageTableFormats.map((format) =
 export const rangeMapNames: readonly string[] = rangeMapKinds.map((kind) => kind.name);
 /** Names that `findKernelHeap` knows, the default first. */
 export const kernelHeapNames: readonly string[] = kernelHeapKinds.map((kind) => kind.name);
+/** Names that `findKernelMap` knows. */
+export const kernelMapNames: readonly string[] = kernelMapKinds.map((kind) => kind.name);
 /** Names that `findSystem` knows, the default first. */
 export const systemNames: readonly string[] = systemKinds.map((kind) => kind.name);
 
@@ -104,6 +107,8 @@ export const findPageTable = (name: string): PageTableFormat => findByName('page
 export const findRangeMap = (name: string): RangeMapKind => findByName('range map', rangeMapKinds, name);
 /** Returns the design of kernel heap called `name`, or throws a UsageError that lists the names. */
 export const findKernelHeap = (name: string): KernelHeapKind => findByName('kernel heap', kernelHeapKinds, name);
+/** Returns the kernel map called `name`, or throws a UsageError that lists the names. */
+export const findKernelMap = (name: string): KernelMapKind => findByName('kernel map', kernelMapKinds, name);
 /** Returns the memory manager called `name`, or throws a UsageError that lists the names. */
 export const findSystem = (name: string): SystemKind => findByName('memory system', systemKinds, name);
 

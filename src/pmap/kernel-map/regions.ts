@@ -71,8 +71,9 @@ class RegionsMap extends KernelMapBase {
   readonly #placeOf: Uint32Array;
   readonly #unitAt: Uint32Array;
   readonly #uses: Uint32Array;
-  /** Where the search for a place that is idle goes on. */
+  /** Where the search for a place that is idle goes on, and how many are not empty. */
   #hand = 0;
+  #filled = 0;
 
   constructor(tables: KernelTables, frames: number, { first, unit, units, places, records, window }: RegionsParts) {
     super(tables, frames);
@@ -110,7 +111,11 @@ class RegionsMap extends KernelMapBase {
     }
     const placed = this.#placeOf.reduce((count, place) => count + (place === 0 ? 0 : 1), 0);
     const filled = this.#unitAt.reduce((count, unit) => count + (unit === 0 ? 0 : 1), 0);
-    invariant(placed === filled, 'RG1', () => `${placed} units have a place, ${filled} places a unit`);
+    invariant(
+      placed === filled && filled === this.#filled,
+      'RG1',
+      () => `${placed} units have a place, ${filled} of ${this.#filled} places a unit`,
+    );
     this.#window.check();
     invariant(pages === this.tables.mappedPages, 'KM1', () => `${this.tables.mappedPages} pages are mapped, ${pages} should be`);
   }
@@ -169,6 +174,7 @@ class RegionsMap extends KernelMapBase {
       if (place === -1 || !this.tables.mapRun(this.#pageOfPlace(place), unit * this.#unit, this.#lengthOf(unit))) return -1;
       this.#placeOf[unit] = place + 1;
       this.#unitAt[place] = unit + 1;
+      this.#filled++;
     }
     this.#uses[place] = (this.#uses[place] as number) + 1;
     return place;
@@ -186,17 +192,16 @@ class RegionsMap extends KernelMapBase {
     if (after >= 0 && this.#isEmpty(after)) return after;
     const own = unit % this.#places;
     if (this.#isEmpty(own)) return own;
-    let idle = -1;
+    const taken = this.#filled < this.#places ? this.#unitAt : this.#uses;
     for (let looked = 0; looked < this.#places; looked++) {
       this.tables.steps++;
       const place = (this.#hand + looked) % this.#places;
-      if (this.#isEmpty(place)) return place;
-      if (idle === -1 && this.#uses[place] === 0) idle = place;
+      if (taken[place] !== 0) continue;
+      this.#hand = (place + 1) % this.#places;
+      if (!this.#isEmpty(place)) this.#drop(place);
+      return place;
     }
-    if (idle === -1) return -1;
-    this.#hand = (idle + 1) % this.#places;
-    this.#drop(idle);
-    return idle;
+    return -1;
   }
 
   #drop(place: number): void {
@@ -204,6 +209,7 @@ class RegionsMap extends KernelMapBase {
     this.tables.unmap(this.#pageOfPlace(place), this.#lengthOf(unit));
     this.#placeOf[unit] = 0;
     this.#unitAt[place] = 0;
+    this.#filled--;
   }
 
   #isEmpty(place: number): boolean {
