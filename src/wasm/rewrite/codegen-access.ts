@@ -22,6 +22,7 @@
 import type { CodeLayout } from '../abi.ts';
 import { Op, ValueType } from '../binary/index.ts';
 import { type AddedFunctions, HELPER_NEAR } from './added-functions.ts';
+import type { BranchHints } from './branch-hints.ts';
 import type { ByteWriter } from './byte-writer.ts';
 import { type FunctionLocals, LocalRole } from './function-locals.ts';
 import type { Inlining } from './inlining.ts';
@@ -87,13 +88,15 @@ export class AccessCode {
   readonly #out: ByteWriter;
   readonly #context: CodegenContext;
   readonly #locals: FunctionLocals;
+  readonly #hints: BranchHints;
   // The access under way: #address is the local that holds base + #added, where #added is 0 or the offset.
   #base = 0;
   #offset = 0;
   #address = 0;
   #added = 0;
 
-  constructor(out: ByteWriter, context: CodegenContext, locals: FunctionLocals) {
+  constructor(out: ByteWriter, context: CodegenContext, locals: FunctionLocals, hints: BranchHints) {
+    this.#hints = hints;
     this.#out = out;
     this.#context = context;
     this.#locals = locals;
@@ -103,8 +106,7 @@ export class AccessCode {
   inlineLoad(kind: number, base: number, offset: number): void {
     const type = kindType[kind] as number;
     this.#emitHitTest(kind, base, offset);
-    this.#out.u8(Op.if);
-    this.#out.u8(type);
+    this.#emitHitIf(type);
     this.#emitPhysical();
     this.#emitAccess(kind);
     this.#out.u8(Op.else);
@@ -116,8 +118,7 @@ export class AccessCode {
   /** Emits a store with its hit path. `base` is a local, or `ON_STACK`. */
   inlineStore(kind: number, base: number, offset: number, value: StoredValue): void {
     this.#emitHitTest(kind, base, offset);
-    this.#out.u8(Op.if);
-    this.#out.u8(ValueType.empty);
+    this.#emitHitIf(ValueType.empty);
     this.#emitPhysical();
     this.#emitValue(value);
     this.#emitAccess(kind);
@@ -136,8 +137,7 @@ export class AccessCode {
   /** Emits a load at a constant address: its page's word is at a known place. The address and size must lie within one page. */
   constantLoad(kind: number, address: number): void {
     this.#emitConstantHitTest(kind, address);
-    this.#out.u8(Op.if);
-    this.#out.u8(kindType[kind] as number);
+    this.#emitHitIf(kindType[kind] as number);
     this.#emitConstantPhysical(address);
     this.#emitAccess(kind);
     this.#out.u8(Op.else);
@@ -149,8 +149,7 @@ export class AccessCode {
   /** Emits a store at a constant address; like `constantLoad`. */
   constantStore(kind: number, address: number, value: StoredValue): void {
     this.#emitConstantHitTest(kind, address);
-    this.#out.u8(Op.if);
-    this.#out.u8(ValueType.empty);
+    this.#emitHitIf(ValueType.empty);
     this.#emitConstantPhysical(address);
     this.#emitValue(value);
     this.#emitAccess(kind);
@@ -164,6 +163,13 @@ export class AccessCode {
   /** Tells whether an access at `address` (base + offset, exact) can be emitted as a constant one. */
   fitsConstant(kind: number, address: number): boolean {
     return (address % PAGE) + (1 << (kindShift[kind] as number)) <= PAGE && address < SPACE_BYTES;
+  }
+
+  // Opens the arm of a hit, which the engine is told to expect.
+  #emitHitIf(type: number): void {
+    this.#hints.likely(this.#out.length);
+    this.#out.u8(Op.if);
+    this.#out.u8(type);
   }
 
   #emitConstantHitTest(kind: number, address: number): void {

@@ -18,6 +18,7 @@ import { ACCESS_READ, ACCESS_WRITE } from '../../machine/index.ts';
 import type { CodeLayout } from '../abi.ts';
 import { Op, OpFC, ValueType } from '../binary/index.ts';
 import { type AddedFunctions, HELPER_COPY, HELPER_FILL, HELPER_INIT, HELPER_NEAR, helperType, kindOfHelper } from './added-functions.ts';
+import type { BranchHints } from './branch-hints.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { emitNearIndex, emitWideIndex } from './codegen-access.ts';
 import { isLoad, kindOpcode, kindShift } from './memory-access.ts';
@@ -27,15 +28,18 @@ const PAGE = 4096;
 const SPACE_BYTES = 2 ** 32;
 
 /** Appends the body of `helper`, with its size field. */
-export function emitHelper(out: ByteWriter, helper: number, layout: CodeLayout, functions: AddedFunctions): void {
+export function emitHelper(out: ByteWriter, helper: number, layout: CodeLayout, functions: AddedFunctions, hints: BranchHints): void {
   const code = new ByteWriter(256);
+  hints.begin();
   emitLocals(code, helper);
   if (functions.recording === 'on') emitReferences(code, helper, functions);
-  if (helper < HELPER_COPY) emitAccessHelper(code, helper, layout, functions);
+  if (helper < HELPER_COPY) emitAccessHelper(code, helper, layout, functions, hints);
   else if (helper === HELPER_COPY) emitCopyHelper(code, layout, functions);
   else if (helper === HELPER_FILL) emitFillHelper(code, layout, functions);
   else if (helper === HELPER_INIT) emitInitHelper(code, functions);
   code.u8(Op.end);
+  // The locals are part of `code` here.
+  hints.end(functions.helper(helper), 0);
   out.u32(code.length);
   out.append(code);
 }
@@ -84,7 +88,7 @@ interface AccessLocals {
   readonly value: number;
 }
 
-function emitAccessHelper(code: ByteWriter, helper: number, layout: CodeLayout, functions: AddedFunctions): void {
+function emitAccessHelper(code: ByteWriter, helper: number, layout: CodeLayout, functions: AddedFunctions, hints: BranchHints): void {
   const kind = kindOfHelper(helper);
   const parameters = helperType(helper).parameters.length;
   const locals: AccessLocals = {
@@ -97,13 +101,13 @@ function emitAccessHelper(code: ByteWriter, helper: number, layout: CodeLayout, 
   };
   const size = 1 << (kindShift[kind] as number);
   const table = isLoad(kind) ? layout.readTable : layout.writeTable;
-  if (helper >= HELPER_NEAR) emitNearShortcut(code, locals, kind, table);
+  if (helper >= HELPER_NEAR) emitNearShortcut(code, locals, kind, table, hints);
   emitEffectiveAddress(code, locals);
-  if (helper < HELPER_NEAR) emitShortcut(code, locals, kind, table);
+  if (helper < HELPER_NEAR) emitShortcut(code, locals, kind, table, hints);
   code.ops(Op.loop, empty);
   emitWrapCheck(code, locals, kind, functions);
   if (size > 1) emitStraddleTest(code, locals, size);
-  emitWithinPage(code, locals, kind, table);
+  emitWithinPage(code, locals, kind, table, hints);
   if (size > 1) {
     code.u8(Op.else);
     emitStraddling(code, locals, kind, table);
@@ -124,30 +128,31 @@ function emitEffectiveAddress(code: ByteWriter, locals: AccessLocals): void {
 }
 
 // The hit paths of codegen-access.ts, for cold code: one test settles that the access is aligned, does not wrap, and has a valid word.
-function emitShortcut(code: ByteWriter, locals: AccessLocals, kind: number, table: number): void {
+function emitShortcut(code: ByteWriter, locals: AccessLocals, kind: number, table: number, hints: BranchHints): void {
   if ((kindShift[kind] as number) > 3) return;
   code.get(locals.ea);
   emitWideIndex(code, kindShift[kind] as number);
-  emitHit(code, locals, kind, table);
+  emitHit(code, locals, kind, table, hints);
 }
 
-function emitNearShortcut(code: ByteWriter, locals: AccessLocals, kind: number, table: number): void {
+function emitNearShortcut(code: ByteWriter, locals: AccessLocals, kind: number, table: number, hints: BranchHints): void {
   code.get(0);
   code.get(locals.offset);
   code.u8(Op.i32Add);
   code.tee(locals.address);
   emitNearIndex(code, kindShift[kind] as number, locals.address);
-  emitHit(code, locals, kind, table);
+  emitHit(code, locals, kind, table, hints);
 }
 
-function emitHit(code: ByteWriter, locals: AccessLocals, kind: number, table: number): void {
+function emitHit(code: ByteWriter, locals: AccessLocals, kind: number, table: number, hints: BranchHints): void {
   code.access(Op.i32Load, table);
-  emitIfValid(code, locals, kind);
+  emitIfValid(code, locals, kind, hints);
 }
 
 // Takes the table word from the stack: if it is valid, accesses and returns.
-function emitIfValid(code: ByteWriter, locals: AccessLocals, kind: number): void {
+function emitIfValid(code: ByteWriter, locals: AccessLocals, kind: number, hints: BranchHints): void {
   code.tee(locals.entry);
+  hints.likely(code.length);
   code.ops(Op.if, empty);
   code.get(locals.address);
   code.get(locals.entry);
@@ -173,9 +178,9 @@ function emitStraddleTest(code: ByteWriter, locals: AccessLocals, size: number):
   code.ops(Op.i32LeU, Op.if, empty);
 }
 
-function emitWithinPage(code: ByteWriter, locals: AccessLocals, kind: number, table: number): void {
+function emitWithinPage(code: ByteWriter, locals: AccessLocals, kind: number, table: number, hints: BranchHints): void {
   emitWord(code, locals.address, 0, table);
-  emitIfValid(code, locals, kind);
+  emitIfValid(code, locals, kind, hints);
 }
 
 // Leaves the table word of the page of `address + delta`.

@@ -10,7 +10,8 @@
 //
 // Measured (Node 20, kernels): mallocstress 2.1 -> 1.3 times plain, nbody 2.7 -> 1.6, gups 2.0 -> 1.4, matmul 2.5 -> 1.9.
 // Source: the engine's "compilationHints" section, one byte per own function, of a WebAssembly proposal that V8 11 to 13 read behind a
-// flag; an engine that does not know the section skips it, as it does any custom section.
+// flag (cli/engine-settings.ts); an engine that does not know the section skips it, as it does any custom section. V8 14 has another
+// form, which asks for optimized code in the background: too late for a loop that was entered before that is done.
 
 import type { ModuleInfo } from '../binary/index.ts';
 import { ByteWriter } from './byte-writer.ts';

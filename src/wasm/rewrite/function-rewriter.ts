@@ -22,6 +22,7 @@ import {
   ValueType,
 } from '../binary/index.ts';
 import { HELPER_COPY, HELPER_FILL, HELPER_INIT } from './added-functions.ts';
+import { BranchHints } from './branch-hints.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { CodeRun, type PositionRecorder } from './code-run.ts';
 import { AccessCode, type CodegenContext, ON_STACK, type StoredValue } from './codegen-access.ts';
@@ -43,6 +44,8 @@ export class FunctionRewriter {
   readonly code = new ByteWriter(1 << 16);
   /** The locals that the body last rewritten needs. */
   readonly locals = new FunctionLocals();
+  /** What the engine is told of the branches of all bodies appended. */
+  readonly branchHints = new BranchHints();
   /** Whether the body last rewritten has a loop. */
   control: 'straight' | 'loop' = 'straight';
   readonly #access: AccessCode;
@@ -64,7 +67,7 @@ export class FunctionRewriter {
     this.#module = module;
     this.#context = context;
     this.#run = new CodeRun(module.bytes, this.code, record);
-    this.#access = new AccessCode(this.code, context, this.locals);
+    this.#access = new AccessCode(this.code, context, this.locals, this.branchHints);
     this.#value = { local: -1, start: 0, end: 0, bytes: module.bytes };
     this.#reader = new ByteReader(module.bytes, 0, 0, '');
     this.#handlers = Array.from({ length: 256 }, (_, opcode) => this.#handlerOf(opcode));
@@ -81,6 +84,7 @@ export class FunctionRewriter {
     this.#localCount = this.#countLocals(functionIndex);
     this.locals.reset(this.#localCount);
     this.code.length = 0;
+    this.branchHints.begin();
     this.control = 'straight';
     const first = reader.position;
     this.#run.reset(first);
@@ -90,8 +94,8 @@ export class FunctionRewriter {
     return first;
   }
 
-  /** Appends the rewritten body to `out`: size, locals, code. */
-  appendTo(out: ByteWriter, i: number, codeStart: number): void {
+  /** Appends the rewritten body to `out`: size, locals, code. It becomes function `functionIndex` of the result. */
+  appendTo(out: ByteWriter, i: number, codeStart: number, functionIndex: number): void {
     const { bytes, bodies } = this.#module;
     const start = bodies.start[i] as number;
     const reader = new ByteReader(bytes, start, codeStart, 'the locals');
@@ -100,6 +104,7 @@ export class FunctionRewriter {
     declarations.u32(groups + this.locals.groupCount);
     declarations.copy(bytes, reader.position, codeStart);
     this.locals.emitDeclarations(declarations);
+    this.branchHints.end(functionIndex, declarations.length);
     out.u32(declarations.length + this.code.length);
     out.append(declarations);
     out.append(this.code);

@@ -177,7 +177,10 @@ describe('a rewritten module', () => {
     expect(result.functionName(9)).toBe('seven');
     expect(result.functionName(2)).toBe('quire:trap');
     expect(result.functionName(result.functionTypes.length - 1)).toBe('quire:load-i32-32-bits');
-    expect(result.sections.filter((section) => section.id === 0).map((section) => section.name)).toEqual(['name']);
+    expect(result.sections.filter((section) => section.id === 0).map((section) => section.name)).toEqual([
+      'metadata.code.branch_hint',
+      'name',
+    ]);
   });
 });
 
@@ -212,6 +215,45 @@ describe('the hints for the engine', () => {
     expect(hintsOf([{ code: [0x01] }])).toBeUndefined();
     expect(hintsOf([{ code: loop }, ...Array.from({ length: 44 }, () => filling)])).toBeUndefined();
     expect(hintsOf([{ code: loop }, ...Array.from({ length: 42 }, () => filling)])?.[1]).toBe(OPTIMIZE_AT_FIRST_CALL);
+  });
+});
+
+describe('the branch hints', () => {
+  it('say of every inlined access, and of every helper, that its hit is likely', () => {
+    const load = [...get(0), 0x28, 2, 0, 0x1a];
+    const { rewritten } = startRewritten(
+      {
+        imports: [],
+        memory: [1],
+        functions: [
+          { parameters: [i32], code: [...load, ...load] },
+          { parameters: [i32], code: load },
+        ],
+      },
+      {},
+    );
+    const { sections, bodies, importedFunctionCount } = readModule(rewritten.bytes);
+    const section = sections.find((candidate) => candidate.name === 'metadata.code.branch_hint') as (typeof sections)[number];
+    const contents = [...rewritten.bytes.subarray(section.contents, section.end)];
+    const next = (): number => {
+      const byte = contents.shift() as number;
+      return byte < 0x80 ? byte : byte - 0x80 + 0x80 * next();
+    };
+    const counts: number[] = [];
+    const hinted: number[] = [];
+    for (let left = next(); left > 0; left--) {
+      const own = next() - importedFunctionCount;
+      counts[own] = next();
+      for (let i = 0; i < (counts[own] as number); i++) {
+        const position = (bodies.start[own] as number) + next();
+        hinted.push(rewritten.bytes[position] as number, next(), next());
+      }
+    }
+    const ifLikely = [0x04, 1, 1];
+    expect(contents).toEqual([]);
+    // The helper looks at the word of an aligned access, of one within a page, and of each page of one that straddles.
+    expect(counts).toEqual([2, 1, 2]);
+    expect(hinted).toEqual(Array.from({ length: 5 }, () => ifLikely).flat());
   });
 });
 

@@ -35,8 +35,10 @@ import {
 } from './sections.ts';
 
 // Room in front of the code for the sections before it: they grow by Quire's imports and types (under 1 KiB), by indices that take a
-// byte more, and by the function section's entries for helpers; twice their old size and this much more is plenty.
+// byte more, and by the function section's entries for helpers; twice their old size and this much more is plenty. The hints at how
+// to compile the code take at most 7 bytes for an access, which takes at least 3, and less for a function than its own body.
 const HEAD_ROOM = 1 << 16;
+const MAXIMUM_HINTS = 4;
 // Inlined throughout, code grows four- to fivefold. Room that is not used is never touched, and costs the host nothing.
 const MAXIMUM_GROWTH = 6;
 
@@ -91,11 +93,10 @@ export function rewriteModule(module: Uint8Array | ModuleInfo, options: RewriteO
     functions: new AddedFunctions(info, recording, heapCalls),
   };
   const codeSize = codeBytes(info);
-  const headRoom = HEAD_ROOM + 2 * (codeSection(info)?.start ?? info.bytes.length);
+  const headRoom = HEAD_ROOM + 2 * (codeSection(info)?.start ?? info.bytes.length) + MAXIMUM_HINTS * codeSize;
   const out = new ByteWriter(headRoom + MAXIMUM_GROWTH * codeSize);
   out.length = headRoom;
-  const hints = new CompilationHints(info);
-  const places = rewriteCode(out, info, context, hints);
+  const { places, hints } = rewriteCode(out, info, context);
   const head = emitHead(info, options.layout, context.functions, hints, out.length - headRoom);
   const begin = headRoom - head.length;
   out.bytes.set(head.written(), begin);
@@ -120,15 +121,17 @@ interface CodePlaces {
   readonly end: Uint32Array;
 }
 
-// Appends the code section's bodies: the guest's, or the wrappers in their place; the originals of those; the helpers.
-function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext, hints: CompilationHints): CodePlaces {
+// Appends the code section's bodies: the guest's, or the wrappers in their place; the originals of those; the helpers. Returns with
+// their places the contents of the sections that hint at how to compile them.
+function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext): { places: CodePlaces; hints: ByteWriter[] } {
   const { start, end, count } = info.bodies;
   const { functions } = context;
+  const hints = new CompilationHints(info);
   const rewriter = new FunctionRewriter(info, context);
   const places = { start: new Uint32Array(count), end: new Uint32Array(count) };
-  const append = (i: number): void => {
+  const append = (i: number, newIndex: number): void => {
     const codeStart = rewriter.rewrite(i);
-    rewriter.appendTo(out, i, codeStart);
+    rewriter.appendTo(out, i, codeStart, newIndex);
     places.start[i] = out.length - rewriter.code.length;
     places.end[i] = out.length;
   };
@@ -136,14 +139,16 @@ function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext,
   const callAt = new Map(functions.heapCalls.map((call, at) => [ownOf(call), at]));
   for (let i = 0; i < count; i++) {
     const at = callAt.get(i);
-    if (at === undefined) append(i);
+    if (at === undefined) append(i, functions.renumber(info.importedFunctionCount + i));
     else emitHeapCall(out, functions.heapCalls[at] as HeapCall, at, functions);
     hints.add((end[i] as number) - (start[i] as number), at === undefined ? rewriter.control : 'straight');
   }
-  for (const call of functions.heapCalls) append(ownOf(call));
+  for (const [at, call] of functions.heapCalls.entries()) append(ownOf(call), functions.original(at));
   // A helper's body asks for no other helper, so the list does not grow here.
-  for (const helper of functions.helpers) emitHelper(out, helper, context.layout, functions);
-  return places;
+  for (const helper of functions.helpers) emitHelper(out, helper, context.layout, functions, rewriter.branchHints);
+  const { heapCalls, helpers } = functions;
+  const sections = [hints.section(heapCalls.length + helpers.length), rewriter.branchHints.section()];
+  return { places, hints: sections.filter((section) => section !== undefined) };
 }
 
 // Everything before the bodies: all sections in front of code, and the code section's own header.
@@ -151,7 +156,7 @@ function emitHead(
   info: ModuleInfo,
   layout: CodeLayout,
   functions: AddedFunctions,
-  hints: CompilationHints,
+  hints: readonly ByteWriter[],
   bodiesBytes: number,
 ): ByteWriter {
   const out = new ByteWriter(1 << 16);
@@ -161,8 +166,7 @@ function emitHead(
   emitSection(out, SectionId.function, functionSection(info, functions));
   for (const section of info.sections) emitMiddleSection(out, info, section, functions);
   const added = functions.heapCalls.length + functions.helpers.length;
-  const hintSection = hints.section(added);
-  if (hintSection !== undefined) emitSection(out, SectionId.custom, hintSection);
+  for (const section of hints) emitSection(out, SectionId.custom, section);
   const count = new ByteWriter(8);
   count.u32(info.bodies.count + added);
   out.u8(SectionId.code);

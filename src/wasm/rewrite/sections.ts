@@ -8,6 +8,7 @@
 //   start, element, global                function indices renumbered
 //   name      function names renumbered, names of helpers added; local and label names dropped
 //   compilationHints                      added: which functions to optimize at once (compilation-hints.ts)
+//   metadata.code.branch_hint             added: which way branches go (branch-hints.ts)
 //   other custom sections                 dropped: their offsets (DWARF, branch hints) would be wrong; the original file has them
 
 import { TLB_TABLE_SPAN } from '../../machine/index.ts';
