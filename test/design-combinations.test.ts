@@ -1,10 +1,17 @@
-// Real programs on every combination of frame allocator, page-table format and range map: each design must work beside all the others.
+// Real programs on every combination of frame allocator, page-table format and range map, the kernel heaps in turn: each design must work beside
+// all the others.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MIB, PAGE_SIZE } from '../src/base/index.ts';
-import { frameAllocatorNames, pageTableNames, rangeMapNames } from '../src/systems/index.ts';
+import { frameAllocatorNames, kernelHeapNames, pageTableNames, rangeMapNames } from '../src/systems/index.ts';
 import { fine, pythonPath, TestProgram } from './support/run-program.ts';
+
+/** Returns one name for each pair of frame allocator and page-table format, round and round, `further` on. */
+function inTurn(names: readonly string[], frames: string, pageTable: string, further = 0): string {
+  const turn = frameAllocatorNames.indexOf(frames) + pageTableNames.indexOf(pageTable) + further;
+  return names[turn % names.length] as string;
+}
 
 describe.each(frameAllocatorNames)('on frames of the %s allocator', (frames) => {
   const program = TestProgram.kernel('mallocstress');
@@ -12,14 +19,15 @@ describe.each(frameAllocatorNames)('on frames of the %s allocator', (frames) => 
   const flat = program.runFlat({ args });
 
   it.each(pageTableNames)('and page tables of format %s, mallocstress over every range map', (pageTable) => {
-    for (const ranges of rangeMapNames) {
-      const { exit, stdout } = program.run({ ramBytes: 128 * PAGE_SIZE, args, frames, pageTable, ranges });
-      expect([exit, stdout], `over the range map ${ranges}`).toEqual([fine, flat.stdout]);
+    for (const [number, ranges] of rangeMapNames.entries()) {
+      const kernelHeap = inTurn(kernelHeapNames, frames, pageTable, number);
+      const { exit, stdout } = program.run({ ramBytes: 128 * PAGE_SIZE, args, frames, pageTable, ranges, kernelHeap });
+      expect([exit, stdout], `over the range map ${ranges} and the kernel heap ${kernelHeap}`).toEqual([fine, flat.stdout]);
     }
   });
 });
 
-// Every two designs of different kinds meet once: the third goes round.
+// Every two designs of different kinds meet once: the third and the fourth go round.
 describe.skipIf(!existsSync(pythonPath))('CPython', () => {
   const python = new TestProgram('python', existsSync(pythonPath) ? readFileSync(pythonPath) : new Uint8Array());
   const world = { args: ['-I', '-S', '-c', 'print(sum(range(1000)))'], environ: { PYTHONHASHSEED: '0' } };
@@ -27,10 +35,10 @@ describe.skipIf(!existsSync(pythonPath))('CPython', () => {
 
   describe.each(frameAllocatorNames)('on frames of the %s allocator', (frames) => {
     it.each(pageTableNames)('and page tables of format %s', (pageTable) => {
-      const turn = frameAllocatorNames.indexOf(frames) + pageTableNames.indexOf(pageTable);
-      const ranges = rangeMapNames[turn % rangeMapNames.length] as string;
-      const { exit, stdout } = python.run({ ...world, ramBytes: 16 * MIB, frames, pageTable, ranges });
-      expect([exit, stdout], `over the range map ${ranges}`).toEqual([fine, flat.stdout]);
+      const ranges = inTurn(rangeMapNames, frames, pageTable);
+      const kernelHeap = inTurn(kernelHeapNames, frames, pageTable, pageTableNames.indexOf(pageTable));
+      const { exit, stdout } = python.run({ ...world, ramBytes: 16 * MIB, frames, pageTable, ranges, kernelHeap });
+      expect([exit, stdout], `over the range map ${ranges} and the kernel heap ${kernelHeap}`).toEqual([fine, flat.stdout]);
     });
   });
 });

@@ -174,8 +174,9 @@ export interface KernelHeapFacts {
   readonly givenBytes: number;
   /** Frames that it gave back when memory was low. */
   readonly reapedFrames: number;
-  /** Of a design with magazines: requests and frees that these answered alone. */
+  /** Of a design with magazines: requests and frees that these answered, and those that went on to the slabs. */
   readonly magazineHits?: number;
+  readonly magazineMisses?: number;
 }
 
 /** One area of the address space, [start, end), as a line of `/proc/PID/maps`. */

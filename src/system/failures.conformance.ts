@@ -7,6 +7,7 @@ import type { MakeSystem, TestedSystem } from '../../test/support/uvm-machine.ts
 import { TestFile } from '../../test/support/uvm-probe.ts';
 import { FailurePlan, PAGE_SIZE, Random } from '../base/index.ts';
 import { bitmapAllocator } from '../frames/index.ts';
+import { type KernelHeapKind, kernelHeapKinds, slabHeap } from '../heap/index.ts';
 import { aarch64, FaultyDevice, i386, inverted, MemoryDevice, type PageTableFormat, Tlb } from '../machine/index.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
 import { GuestFault, Process } from '../process/index.ts';
@@ -46,6 +47,12 @@ const noFailures = (): Plans => ({
   writes: new FailurePlan(),
 });
 
+interface Designs {
+  readonly pageTableFormat?: PageTableFormat;
+  readonly rangeMap?: RangeMapKind;
+  readonly kernelHeap?: KernelHeapKind;
+}
+
 interface Actor {
   readonly process: Process;
   readonly model: ModelSpace;
@@ -70,7 +77,7 @@ class Scenario {
     make: MakeSystem,
     plans: Plans,
     policy: PolicyKind,
-    { pageTableFormat = i386, rangeMap = redBlackMap }: { pageTableFormat?: PageTableFormat; rangeMap?: RangeMapKind } = {},
+    { pageTableFormat = i386, rangeMap = redBlackMap, kernelHeap = slabHeap }: Designs = {},
   ) {
     this.plans = plans;
     this.machine = new Machine({
@@ -78,6 +85,7 @@ class Scenario {
       frameAllocator: bitmapAllocator,
       pageTableFormat,
       rangeMap,
+      kernelHeap,
       liveSpaces: 0,
       seed: 1,
       swap: new FaultyDevice(new MemoryDevice(512), { reads: plans.reads, writes: plans.writes }),
@@ -342,6 +350,13 @@ export function describeFailures(make: MakeSystem, { dense, stride }: Steps): vo
 
     it.each(rangeMapKinds.slice(1))('survives a heap block that fails over range map $name', (rangeMap) => {
       for (let k = 0; k < 400; k += 37) new Scenario(make, { ...noFailures(), heap: new FailurePlan(k) }, policy, { rangeMap }).run();
+    });
+
+    it.each(kernelHeapKinds.slice(1))('survives a frame or a heap block that fails over the kernel heap $name', (kernelHeap) => {
+      for (let k = 1; k < 400; k += 71) {
+        new Scenario(make, { ...noFailures(), frames: new FailurePlan(k) }, policy, { kernelHeap }).run();
+        new Scenario(make, { ...noFailures(), heap: new FailurePlan(k) }, policy, { kernelHeap }).run();
+      }
     });
   });
 }

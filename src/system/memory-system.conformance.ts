@@ -5,6 +5,7 @@ import { describeBadRequests } from './bad-requests.conformance.ts';
 import { describeCalls } from './calls-model.conformance.ts';
 import { describeDevices } from './device.conformance.ts';
 import { describeFailures } from './failures.conformance.ts';
+import { describeHeapPressure } from './heap-pressure.conformance.ts';
 import { describeLockedFuture } from './locked-future.conformance.ts';
 import { describeMinimumRam } from './minimum-ram.conformance.ts';
 import { describeAgainstModel } from './model.conformance.ts';
@@ -17,6 +18,7 @@ export function describeMemorySystem(make: MakeSystem, thoroughness: Thoroughnes
   describeAreas(make);
   describeBadRequests(make);
   describeDevices(make);
+  describeHeapPressure(make);
   describeLockedFuture(make);
   describeMinimumRam(make);
   describeAgainstModel(make, thoroughness === 'full' ? [1, 2, 3, 4] : [1]);

@@ -6,7 +6,16 @@ import { checkMachines, layout, type MakeSystem, smallMachineOf } from '../../te
 import { PAGE_SIZE, Random } from '../base/index.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
 import { GuestFault, Process as LiveProcess, type Process } from '../process/index.ts';
-import { findFrameAllocator, findPageTable, findRangeMap, frameAllocatorNames, pageTableNames, rangeMapNames } from '../systems/index.ts';
+import {
+  findFrameAllocator,
+  findKernelHeap,
+  findPageTable,
+  findRangeMap,
+  frameAllocatorNames,
+  kernelHeapNames,
+  pageTableNames,
+  rangeMapNames,
+} from '../systems/index.ts';
 import type { Pager } from './memory-object.ts';
 
 const AREA_PAGES = 24;
@@ -23,7 +32,7 @@ class Scenario {
   readonly processes: { process: Process; model: ModelSpace; live: number }[] = [];
   readonly object;
 
-  constructor(make: MakeSystem, seed: number, { policy, frames, allocator, pageTable, ranges }: Setting) {
+  constructor(make: MakeSystem, seed: number, { policy, frames, allocator, pageTable, ranges, kernelHeap }: Setting) {
     this.random = new Random(seed);
     this.small = smallMachineOf(make, {
       frames,
@@ -33,6 +42,7 @@ class Scenario {
       allocator: findFrameAllocator(allocator),
       pageTable: findPageTable(pageTable),
       rangeMap: findRangeMap(ranges),
+      kernelHeap: findKernelHeap(kernelHeap),
     });
     const pager: Pager = {
       kind: 'file',
@@ -171,10 +181,18 @@ interface Setting {
   readonly allocator: string;
   readonly pageTable: string;
   readonly ranges: string;
+  readonly kernelHeap: string;
 }
 
 function play(make: MakeSystem, seed: number, setting: Partial<Setting>): void {
-  const usual: Setting = { policy: livePolicies[0] as PolicyKind, frames: 96, allocator: 'bitmap', pageTable: 'i386', ranges: 'red-black' };
+  const usual: Setting = {
+    policy: livePolicies[0] as PolicyKind,
+    frames: 96,
+    allocator: 'bitmap',
+    pageTable: 'i386',
+    ranges: 'red-black',
+    kernelHeap: 'slab',
+  };
   const scenario = new Scenario(make, seed, { ...usual, ...setting });
   for (let step = 0; step < 1500; step++) {
     scenario.step();
@@ -199,6 +217,7 @@ export function describeAgainstModel(make: MakeSystem, seeds: readonly number[])
       play(make, 199, { pageTable, frames: 136 });
     });
     it.each(rangeMapNames.slice(1))('agree on every byte over range map %s', (ranges) => play(make, 299, { ranges }));
+    it.each(kernelHeapNames.slice(1))('agree on every byte over the kernel heap %s', (kernelHeap) => play(make, 399, { kernelHeap }));
     it('agree when memory is ample', () => play(make, 7, { frames: 1024 }));
   });
 }

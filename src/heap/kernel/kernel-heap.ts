@@ -41,8 +41,9 @@ export interface KernelHeapCosts {
   readonly givenBytes: number;
   /** Frames that `reap` gave back. */
   readonly reapedFrames: number;
-  /** Requests and frees that a magazine answered alone; undefined for a design without. */
+  /** Requests and frees that a magazine answered, and those that went on to the slabs; undefined for a design without magazines. */
   readonly magazineHits?: number;
+  readonly magazineMisses?: number;
 }
 
 /** The kernel heap over one machine's frames. */
