@@ -82,12 +82,23 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
   }
 
   function insert(block: number, n: number): void {
+    put(block, n, 0, 0);
+  }
+
+  /**
+   * Makes the n words at `block` a node, on one way down from the root. Its neighbours in address order that melt into it, 0 if
+   * they do not, leave the tree on this way: `previous`, which is `block` itself, and `next`.
+   */
+  function put(block: number, n: number, previous: number, next: number): void {
     const w = view();
+    // Children, if `block` has been a node.
+    const before = w[block + 1] as number;
+    const behind = w[block + 2] as number;
     w[block] = (n << 2) | PREV_USED;
     w[block + n - 1] = n;
     let link = rootAt;
     let node = w[link] as number;
-    while (node !== 0) {
+    while (node !== 0 && node !== previous && node !== next) {
       // As `above`, of a block whose size is known. A free block's tag has PREV_USED alone beside its size.
       const size = (w[node] as number) >>> 2;
       if (size < n || (size === n && hash(node) <= hash(block))) break;
@@ -98,7 +109,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
     // What was here goes below, lower addresses to the left, higher ones to the right.
     let left = block + 1;
     let right = block + 2;
-    while (node !== 0) {
+    while (node !== 0 && node !== previous && node !== next) {
       if (node < block) {
         w[left] = node;
         left = node + 2;
@@ -109,10 +120,28 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
         node = w[right] as number;
       }
     }
-    w[left] = 0;
-    w[right] = 0;
+    if (node === 0) {
+      w[left] = 0;
+      w[right] = 0;
+    } else if (node === previous) {
+      w[left] = before;
+      w[right] = behind;
+      if (next !== 0) cut(right, next, w[next + 2] as number, 1);
+    } else {
+      w[left] = w[next + 1] as number;
+      w[right] = w[next + 2] as number;
+      if (previous !== 0) cut(left, block, before, 2);
+    }
     const rover = w[roverAt] as number;
     if (rover > block && rover < block + n) w[roverAt] = block;
+  }
+
+  /** Takes out the block that lies as far as can be to one side below the word at `from`, side 1 or 2 words behind its tag. */
+  function cut(from: number, block: number, subtree: number, side: 1 | 2): void {
+    const w = view();
+    let link = from;
+    for (let node = w[link] as number; node !== block; node = w[link] as number) link = node + side;
+    w[link] = subtree;
   }
 
   function remove(block: number): void {
@@ -140,6 +169,29 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
       }
     }
     w[link] = left === 0 ? right : left;
+  }
+
+  /** Hangs a block where the word at `from` leads, over the two subtrees, or as far below as larger blocks of them have to be above it. */
+  function sink(from: number, block: number, lower: number, higher: number): void {
+    const w = view();
+    let link = from;
+    let left = lower;
+    let right = higher;
+    for (;;) {
+      const child = left === 0 || (right !== 0 && above(right, left)) ? right : left;
+      if (child === 0 || above(block, child)) break;
+      w[link] = child;
+      if (child === left) {
+        link = child + 2;
+        left = w[link] as number;
+      } else {
+        link = child + 1;
+        right = w[link] as number;
+      }
+    }
+    w[link] = block;
+    w[block + 1] = left;
+    w[block + 2] = right;
   }
 
   /** The word that leads to the block of at least `n` words with the lowest address that is at least `from`; 0 if there is none. */
@@ -176,13 +228,20 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
     const link = find(n);
     if (link === 0) return fromTop(n);
     const block = w[link] as number;
-    removeAt(link, block);
     const size = (w[block] as number) >>> 2;
-    const kept = size - n < MIN_WORDS ? size : n;
-    w[block] = (kept << 2) | PREV_USED | USED;
-    if (kept === size) w[block + size] = (w[block + size] as number) | PREV_USED;
-    else insert(block + n, size - n);
-    w[roverAt] = block + kept;
+    if (size - n < MIN_WORDS) {
+      removeAt(link, block);
+      w[block] = (size << 2) | PREV_USED | USED;
+      w[block + size] = (w[block + size] as number) | PREV_USED;
+      w[roverAt] = block + size;
+      return 4 * block + 4;
+    }
+    const rest = block + n;
+    w[rest] = ((size - n) << 2) | PREV_USED;
+    w[block + size - 1] = size - n;
+    w[block] = (n << 2) | PREV_USED | USED;
+    sink(link, rest, w[block + 1] as number, w[block + 2] as number);
+    w[roverAt] = rest;
     return 4 * block + 4;
   }
 
@@ -211,23 +270,25 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
     if (4 * block + 4 !== address || (address & misaligned) !== 0 || block < first || block >= top || (tag & USED) === 0)
       return refuse(address);
     let n = wordsOf(tag);
+    let previous = 0;
     const next = block + n;
     if ((tag & PREV_USED) === 0) {
       const before = w[block - 1] as number;
       block -= before;
       n += before;
-      remove(block);
+      previous = block;
     }
     if (next >= top) {
+      if (previous !== 0) remove(block);
       lowerTop(words, memory, topAt, block);
       return true;
     }
     const nextTag = w[next] as number;
-    if ((nextTag & USED) === 0) {
-      remove(next);
-      n += wordsOf(nextTag);
-    } else w[next] = nextTag & ~PREV_USED;
-    insert(block, n);
+    if ((nextTag & USED) === 0) put(block, n + wordsOf(nextTag), previous, next);
+    else {
+      w[next] = nextTag & ~PREV_USED;
+      put(block, n, previous, 0);
+    }
     return true;
   }
 
