@@ -48,7 +48,8 @@ const wordsOf = wordsOfTag;
 
 const ROOT = 1;
 const ROVER = 2;
-const STATE_WORDS = 3;
+const HELD = 3;
+const STATE_WORDS = 4;
 
 /** Which of the blocks that fit is taken. */
 type Fit = 'first' | 'next' | 'worst';
@@ -65,6 +66,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
   const misaligned = alignment - 1;
   const rootAt = topAt + ROOT;
   const roverAt = topAt + ROVER;
+  const heldAt = topAt + HELD;
   let words = memory.words;
   const view = wordsReader(memory, () => words);
 
@@ -132,6 +134,12 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
       w[right] = w[next + 2] as number;
       if (previous !== 0) cut(left, block, before, 2);
     }
+    if (fit === 'next') keepRover(block, n);
+  }
+
+  /** A rover in the midst of a free block goes to its beginning. */
+  function keepRover(block: number, n: number): void {
+    const w = view();
     const rover = w[roverAt] as number;
     if (rover > block && rover < block + n) w[roverAt] = block;
   }
@@ -140,12 +148,16 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
   function cut(from: number, block: number, subtree: number, side: 1 | 2): void {
     const w = view();
     let link = from;
-    for (let node = w[link] as number; node !== block; node = w[link] as number) link = node + side;
+    for (let node = w[link] as number; node !== block && node !== 0; node = w[link] as number) link = node + side;
     w[link] = subtree;
   }
 
   function remove(block: number): void {
     const w = view();
+    if (w[heldAt] === block) {
+      w[heldAt] = 0;
+      return;
+    }
     let link = rootAt;
     for (let node = w[link] as number; node !== block && node !== 0; node = w[link] as number) link = node < block ? node + 2 : node + 1;
     removeAt(link, block);
@@ -177,9 +189,11 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
     let link = from;
     let left = lower;
     let right = higher;
-    for (;;) {
+    const tag = w[block] as number;
+    // Most often it stays where it is. Tags of free blocks compare as their sizes do.
+    while ((left !== 0 && (w[left] as number) >= tag) || (right !== 0 && (w[right] as number) >= tag)) {
       const child = left === 0 || (right !== 0 && above(right, left)) ? right : left;
-      if (child === 0 || above(block, child)) break;
+      if (above(block, child)) break;
       w[link] = child;
       if (child === left) {
         link = child + 2;
@@ -212,13 +226,46 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
     return found;
   }
 
-  /** The word that leads to the block that the fit takes for `n` words; 0 if there is none. */
-  function find(n: number): number {
-    if (fit === 'first') return lowest(n, 0);
+  /** As `lowest`, from the first byte on. */
+  function lowestOfAll(n: number): number {
     const w = view();
-    if (fit === 'next') return lowest(n, w[roverAt] as number) || lowest(n, 0);
+    let found = 0;
+    let link = rootAt;
+    let node = w[link] as number;
+    while (node > 0 && (w[node] as number) >>> 2 >= n) {
+      found = link;
+      link = node + 1;
+      node = w[link] as number;
+    }
+    return found;
+  }
+
+  /** The word that leads to the block that the fit takes for `n` words, in the tree or held; 0 if there is none. */
+  function find(n: number): number {
+    const w = view();
+    if (fit !== 'worst') {
+      const held = w[heldAt] as number;
+      const fits = held > 0 && (w[held] as number) >>> 2 >= n;
+      if (fit === 'next') return nextOf(n, fits ? held : 0);
+      return fits ? lower(lowestOfAll(n), held) : lowestOfAll(n);
+    }
     const root = w[rootAt] as number;
     return root > 0 && (w[root] as number) >>> 2 >= n ? rootAt : 0;
+  }
+
+  /** The word that leads to the lower of the held block and the one to which the word at `link`, if not 0, leads. */
+  function lower(link: number, held: number): number {
+    return link === 0 || held < (view()[link] as number) ? heldAt : link;
+  }
+
+  /** As `find`, of next fit; `held` is 0 if it does not fit. */
+  function nextOf(n: number, held: number): number {
+    const rover = view()[roverAt] as number;
+    if (held !== 0 && held === rover) return heldAt;
+    const link = lowest(n, rover);
+    if (held > rover) return lower(link, held);
+    if (link !== 0) return link;
+    return held === 0 ? lowestOfAll(n) : lower(lowestOfAll(n), held);
   }
 
   function malloc(bytes: number): number {
@@ -230,19 +277,48 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
     const block = w[link] as number;
     const size = (w[block] as number) >>> 2;
     if (size - n < MIN_WORDS) {
-      removeAt(link, block);
+      if (link === heldAt) w[heldAt] = 0;
+      else removeAt(link, block);
       w[block] = (size << 2) | PREV_USED | USED;
       w[block + size] = (w[block + size] as number) | PREV_USED;
       w[roverAt] = block + size;
       return 4 * block + 4;
     }
     const rest = block + n;
-    w[rest] = ((size - n) << 2) | PREV_USED;
-    w[block + size - 1] = size - n;
+    const left = w[block + 1] as number;
+    const right = w[block + 2] as number;
     w[block] = (n << 2) | PREV_USED | USED;
-    sink(link, rest, w[block + 1] as number, w[block + 2] as number);
     w[roverAt] = rest;
+    if (link === heldAt) hold(rest, size - n);
+    else if (fit !== 'next') {
+      describe(rest, size - n);
+      sink(link, rest, left, right);
+    } else {
+      removeAt(link, block);
+      exchange(rest, size - n);
+    }
     return 4 * block + 4;
+  }
+
+  /** Writes the tag and the footer of a free block. */
+  function describe(block: number, n: number): void {
+    const w = view();
+    w[block] = (n << 2) | PREV_USED;
+    w[block + n - 1] = n;
+  }
+
+  /** Makes the n words at `block` the free block that is held, in place of none. */
+  function hold(block: number, n: number): void {
+    describe(block, n);
+    view()[heldAt] = block;
+  }
+
+  /** Makes the n words at `block` the free block that is held; the one before enters the tree. */
+  function exchange(block: number, n: number): void {
+    const w = view();
+    const held = w[heldAt] as number;
+    if (held !== 0) put(held, (w[held] as number) >>> 2, 0, 0);
+    hold(block, n);
   }
 
   function fromTop(n: number): number {
@@ -271,7 +347,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
       return refuse(address);
     let n = wordsOf(tag);
     let previous = 0;
-    const next = block + n;
+    let next = block + n;
     if ((tag & PREV_USED) === 0) {
       const before = w[block - 1] as number;
       block -= before;
@@ -284,12 +360,25 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
       return true;
     }
     const nextTag = w[next] as number;
-    if ((nextTag & USED) === 0) put(block, n + wordsOf(nextTag), previous, next);
-    else {
+    if ((nextTag & USED) !== 0) {
       w[next] = nextTag & ~PREV_USED;
-      put(block, n, previous, 0);
-    }
+      next = 0;
+    } else n += wordsOf(nextTag);
+    if (fit === 'worst') put(block, n, previous, next);
+    else take(block, n, previous, next);
     return true;
+  }
+
+  /** Takes in a free block of n words; of the free blocks that it has become one with, `previous` is at its beginning, and `next`. */
+  function take(block: number, n: number, previous: number, next: number): void {
+    const held = view()[heldAt] as number;
+    if (held !== 0 && (held === previous || held === next)) {
+      if (held === next && previous !== 0) remove(previous);
+      if (held === previous && next !== 0) remove(next);
+      hold(block, n);
+      if (fit === 'next') keepRover(block, n);
+    } else if (fit === 'first' && previous === 0 && next === 0) exchange(block, n);
+    else put(block, n, previous, next);
   }
 
   /** An address that is none of a block; or 0, which is freed for nothing; or the memory has grown by another's hand. */
@@ -304,16 +393,20 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
   function clear(): void {
     words[rootAt] = 0;
     words[roverAt] = 0;
+    words[heldAt] = 0;
   }
 
   function checkIndex(free: ReadonlyMap<number, number>): void {
-    const seen = checkTree(words[rootAt] as number, 0, words[topAt] as number, free);
+    const held = words[heldAt] as number;
+    expectHeap(held === 0 || free.has(held), 'CT3', 4 * held, 'what is held is no free block');
+    const seen = checkTree(words[rootAt] as number, 0, words[topAt] as number, free) + (held === 0 ? 0 : 1);
     expectHeap(seen === free.size, 'BT5', 4 * rootAt, `${free.size} free blocks, ${seen} in the tree`);
   }
 
   /** Returns the blocks of the tree under `node`, all of which lie between `low` and `high`. */
   function checkTree(node: number, low: number, high: number, free: ReadonlyMap<number, number>): number {
     if (node === 0) return 0;
+    expectHeap(node !== words[heldAt], 'CT3', 4 * node, 'held, and in the tree');
     expectHeap(free.has(node), 'BT5', 4 * node, 'the tree holds what is no free block');
     expectHeap(low < node && node < high, 'CT1', 4 * node, `not between ${4 * low} and ${4 * high}`);
     const [left, right] = [words[node + 1] as number, words[node + 2] as number];
@@ -334,6 +427,7 @@ function fitDesign(fit: Fit, about: string): AllocatorDesign {
       memory.words[topAt] = first;
       memory.words[topAt + ROOT] = 0;
       memory.words[topAt + ROVER] = 0;
+      memory.words[topAt + HELD] = 0;
     },
     open: (memory, options) => open(memory, options, fit),
   };
