@@ -62,7 +62,9 @@ const CALM_AT = 7;
 /** Index of the first word of the bits. */
 const MAP_AT = 8;
 const HINTS_AT = 9;
-const FIRST_MAP_AT = HINTS_AT + HINTS;
+/** For each size up to 2 KiB a block of it that waits, or 0. */
+const WAITS_AT = HINTS_AT + HINTS;
+const FIRST_MAP_AT = WAITS_AT + SMALL_HINTS;
 const OWN_WORDS = FIRST_MAP_AT + mapWords(FIRST_REACH);
 
 /** Returns the words of a summary of the bits of `bytes` bytes; the first may begin in the middle of a word. */
@@ -108,6 +110,7 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
   const CALM = own + CALM_AT;
   const MAP = own + MAP_AT;
   const HINT = own + HINTS_AT;
+  const WAIT = own + WAITS_AT;
   const PEAK = (memory.start >>> 2) + HeapHeader.PEAK;
   const FIRST = Math.ceil(((own + OWN_WORDS) * 4) / 32) * 32;
   const CUT = -alignment;
@@ -154,7 +157,9 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
   /** Makes the words from `first` to before `behind`, in the midst of a block, all like `ones`, -1 or 0, and tells the summaries. */
   function setInner(first: number, behind: number, ones: number): void {
     const w = view();
-    setRange(w[BITS]!, first * 32, behind * 32, ones);
+    const bits = w[BITS]!;
+    if (behind - first > MANY_WORDS) w.fill(ones, bits + first, bits + behind);
+    else for (let word = first; word < behind; word++) w[bits + word] = ones;
     const at = first >>> 5;
     if (at === (behind - 1) >>> 5) {
       const those = (-1 << (first & 31)) & (-1 >>> -behind);
@@ -348,6 +353,7 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
 
   /** Searches the whole heap: from the rover on, and then from the first byte on. If in vain, top may rise for a while. */
   function searchAll(bytes: number): number {
+    flush();
     let found = search(bytes, Infinity, Infinity);
     if (found === 0) {
       words[ROVER] = FIRST;
@@ -392,7 +398,7 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
       words.copyWithin(to, from[i + 1]!, from[i + 1]! + summaryWords(reached));
     }
     mark(top, slot);
-    if (old !== own + FIRST_MAP_AT) release(old * 4);
+    if (old !== own + FIRST_MAP_AT) release(old * 4, slotFor(4 * mapWords(reached)));
     return true;
   }
 
@@ -426,6 +432,14 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
     if (words.length === 0) refresh();
     const w = view();
     const slot = slotFor(bytes);
+    if (slot < SMALL_HINTS * 8) {
+      const wait = WAIT + (slot >>> 3);
+      const waiting = w[wait]!;
+      if (waiting !== 0) {
+        w[wait] = 0;
+        return waiting >>> 0;
+      }
+    }
     const hint = hintFor(slot);
     const hinted = w[hint]! >>> 0;
     if (hinted !== 0 && hinted + slot <= w[TOP]! >>> 0 && takeFree(hinted, slot)) {
@@ -455,26 +469,44 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
   }
 
   function free(address: number): boolean {
-    if (!isBlock(address)) return address === 0;
-    const slot = release(address);
-    view()[hintFor(slot)] = address;
+    const slot = slotAt(address);
+    if (slot === 0) return address === 0;
+    if (slot >= SMALL_HINTS * 8) {
+      release(address, slot);
+      return true;
+    }
+    const w = view();
+    const wait = WAIT + (slot >>> 3);
+    const waiting = w[wait]! >>> 0;
+    w[wait] = address;
+    if (waiting !== 0) release(waiting, slot);
     return true;
   }
 
-  /** Tells whether a block begins at an address, other than the bits. */
-  function isBlock(address: number): boolean {
+  /** Returns the bytes of the live block at an address; 0 if there is none. */
+  function slotAt(address: number): number {
     if (words.length === 0) refresh();
-    if ((address & CUT) >>> 0 !== address || address < FIRST || address >= words[TOP]! >>> 0) return false;
-    const isFirst = isSet(address) && (address === FIRST || !isSet(address - 1));
-    return isFirst && address !== mapAt();
+    const w = view();
+    if ((address & CUT) >>> 0 !== address || address < FIRST || address >= w[TOP]! >>> 0) return 0;
+    if (!isSet(address) || (address !== FIRST && isSet(address - 1)) || w[MAP] === address >>> 2) return 0;
+    const slot = lastByte(address) + 1 - address;
+    return slot < SMALL_HINTS * 8 && w[WAIT + (slot >>> 3)]! >>> 0 === address ? 0 : slot;
   }
 
-  /** Clears a block's bits, and lowers top if it ends there. Returns the block's bytes. */
-  function release(address: number): number {
-    const last = lastByte(address);
-    clearBits(address, last);
-    if (last + 1 === view()[TOP]! >>> 0) sink(address);
-    return last + 1 - address;
+  /** Makes all blocks free that wait. */
+  function flush(): void {
+    for (let units = 0; units < SMALL_HINTS; units++) {
+      const waiting = words[WAIT + units]! >>> 0;
+      words[WAIT + units] = 0;
+      if (waiting !== 0) release(waiting, units * 8);
+    }
+  }
+
+  /** Clears the bits of a block of `slot` bytes, and lowers top if it ends there. */
+  function release(address: number, slot: number): void {
+    clearBits(address, address + slot - 1);
+    if (address + slot === view()[TOP]! >>> 0) sink(address);
+    view()[hintFor(slot)] = address;
   }
 
   /** Lowers top to behind the last block below `address`. */
@@ -493,16 +525,15 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
     if (w[ROVER]! >>> 0 > w[TOP]! >>> 0) w[ROVER] = FIRST;
   }
 
-  const slotAt = (address: number): number => lastByte(address) + 1 - address;
-
   function usableSize(address: number): number {
-    return isBlock(address) ? slotAt(address) - 1 : 0;
+    const slot = slotAt(address);
+    return slot === 0 ? 0 : slot - 1;
   }
 
   function realloc(address: number, bytes: number): number {
     if (address === 0) return malloc(bytes);
-    if (!isBlock(address) || bytes >>> 0 !== bytes || bytes > MAX_REQUEST) return 0;
     const had = slotAt(address);
+    if (had === 0 || bytes >>> 0 !== bytes || bytes > MAX_REQUEST) return 0;
     const slot = slotFor(bytes);
     if (slot <= had) {
       shorten(address, had, slot);
@@ -571,7 +602,8 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
     for (let address = FIRST; address < top; ) {
       const isUsed = isSet(address);
       const end = isUsed ? lastByte(address) + 1 : firstSet(address, top);
-      if (isUsed) visit(address, end - 1 - address, address === mapAt() ? BlockUse.own : BlockUse.used);
+      if (isUsed)
+        visit(address, end - 1 - address, address === mapAt() ? BlockUse.own : slotAt(address) === 0 ? BlockUse.free : BlockUse.used);
       else visit(address, end - address, BlockUse.free);
       address = end;
     }
@@ -592,12 +624,17 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
     expectHeap(top === FIRST || (!isSet(top - 1) && isSet(top - 2)), 'BB1', top, 'no block ends at top');
     expectHeap(firstSet(top, limit) === limit, 'BB1', top, 'a bit is set above top');
     checkSummaries(limit);
+    for (let units = 0; units < SMALL_HINTS; units++) {
+      const waiting = words[WAIT + units]! >>> 0;
+      const isBlock = waiting >= FIRST && waiting < top && isSet(waiting) && lastByte(waiting) + 1 - waiting === units * 8;
+      expectHeap(waiting === 0 || isBlock, 'BB5', waiting, `no block of ${units * 8} bytes`);
+    }
   }
 
   function checkSummaries(limit: number): void {
     const inner = new Set<number>();
-    walk((address, bytes, use) => {
-      if (use === BlockUse.free || address < FIRST) return;
+    walk((address, bytes) => {
+      if (address < FIRST || !isSet(address)) return;
       for (let word = (address >>> 5) + 1; word < (address + bytes) >>> 5; word++) inner.add(word);
     });
     const bitOf = (map: number, word: number): boolean => ((words[words[map]! + (word >>> 5)]! >>> (word & 31)) & 1) === 1;
@@ -619,6 +656,7 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
 
   function top(): number {
     refresh();
+    flush();
     return words[TOP]! >>> 0;
   }
 
