@@ -27,10 +27,11 @@ import { MAX_REQUEST, reach, wordsReader } from './boundary-tags.ts';
 import { HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
 
-/** Sizes up to 2 KiB, in units of 8 bytes, have a hint each; above, four share each power of two. */
-const SMALL_HINTS = 256;
-const SMALL_LOG = 11;
-const HINTS = SMALL_HINTS + 4 * (32 - SMALL_LOG);
+/** Kinds of blocks by size: one for each size up to 2 KiB, in units of 8 bytes; four for each power of two up to 128 KiB; one for the rest. */
+const EXACT_KINDS = 256;
+const EXACT_LOG = 11;
+const LARGEST_LOG = 17;
+const KINDS = EXACT_KINDS + 4 * (LARGEST_LOG - EXACT_LOG) + 1;
 /** So many free stretches are looked at from the rover on, in so many bytes and so many times the request's, before top is taken. */
 const PATIENCE = 16;
 const SPAN = 8192;
@@ -62,9 +63,9 @@ const CALM_AT = 7;
 /** Index of the first word of the bits. */
 const MAP_AT = 8;
 const HINTS_AT = 9;
-/** For each size up to 2 KiB a block of it that waits, or 0. */
-const WAITS_AT = HINTS_AT + HINTS;
-const FIRST_MAP_AT = WAITS_AT + SMALL_HINTS;
+/** For each kind two blocks that wait, the one freed last first; 0 if there is none. */
+const WAITS_AT = HINTS_AT + KINDS;
+const FIRST_MAP_AT = WAITS_AT + 2 * KINDS;
 const OWN_WORDS = FIRST_MAP_AT + mapWords(FIRST_REACH);
 
 /** Returns the words of a summary of the bits of `bytes` bytes; the first may begin in the middle of a word. */
@@ -125,11 +126,10 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
   /** Returns the bytes of the block for a request: a byte more, rounded up. */
   const slotFor = (bytes: number): number => ((bytes + alignment) & CUT) >>> 0;
 
-  /** Returns the index of the hint for blocks of `slot` bytes. */
-  function hintFor(slot: number): number {
-    if (slot < SMALL_HINTS * 8) return HINT + (slot >>> 3);
+  function kindOf(slot: number): number {
+    if (slot < EXACT_KINDS * 8) return slot >>> 3;
     const log = 31 - Math.clz32(slot);
-    return HINT + SMALL_HINTS + 4 * (log - SMALL_LOG) + ((slot >>> (log - 2)) & 3);
+    return log >= LARGEST_LOG ? KINDS - 1 : EXACT_KINDS + 4 * (log - EXACT_LOG) + ((slot >>> (log - 2)) & 3);
   }
 
   /** Returns the address of the bits and their summaries. */
@@ -432,15 +432,15 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
     if (words.length === 0) refresh();
     const w = view();
     const slot = slotFor(bytes);
-    if (slot < SMALL_HINTS * 8) {
-      const wait = WAIT + (slot >>> 3);
-      const waiting = w[wait]!;
-      if (waiting !== 0) {
-        w[wait] = 0;
-        return waiting >>> 0;
-      }
+    const kind = kindOf(slot);
+    const wait = WAIT + 2 * kind;
+    const waiting = w[wait]!;
+    if (waiting !== 0 && (kind < EXACT_KINDS || sizeAt(waiting >>> 0) === slot)) {
+      w[wait] = w[wait + 1]!;
+      w[wait + 1] = 0;
+      return waiting >>> 0;
     }
-    const hint = hintFor(slot);
+    const hint = HINT + kind;
     const hinted = w[hint]! >>> 0;
     if (hinted !== 0 && hinted + slot <= w[TOP]! >>> 0 && takeFree(hinted, slot)) {
       w[hint] = hinted + slot;
@@ -471,17 +471,22 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
   function free(address: number): boolean {
     const slot = slotAt(address);
     if (slot === 0) return address === 0;
-    if (slot >= SMALL_HINTS * 8) {
+    const kind = kindOf(slot);
+    if (kind === KINDS - 1) {
       release(address, slot);
       return true;
     }
     const w = view();
-    const wait = WAIT + (slot >>> 3);
-    const waiting = w[wait]! >>> 0;
+    const wait = WAIT + 2 * kind;
+    const longest = w[wait + 1]! >>> 0;
+    w[wait + 1] = w[wait]!;
     w[wait] = address;
-    if (waiting !== 0) release(waiting, slot);
+    if (longest !== 0) release(longest, kind < EXACT_KINDS ? slot : sizeAt(longest));
     return true;
   }
+
+  /** Returns the bytes of the block that begins at an address. */
+  const sizeAt = (address: number): number => lastByte(address) + 1 - address;
 
   /** Returns the bytes of the live block at an address; 0 if there is none. */
   function slotAt(address: number): number {
@@ -489,16 +494,17 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
     const w = view();
     if ((address & CUT) >>> 0 !== address || address < FIRST || address >= w[TOP]! >>> 0) return 0;
     if (!isSet(address) || (address !== FIRST && isSet(address - 1)) || w[MAP] === address >>> 2) return 0;
-    const slot = lastByte(address) + 1 - address;
-    return slot < SMALL_HINTS * 8 && w[WAIT + (slot >>> 3)]! >>> 0 === address ? 0 : slot;
+    const slot = sizeAt(address);
+    const wait = WAIT + 2 * kindOf(slot);
+    return w[wait]! >>> 0 === address || w[wait + 1]! >>> 0 === address ? 0 : slot;
   }
 
   /** Makes all blocks free that wait. */
   function flush(): void {
-    for (let units = 0; units < SMALL_HINTS; units++) {
-      const waiting = words[WAIT + units]! >>> 0;
-      words[WAIT + units] = 0;
-      if (waiting !== 0) release(waiting, units * 8);
+    for (let wait = WAIT; wait < WAIT + 2 * KINDS; wait++) {
+      const waiting = words[wait]! >>> 0;
+      words[wait] = 0;
+      if (waiting !== 0) release(waiting, sizeAt(waiting));
     }
   }
 
@@ -506,7 +512,7 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
   function release(address: number, slot: number): void {
     clearBits(address, address + slot - 1);
     if (address + slot === view()[TOP]! >>> 0) sink(address);
-    view()[hintFor(slot)] = address;
+    view()[HINT + kindOf(slot)] = address;
   }
 
   /** Lowers top to behind the last block below `address`. */
@@ -624,10 +630,10 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
     expectHeap(top === FIRST || (!isSet(top - 1) && isSet(top - 2)), 'BB1', top, 'no block ends at top');
     expectHeap(firstSet(top, limit) === limit, 'BB1', top, 'a bit is set above top');
     checkSummaries(limit);
-    for (let units = 0; units < SMALL_HINTS; units++) {
-      const waiting = words[WAIT + units]! >>> 0;
-      const isBlock = waiting >= FIRST && waiting < top && isSet(waiting) && lastByte(waiting) + 1 - waiting === units * 8;
-      expectHeap(waiting === 0 || isBlock, 'BB5', waiting, `no block of ${units * 8} bytes`);
+    for (let wait = 0; wait < 2 * KINDS; wait++) {
+      const waiting = words[WAIT + wait]! >>> 0;
+      const isBlock = waiting >= FIRST && waiting < top && isSet(waiting) && kindOf(sizeAt(waiting)) === wait >>> 1;
+      expectHeap(waiting === 0 || isBlock, 'BB5', waiting, `no block of kind ${wait >>> 1}`);
     }
   }
 
