@@ -11,16 +11,22 @@
 //   next fit    the same, but to the right of where the last search ended; none there: first fit
 //   worst fit   the root
 //
-//   state   | top | root | rover |          a free block   | tag | left | right | ... | n |
+//   state   | top | root | rover | held |   a free block   | tag | left | right | ... | n |
+//
+// One free block may be held out of the tree, for which it is cheapest to be given at once or to grow: for next fit what is left of the block
+// that it cuts, for first fit one that was freed with no free neighbour. The fits are looked for as if it were in the tree.
 //
 // Top is taken when nothing in the tree fits, also by worst fit, whose largest block it would else always be.
 //
 // Invariants, beside those of boundary-tags.ts:
 //   CT1  left of a node lie lower addresses, right of it higher ones
 //   CT2  a child is smaller than its parent, or as large with a smaller hash; so the same blocks always make the same tree
+//   CT3  the block that is held, if any, is a free block and not in the tree
 //
-// Cost: one way down from the root for each block that enters or leaves, two for next fit where nothing fits behind the rover; about 2 log2 of the free blocks if addresses and sizes have nothing
-// to do with each other. Equal sizes alone would be a tree as deep as their order of freeing makes it; hence the hash (a treap among equals).
+// Cost: one way down from the root to free a block, whichever of its neighbours melt into it; one to find a block, two for next fit where nothing fits
+// behind the rover, none for worst fit; and what is left of a block stays in its place, unless a child is larger. A way down is about 2 log2 of the free blocks
+// if addresses and sizes have nothing to do with each other. Equal sizes alone would be a tree as deep as their order of freeing makes it;
+// hence the hash (a treap among equals).
 // Source: Stephenson 1983, "Fast Fits"; Vuillemin 1980 (Cartesian trees); Seidel and Aragon 1996 (treaps); Knuth 1, 2.5, for the fits.
 
 import { type AllocatorDesign, type AllocatorOptions, expectHeap, type HeapAllocator } from './allocator.ts';

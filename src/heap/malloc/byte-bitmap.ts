@@ -1,4 +1,4 @@
-// The byte bitmap: one bit for each byte, and nothing else. Crude, and its cost is shown: one ninth of the memory is bits.
+// The byte bitmap: one bit for each byte. Its cost is shown: an eighth on top of all memory for the bits, an eightieth more to search them well.
 //
 //   bytes   | the owner's bytes ....... 15 | - | the owner's bytes .. 7 | - | free ..........................
 //   bits      1 1 1 1 1 1 1 1  1 1 1 1 1 1 1 0   1 1 1 1 1 1 1          0     0 0 0 0 0 0 0 0  0 0 0 0 0 0 0 0
@@ -7,19 +7,28 @@
 // A block's length is the run of ones from its first byte; so the last byte of each block stays out of it, and a block of n bytes takes
 // the next multiple of 8 above n. A block begins where the bit is set and the one before is not: every wrong address is seen at once.
 //
-// malloc looks where a block of this size was freed last, then for a while from where it looked last (next fit), and then takes from
-// top. The whole heap is searched when top has risen by a 16th since that was in vain, and before a request fails. It looks at 32 bytes with
-// one word: a zero byte in the word is 8 free bytes. free counts ones 32 at a time. The bits lie in the heap; when top outgrows them, bits
-// of twice the reach are placed at top, and the old ones are free.
+// Bits are looked at 32 at a time: a zero byte in the word is 8 free bytes. And 32 such words, a KiB of the heap, at a glance, for there are three
+// summaries with one bit for each word of the bits:
+//
+//   inner   the word lies in the midst of one block: whoever looks for a block's end jumps over it
+//   room    the word may have a zero byte: where a small request looks; who finds that it has none clears the bit
+//   empty   the word is 0: where a request of 64 bytes or more looks, since 63 free bytes have such a word among theirs
+//
+// Two blocks of each kind (a size up to 2 KiB, a range of sizes above) wait when they are freed, their bits as they are, for the next request of
+// their size. Else malloc looks where a block of this kind was freed or given last, then for a while from where it looked last (next fit),
+// and then takes from top. What waits is freed and the whole heap searched when top has risen by a 16th since that was in vain, and before a
+// request fails. The bits lie in the heap; when top outgrows them, bits of twice the reach are placed at top, and the old ones are free.
 //
 // Invariants (quoted by `check`):
 //   BB1  no bit is set below the first byte, at or above top, or in the last byte of 8 where a block ends
 //   BB2  bits are set exactly in runs that begin at a multiple of the alignment; a run and the zero behind fill a multiple of it
 //   BB3  the bits reach beyond top, and are themselves a block, once they have outgrown the own words
+//   BB4  inner and empty tell exactly what they say; where room is 0, there is none
+//   BB5  what waits are blocks of their kinds
 //
-// Cost: a bit for each byte and a byte for each block; malloc O(bytes / 32) to set them, O(heap / 32) at worst to find them; free
-// O(bytes / 32). Source: the question of a first kernel's author on forum.osdev.org, 2011, who called it crude: "roughly a ninth of memory".
-// The zero byte in a word: Mycroft 1987.
+// Cost: a bit for each byte, 3 bits for each 32 bytes, and a byte for each block. malloc and free of n bytes O(n / 32) to change the bits, and
+// to find them O(heap / 1024) words and the stretches that are too short. Source: the question of a first kernel's author on forum.osdev.org, 2011,
+// who called it crude: "roughly a ninth of memory". The zero byte in a word: Mycroft 1987.
 // The non-null `!` on words: indices come from addresses between the first byte and top.
 
 import { type AllocatorDesign, type AllocatorOptions, BlockUse, type BlockVisitor, expectHeap, type HeapAllocator } from './allocator.ts';
@@ -81,7 +90,7 @@ function mapWords(bytes: number): number {
 /** The design. */
 export const byteBitmap: AllocatorDesign = {
   name: 'byte-bitmap',
-  about: 'one bit for each byte, an eighth of all memory with its summaries: the crude beginning, searched well',
+  about: 'one bit for each byte, a ninth of all memory and a bit more: the crude beginning, searched word by word',
   ownBytes: () => OWN_WORDS * 4,
   format(memory, options) {
     open(memory, options).reset();
