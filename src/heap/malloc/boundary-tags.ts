@@ -92,6 +92,8 @@ export interface TaggedDesign {
   refresh(): void;
   /** Melts every waiting block. Only of designs that let blocks wait. */
   flush?(): void;
+  /** Melts one waiting block, and others if that is easier. Only of designs that let blocks wait. */
+  meltWaiting?(block: number): void;
   /** Throws HeapDamage unless the index holds exactly `free`, and what waits is exactly `waiting`: the words of each block, by block. */
   checkIndex(free: ReadonlyMap<number, number>, waiting: ReadonlyMap<number, number>): void;
 }
@@ -212,7 +214,7 @@ export function taggedAllocator(memory: HeapMemory, options: AllocatorOptions, r
     }
     let place = resize(block, old, n);
     if (place < 0 && ((words[block + old] as number) & WAITING) !== 0) {
-      design.flush?.();
+      design.meltWaiting?.(block + old);
       place = resize(block, old, n);
     }
     if (place >= 0) return 4 * place + 4;

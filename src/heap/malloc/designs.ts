@@ -2,11 +2,12 @@
 
 import { firstFit, nextFit, worstFit } from './address-fits.ts';
 import type { AllocatorDesign } from './allocator.ts';
+import { bestFit } from './best-fit.ts';
 import { buddy } from './buddy.ts';
 import { byteBitmap } from './byte-bitmap.ts';
 import { dlmalloc } from './dlmalloc.ts';
 import { freeList } from './free-list.ts';
-import { bestFit, segregated } from './segregated.ts';
+import { segregated } from './segregated.ts';
 import { sizeClasses } from './size-classes.ts';
 import { slab } from './slab.ts';
 import { tlsf } from './tlsf.ts';

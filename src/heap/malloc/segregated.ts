@@ -8,25 +8,32 @@
 //           |           |                  |
 //           b           b                  b
 //
-//   state   | top | summary: words of the map that are not 0 | quick lists in use | room, twice | map: a bit per bin | quick lists | bins: first, last |
+//   victim  one block from which small requests are cut, one behind the other
+//
+//   state   | top | summary: words of the map that are not 0 | room, twice | victim | 0 | map: a bit per bin | quick lists | bins: first, last |
 //
 // A small block that is freed waits in the quick list of its size, and the next request of that size takes it: a few loads and stores. When
-// too many wait, or a quarter of that and a larger block is asked for or top would grow, or the memory would have to grow, all of them melt with their neighbours and go to the bins. A request that finds no quick block takes
-// the first block of the first bin that surely fits; the map finds it with two `clz32`. In a bin of unequal blocks its own, where some may
-// fit, a few are searched for the least that does. The rest of a block goes back as a smaller block. With nothing to cut, top gives.
+// too many wait, or a quarter of that and a larger block is asked for or top would grow, or the memory would have to grow, all of them
+// melt with their neighbours and go to the bins. A request that finds no quick block takes the first block of the first bin that surely
+// fits; the map finds it with two `clz32`. In a bin of unequal blocks its own, where some may fit, a few are searched for the least that
+// does. The rest of a block goes back as a smaller block. With nothing to cut, top gives.
+//
+// A small request for which all bins of exact sizes are empty is cut from a large block, whose rest becomes the victim: it leaves the bins,
+// waits as the blocks of the quick lists do, and serves the next such request with three stores. It melts as soon as anything else looks
+// into the bins of large blocks, so these find what they would have found without it.
 //
 // A bin is laid out as the links of a block would be if its tag were the word before, so a block leaves a list without asking whether a
-// bin or a block stands beside it. It does not ask either whether it was the last one: the map's bit stays, and is cleared when a request
-// finds the bin empty.
+// bin or a block stands beside it.
 //
 // Invariants, beside those of boundary-tags.ts:
 //   SF1  the circle of a bin leads through `next` and back through `previous` over free blocks of the bin's sizes only
-//   SF2  a bin that is not empty has its bit in the map, and the map's word its bit in the summary
-//   SF3  a quick list leads over waiting blocks of its size; its bit is set if it is not empty; `room` is at most 2048 less what waits
+//   SF2  a bin has its bit in the map exactly if it is not empty, and a word of the map its bit in the summary exactly if it is not 0
+//   SF3  a quick list leads over waiting blocks of its size; `room` is at most 2048 less what waits there
+//   SF4  the victim is a waiting block, in no quick list; or the word that stays 0, a tag of no size
 //
 // Cost: malloc and free O(1) but for the bounded search and the melting, at most 2048 blocks at a time and one for each block freed.
 // Source: Comfort 1964 (several lists); Weinstock and Wulf 1988, "Quick Fit" (lists of exact sizes, melted late); Lea 1996 (bins as fake
-// blocks); Wilson et al. 1995, 3.6.
+// blocks, the victim); Wilson et al. 1995, 3.6.
 //
 // What is hot is made of functions of 130 to 160 bytecodes, and what is rare is apart from them: V8 inlines at most 920 bytecodes into a caller,
 // and none of a function above 460. Two long functions for all took a tenth more time (measured).
@@ -71,20 +78,23 @@ const MAP_WORDS = (BINS >>> 5) + 1;
 
 /** What `(log << SUB_LOG) + (n >>> (log - SUB_LOG))` is counted from: it makes the first bin above the exact ones the next. */
 const FIRST_LOG_BIN = EXACT_BINS - (EXACT_LOG << SUB_LOG) - (1 << SUB_LOG);
-/** A depth: the whole bin. */
-const ALL = 0x7fff_ffff;
+/** How many blocks of a bin of unequal blocks are searched. */
+const DEPTH = 8;
+/** A block of so many words is worth making its rest the victim. */
+const VICTIM_WORDS = 2 * EXACT_WORDS;
 /** Of what lies below top, a block may wait for each so many words, at least and at most so many blocks in all. */
 const WORDS_PER_WAITING = 128;
 const LEAST_WAITING = 32;
 const MOST_WAITING = 2048;
-/** log2 of the words that one bit for quick lists in use stands for: 32 bits for all. */
-const LISTS_LOG = EXACT_LOG - 5;
 
 const SUMMARY = 1;
-const PENDING = 2;
-const ROOM = 3;
-const FLUSH_ROOM = 4;
-const MAP = 5;
+const ROOM = 2;
+const FLUSH_ROOM = 3;
+/** Holds the index of the victim, or of `NOBODY`. */
+const VICTIM = 4;
+/** Always 0: the tag of a block of no size, as the victim where there is none. */
+const NOBODY = 5;
+const MAP = 6;
 const QUICK_LISTS = MAP + MAP_WORDS;
 const BIN = QUICK_LISTS + EXACT_BINS;
 const STATE_WORDS = BIN + 2 * BINS;
@@ -107,29 +117,23 @@ function clearState(words: Int32Array, topAt: number): void {
   words.fill(0, topAt + SUMMARY, bins + 1);
   words[topAt + ROOM] = LEAST_WAITING;
   words[topAt + FLUSH_ROOM] = LEAST_WAITING - (LEAST_WAITING >>> 2);
+  words[topAt + VICTIM] = topAt + NOBODY;
   for (let head = bins; head < bins + 2 * BINS; head += 2) {
     words[head + 1] = head;
     words[head + 2] = head;
   }
 }
 
-/** What distinguishes the designs that are made of this file. */
-interface SegregatedPolicy {
-  /** How many blocks of a bin of unequal blocks are searched. */
-  readonly depth: number;
-  /** Blocks of fewer words wait in quick lists; at most EXACT_WORDS. */
-  readonly quickWords: number;
-}
-
-function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords }: SegregatedPolicy): HeapAllocator {
+function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   const range = taggedRange(memory, options, STATE_WORDS);
   const { topAt, first } = range;
   const { alignment } = options;
   const misaligned = alignment - 1;
   const summaryAt = topAt + SUMMARY;
-  const pendingAt = topAt + PENDING;
   const roomAt = topAt + ROOM;
   const flushRoomAt = topAt + FLUSH_ROOM;
+  const victimAt = topAt + VICTIM;
+  const nobody = topAt + NOBODY;
   const mapAt = topAt + MAP;
   const quick = topAt + QUICK_LISTS;
   /** The word that would be the tag of bin 0. */
@@ -150,6 +154,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     const previous = w[block + 2] as number;
     w[previous + 1] = next;
     w[next + 2] = previous;
+    if (next === previous) unmark(next);
   }
 
   function insert(block: number, n: number): void {
@@ -174,11 +179,21 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     w[summaryAt] = (w[summaryAt] as number) | (1 << at);
   }
 
+  /** Clears the bits of a bin that has lost its last block. */
+  function unmark(head: number): void {
+    const w = view();
+    const bin = (head - bins) >>> 1;
+    const at = bin >>> 5;
+    const bits = (w[mapAt + at] as number) & ~(1 << (bin & 31));
+    w[mapAt + at] = bits;
+    if (bits === 0) w[summaryAt] = (w[summaryAt] as number) & ~(1 << at);
+  }
+
   function malloc(bytes: number): number {
     // An integer below 2^31, which V8 compares without making a double of it.
     if ((bytes | 0) !== bytes || bytes < 0) return mallocHuge(bytes);
     const n = bytes <= 12 ? MIN_WORDS : ((bytes + 3 + alignment) & -alignment) >>> 2;
-    if (n < quickWords) {
+    if (n < EXACT_WORDS) {
       const w = view();
       const at = quick + (n >>> 1);
       const block = w[at] as number;
@@ -195,19 +210,30 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     return bytes >>> 0 !== bytes || bytes > MAX_REQUEST ? 0 : mallocRest(wordsFor(bytes, alignment));
   }
 
-  /** Gives a block of `n` words from a bin, or from top. The bins of exact sizes are those of the map's first word. */
+  /** Gives a block of `n` words from anywhere but a quick list. The bins of exact sizes are those of the map's first word. */
   function mallocRest(n: number): number {
     const w = view();
+    if (n >= EXACT_WORDS) return mallocAbove(n);
     const bits = (w[mapAt] as number) & (-1 << (n >>> 1));
-    if (n >= EXACT_WORDS || bits === 0) return mallocAbove(n);
-    const head = bins + ((31 - Math.clz32(bits & -bits)) << 1);
-    const block = w[head + 1] as number;
-    return block === head ? retryFrom(head, n) : take(block, n);
+    if (bits !== 0) return take(w[bins + (lowestBit(bits) << 1) + 1] as number, n);
+    const victim = w[victimAt] as number;
+    const tag = w[victim] as number;
+    if (wordsOf(tag) < n + MIN_WORDS) return mallocAbove(n);
+    w[victim] = (n << 2) | (tag & PREV_USED) | USED;
+    const rest = victim + n;
+    w[rest] = (tag - (n << 2)) | PREV_USED;
+    w[victimAt] = rest;
+    return 4 * victim + 4;
   }
 
-  /** The same where no bin of an exact size may serve. */
+  /** The same where no bin of an exact size may serve, nor the victim. */
   function mallocAbove(n: number): number {
     const w = view();
+    // Blocks lie above the state; of detached words it sees nothing.
+    if ((w[victimAt] as number) > nobody) {
+      meltVictim();
+      return mallocRest(n);
+    }
     let bin = EXACT_BINS;
     if (n >= EXACT_WORDS) {
       if ((w[roomAt] as number) < (w[flushRoomAt] as number)) flush();
@@ -225,10 +251,8 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
       bits = w[mapAt + at] as number;
     }
     bin = (at << 5) + lowestBit(bits);
-    const head = bins + (bin << 1);
-    const block = w[head + 1] as number;
-    if (block === head) return retryFrom(head, n);
-    return take(depth === ALL ? least(bin) : block, n);
+    const block = w[bins + (bin << 1) + 1] as number;
+    return n < EXACT_WORDS && (w[block] as number) >>> 2 >= VICTIM_WORDS ? takeVictim(block, n) : take(block, n);
   }
 
   /** The least block that fits among the first of a bin; 0 if none does. */
@@ -238,7 +262,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     let least = 0x7fff_ffff;
     // Blocks lie above the bins, so `>` ends the circle; of detached words it sees nothing.
     let candidate = w[head + 1] as number;
-    for (let left = depth; candidate > head && left > 0; left--) {
+    for (let left = DEPTH; candidate > head && left > 0; left--) {
       const size = (w[candidate] as number) >>> 2;
       if (size >= n && size < least) {
         if (size === n) return candidate;
@@ -257,6 +281,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     const previous = w[block + 2] as number;
     w[previous + 1] = next;
     w[next + 2] = previous;
+    if (next === previous) unmark(next);
     const size = (w[block] as number) >>> 2;
     if (size - n < MIN_WORDS) {
       w[block] = (w[block] as number) | USED;
@@ -268,23 +293,33 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     return 4 * block + 4;
   }
 
-  /** The map's bit of an empty bin is cleared, and the request begins again. */
-  function retryFrom(head: number, n: number): number {
-    const bin = (head - bins) >>> 1;
-    const at = bin >>> 5;
-    const bits = (words[mapAt + at] as number) & ~(1 << (bin & 31));
-    words[mapAt + at] = bits;
-    if (bits === 0) words[summaryAt] = (words[summaryAt] as number) & ~(1 << at);
-    return mallocRest(n);
+  /** Makes n words of a free block a used one, and the rest the victim. There is none. */
+  function takeVictim(block: number, n: number): number {
+    const w = view();
+    unlink(block);
+    const size = (w[block] as number) >>> 2;
+    const rest = block + n;
+    w[block] = (n << 2) | PREV_USED | USED;
+    w[rest] = ((size - n) << 2) | WAITING | PREV_USED | USED;
+    w[block + size] = (w[block + size] as number) | PREV_USED;
+    w[victimAt] = rest;
+    return 4 * block + 4;
   }
 
-  /** The least block of a bin that is not empty, all of whose blocks fit. */
-  function least(bin: number): number {
-    const head = bins + (bin << 1);
-    let best = words[head + 1] as number;
-    for (let block = words[best + 1] as number; block !== head; block = words[block + 1] as number)
-      if ((words[block] as number) >>> 0 < (words[best] as number) >>> 0) best = block;
-    return best;
+  /** Gives the victim back to the bins. */
+  function meltVictim(): void {
+    const w = view();
+    const victim = w[victimAt] as number;
+    w[victimAt] = nobody;
+    meltWaiter(victim);
+  }
+
+  /** Melts a block that is in no list any more. */
+  function meltWaiter(block: number): void {
+    const w = view();
+    const tag = (w[block] as number) ^ WAITING;
+    w[block] = tag;
+    melt(block, tag);
   }
 
   /** No bin has a block of `n` words: what waits may melt to one; else top gives. */
@@ -306,29 +341,24 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     words[flushRoomAt] = room - (room >>> 2);
   }
 
-  function flush(): void {
+  /** Melts all that waits. Returns whether there was any. */
+  function flush(): boolean {
     const w = view();
-    let lists = (w[pendingAt] as number) | 0;
-    w[pendingAt] = 0;
+    let melted = 0;
+    if (w[victimAt] !== nobody) {
+      meltVictim();
+      melted++;
+    }
+    for (let at = quick + (MIN_WORDS >>> 1); at < quick + EXACT_BINS; at++) {
+      while (w[at] !== 0) {
+        const block = w[at] as number;
+        w[at] = w[block + 1] as number;
+        meltWaiter(block);
+        melted++;
+      }
+    }
     makeRoom();
-    while (lists !== 0) {
-      const bit = lowestBit(lists);
-      lists &= lists - 1;
-      for (let n = bit << LISTS_LOG; n < (bit + 1) << LISTS_LOG; n += 2) meltList(quick + (n >>> 1));
-    }
-  }
-
-  function meltList(at: number): void {
-    const w = view();
-    let block = w[at] as number;
-    w[at] = 0;
-    while (block !== 0) {
-      const next = w[block + 1] as number;
-      const tag = w[block] as number;
-      w[block] = tag ^ WAITING;
-      melt(block, tag);
-      block = next;
-    }
+    return melted > 0;
   }
 
   function fromTop(n: number): number {
@@ -344,7 +374,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     const detached = words.length === 0;
     refresh();
     if (detached) return malloc(4 * n - 4);
-    if (words[pendingAt] !== 0) return flushed(n);
+    if (flush()) return mallocRest(n);
     const reached = reach(memory, words[topAt] as number, n);
     refresh();
     return reached ? fromTop(n) : 0;
@@ -358,7 +388,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     const tag = w[block] as number;
     if ((tag & (USED | WAITING)) !== USED) return refuse(address);
     const n = wordsOf(tag);
-    if (n >= quickWords) {
+    if (n >= EXACT_WORDS) {
       melt(block, tag);
       return true;
     }
@@ -366,7 +396,6 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     w[block] = tag | WAITING;
     w[block + 1] = w[at] as number;
     w[at] = block;
-    w[pendingAt] = (w[pendingAt] as number) | (1 << (n >>> LISTS_LOG));
     const room = (w[roomAt] as number) - 1;
     w[roomAt] = room;
     if (room < 0) flush();
@@ -410,6 +439,11 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     return address === 0;
   }
 
+  function meltWaiting(block: number): void {
+    if (block === words[victimAt]) meltVictim();
+    else flush();
+  }
+
   function clear(): void {
     clearState(words, topAt);
   }
@@ -421,15 +455,19 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
     let waits = 0;
     for (let n = 0; n < EXACT_WORDS; n += 2) {
       const at = quick + (n >>> 1);
-      const bit = ((words[pendingAt] as number) >>> (n >>> LISTS_LOG)) & 1;
-      expectHeap(words[at] === 0 || bit === 1, 'SF3', 4 * at, `the bit of the quick list of ${n} words`);
       for (let block = words[at] as number; block !== 0; block = words[block + 1] as number) {
         expectHeap(waiting.get(block) === n, 'SF3', 4 * block, `no waiting block of ${n} words`);
         expectHeap(++waits <= waiting.size, 'SF3', 4 * block, 'a list without an end');
       }
     }
-    expectHeap(waits === waiting.size, 'BT5', 4 * first, `${waiting.size} blocks wait, ${waits} in quick lists`);
-    expectHeap((words[roomAt] as number) + waits <= MOST_WAITING + 1, 'SF3', 4 * roomAt, `room for ${words[roomAt]}, and ${waits} wait`);
+    expectHeap((words[roomAt] as number) + waits <= MOST_WAITING, 'SF3', 4 * roomAt, `room for ${words[roomAt]}, and ${waits} wait`);
+    expectHeap(words[nobody] === 0, 'SF4', 4 * nobody, `no block has the tag ${words[nobody]}`);
+    const victim = words[victimAt] as number;
+    if (victim !== nobody) {
+      expectHeap(waiting.has(victim), 'SF4', 4 * victim, 'the victim is no waiting block');
+      waits++;
+    }
+    expectHeap(waits === waiting.size, 'BT5', 4 * first, `${waiting.size} blocks wait, ${waits} are known`);
   }
 
   /** Returns the blocks of one bin. */
@@ -442,38 +480,26 @@ function open(memory: HeapMemory, options: AllocatorOptions, { depth, quickWords
       expectHeap(words[next + 2] === at, 'SF1', 4 * next, `its previous is ${words[next + 2]}, not ${at}`);
       expectHeap(++seen <= free.size, 'SF1', 4 * next, 'a circle that does not close');
     }
-    const word = bin >>> 5;
-    const bits = ((words[mapAt + word] as number) >>> (bin & 31)) & ((words[summaryAt] as number) >>> word) & 1;
-    expectHeap(seen === 0 || bits === 1, 'SF2', 4 * (mapAt + word), `the bits of bin ${bin}`);
+    const at = bin >>> 5;
+    const bits = words[mapAt + at] as number;
+    expectHeap(((bits >>> (bin & 31)) & 1) === Math.min(seen, 1), 'SF2', 4 * (mapAt + at), `the bit of bin ${bin}`);
+    expectHeap((((words[summaryAt] as number) >>> at) & 1) === (bits === 0 ? 0 : 1), 'SF2', 4 * summaryAt, `the bit of word ${at}`);
     return seen;
   }
 
-  const design: TaggedDesign = { malloc, free, insert, remove: unlink, clear, refresh, flush, checkIndex };
+  const design: TaggedDesign = { malloc, free, insert, remove: unlink, clear, refresh, flush, meltWaiting, checkIndex };
   return taggedAllocator(memory, options, range, design);
 }
 
-function segregatedDesign(name: string, about: string, policy: SegregatedPolicy): AllocatorDesign {
-  return {
-    name,
-    about,
-    ownBytes: (options) => taggedOwnBytes(options, STATE_WORDS),
-    format(memory, options) {
-      const { topAt, first } = taggedRange(memory, options, STATE_WORDS);
-      memory.words[topAt] = first;
-      clearState(memory.words, topAt);
-    },
-    open: (memory, options) => open(memory, options, policy),
-  };
-}
-
 /** Segregated fit. See the header of this file. */
-export const segregated = segregatedDesign('segregated', 'lists by size over boundary tags: compact and fast, the default', {
-  depth: 8,
-  quickWords: EXACT_WORDS,
-});
-
-/** Best fit, pure: the same bins, but nothing waits, and a bin of unequal blocks is searched to its end: always a least block that fits. */
-export const bestFit = segregatedDesign('best-fit', 'always the least free block that fits, over boundary tags', {
-  depth: ALL,
-  quickWords: 0,
-});
+export const segregated: AllocatorDesign = {
+  name: 'segregated',
+  about: 'lists by size over boundary tags: compact and fast, the default',
+  ownBytes: (options) => taggedOwnBytes(options, STATE_WORDS),
+  format(memory, options) {
+    const { topAt, first } = taggedRange(memory, options, STATE_WORDS);
+    memory.words[topAt] = first;
+    clearState(memory.words, topAt);
+  },
+  open,
+};

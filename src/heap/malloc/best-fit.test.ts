@@ -1,0 +1,3 @@
+import { describeHeapAllocator } from './heap-allocator.conformance.ts';
+
+describeHeapAllocator('best-fit');
