@@ -25,7 +25,7 @@
 //   BU3  no two buddies are both in circles, and no block in a circle touches top
 //   BU4  an order's bit in ORDERS is set exactly if its circle is not empty
 //   BU5  the bits reach beyond top, and above top none is set
-//   BU6  an order's waiting list has free blocks that say so beside their order; ROOM and what waits are 512
+//   BU6  an order's waiting list has free blocks that say so beside their order, and if any, a bit in WAITED; ROOM and what waits are 512
 //
 // Cost: malloc and free O(log of the largest block), split and join one level per step; a block wastes up to half of itself, a quarter on
 // average. Source: Knowlton 1965, "A Fast Storage Allocator"; Knuth, The Art of Computer Programming 1, 2.5, algorithms R and S;
@@ -33,9 +33,12 @@
 // The non-null `!` on words: indices come from bits and links.
 
 import { type AllocatorDesign, type AllocatorOptions, BlockUse, type BlockVisitor, expectHeap, type HeapAllocator } from './allocator.ts';
-import { MAX_REQUEST, reach } from './boundary-tags.ts';
+import { MAX_REQUEST as LARGEST_REQUEST, reach, wordsReader } from './boundary-tags.ts';
 import { HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
+
+// A module's own constants are part of the compiled code; imported ones V8 would read from memory each time.
+const MAX_REQUEST = LARGEST_REQUEST;
 
 const UNIT_SHIFT = 4;
 /** Words of a unit. */
@@ -60,7 +63,9 @@ const ORDERS_AT = 3;
 const HEADS_AT = 4;
 const WAITING_AT = HEADS_AT + 2 * ORDERS;
 const ROOM_AT = WAITING_AT + ORDERS;
-const MAP_AT = ROOM_AT + 1;
+/** A bit for each order that may have waiting blocks. */
+const WAITED_AT = ROOM_AT + 1;
+const MAP_AT = WAITED_AT + 1;
 const OWN_WORDS = MAP_AT + 2 * FIRST_PAIRS;
 
 /** Beside a block's order: it is free, but waits for the next request of its size and does not join its buddy. */
@@ -73,9 +78,7 @@ export const buddy: AllocatorDesign = {
   name: 'buddy',
   about: 'binary buddies with bitmaps: every block a power of two, aligned to its size',
   ownBytes: () => OWN_WORDS * 4,
-  format(memory, options) {
-    open(memory, options).reset();
-  },
+  format: clearState,
   open,
 };
 
@@ -89,8 +92,31 @@ function lowestBit(bits: number): number {
   return 31 - Math.clz32(bits & -bits);
 }
 
+/** Returns the index of a heap's own words. */
+const ownOf = (memory: HeapMemory): number => (memory.start + HeapHeader.BYTES) >>> 2;
+
+/** Returns a heap's first unit. */
+const firstOf = (own: number): number => Math.ceil((own + OWN_WORDS) / UNIT_WORDS);
+
+/** Makes an empty heap: no block, and the first bits. */
+function clearState(memory: HeapMemory): void {
+  const { words } = memory;
+  const own = ownOf(memory);
+  const first = firstOf(own);
+  words.fill(0, own, own + OWN_WORDS);
+  for (let head = own + HEADS_AT; head < own + WAITING_AT; head += 2) {
+    words[head + NEXT] = head;
+    words[head + PREV] = head;
+  }
+  words[own + TOP_AT] = first;
+  words[own + ROOM_AT] = MOST_WAITING;
+  words[own + BITS_AT] = own + MAP_AT - 2 * (first >>> 5);
+  words[own + REACH_AT] = ((first >>> 5) + FIRST_PAIRS) * 32;
+  words[own + MAP_AT] = 1 << (first & 31);
+}
+
 function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
-  const own = (memory.start + HeapHeader.BYTES) >>> 2;
+  const own = ownOf(memory);
   const TOP = own + TOP_AT;
   const BITS = own + BITS_AT;
   const REACH = own + REACH_AT;
@@ -98,75 +124,83 @@ function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
   const HEADS = own + HEADS_AT;
   const WAIT = own + WAITING_AT;
   const ROOM = own + ROOM_AT;
+  const WAITED = own + WAITED_AT;
   const PEAK = (memory.start >>> 2) + HeapHeader.PEAK;
-  const FIRST = Math.ceil((own + OWN_WORDS) / UNIT_WORDS);
+  const FIRST = firstOf(own);
   const FIRST_PAIR = FIRST >>> 5;
   let words = memory.words;
+  const view = wordsReader(memory, () => words);
 
   function refresh(): void {
     memory.refresh();
     words = memory.words;
   }
 
-  const startsAt = (unit: number): number => words[BITS]! + ((unit >>> 5) << 1);
+  const startsAt = (unit: number): number => view()[BITS]! + ((unit >>> 5) << 1);
 
   function setStart(unit: number): void {
+    const w = view();
     const at = startsAt(unit);
-    words[at] = words[at]! | (1 << (unit & 31));
+    w[at] = w[at]! | (1 << (unit & 31));
   }
 
   function clearStart(unit: number): void {
+    const w = view();
     const at = startsAt(unit);
-    words[at] = words[at]! & ~(1 << (unit & 31));
+    w[at] = w[at]! & ~(1 << (unit & 31));
   }
 
   /** Returns the order of the block at `unit`: the distance to the next START bit is its length. */
   function orderOf(unit: number): number {
+    const w = view();
     const at = startsAt(unit);
-    const behind = (words[at]! >>> (unit & 31)) >>> 1;
+    const behind = (w[at]! >>> (unit & 31)) >>> 1;
     if (behind !== 0) return 31 - Math.clz32(lowestBit(behind) + 1);
     if ((unit & 31) !== 0) return 31 - Math.clz32(32 - (unit & 31));
     let order = 5;
-    while ((words[at + (2 << (order - 5))]! & 1) === 0) order++;
+    while ((w[at + (2 << (order - 5))]! & 1) === 0) order++;
     return order;
   }
 
   /** Puts a block that starts at `unit` into its order's circle. */
   function link(unit: number, order: number): void {
+    const w = view();
     const at = startsAt(unit) + 1;
-    words[at] = words[at]! | (1 << (unit & 31));
+    w[at] = w[at]! | (1 << (unit & 31));
     const head = HEADS + (order << 1);
     const block = unit * UNIT_WORDS;
-    const next = words[head + NEXT]!;
-    words[block + NEXT] = next;
-    words[block + PREV] = head;
-    words[block + ORDER] = order;
-    words[head + NEXT] = block;
-    words[next + PREV] = block;
-    words[AVAILABLE] = words[AVAILABLE]! | (1 << order);
+    const next = w[head + NEXT]!;
+    w[block + NEXT] = next;
+    w[block + PREV] = head;
+    w[block + ORDER] = order;
+    w[head + NEXT] = block;
+    w[next + PREV] = block;
+    w[AVAILABLE] = w[AVAILABLE]! | (1 << order);
   }
 
   function unlink(unit: number, order: number): void {
+    const w = view();
     const at = startsAt(unit) + 1;
-    words[at] = words[at]! & ~(1 << (unit & 31));
+    w[at] = w[at]! & ~(1 << (unit & 31));
     const block = unit * UNIT_WORDS;
-    const next = words[block + NEXT]!;
-    const previous = words[block + PREV]!;
-    words[previous + NEXT] = next;
-    words[next + PREV] = previous;
-    if (next === previous && next < FIRST * UNIT_WORDS) words[AVAILABLE] = words[AVAILABLE]! & ~(1 << order);
+    const next = w[block + NEXT]!;
+    const previous = w[block + PREV]!;
+    w[previous + NEXT] = next;
+    w[next + PREV] = previous;
+    if (next === previous && next < FIRST * UNIT_WORDS) w[AVAILABLE] = w[AVAILABLE]! & ~(1 << order);
   }
 
   /** Tells whether a whole free block of this order starts at `unit`. */
   function isFree(unit: number, order: number): boolean {
+    const w = view();
     const at = startsAt(unit) + 1;
-    return ((words[at]! >>> (unit & 31)) & 1) === 1 && words[unit * UNIT_WORDS + ORDER] === order;
+    return ((w[at]! >>> (unit & 31)) & 1) === 1 && w[unit * UNIT_WORDS + ORDER] === order;
   }
 
   function malloc(bytes: number): number {
+    const w = view();
     if (bytes >>> 0 !== bytes || bytes > MAX_REQUEST) return 0;
     const order = orderFor(bytes);
-    const w = words;
     const block = w[WAIT + order]!;
     // Not `!== 0`: a detached view reads undefined.
     if (block > 0) {
@@ -176,17 +210,18 @@ function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
       w[at] = w[at]! & ~(1 << (block >>> 2));
       return (block << 2) >>> 0;
     }
-    return addressOf(take(order));
+    return addressOf(take(order) >>> 0);
   }
 
   const addressOf = (unit: number): number => (unit << UNIT_SHIFT) >>> 0;
 
   /** Takes a block of the order from the circles, or from top; 0 if there is no memory. */
   function take(order: number): number {
-    const found = words[AVAILABLE]! & (-1 << order);
+    const w = view();
+    const found = w[AVAILABLE]! & (-1 << order);
     if (found === 0) return takeSlowly(order);
     const from = lowestBit(found);
-    const unit = words[HEADS + (from << 1) + NEXT]! >>> 2;
+    const unit = w[HEADS + (from << 1) + NEXT]! >>> 2;
     unlink(unit, from);
     split(unit, from, order);
     return unit;
@@ -209,7 +244,7 @@ function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
       flush();
       return take(order);
     }
-    const length = 2 ** order;
+    const length = 1 << order;
     const end = roundUp(words[TOP]!, length) + length;
     if (end >= words[REACH]!) return moveBits(length) ? takeSlowly(order) : 0;
     if (!hasUnits(end)) return 0;
@@ -224,8 +259,9 @@ function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
 
   /** Gives the first aligned block above top, for which there are memory and bits; what lies between becomes free blocks. */
   function raise(order: number): number {
+    const w = view();
     const length = 1 << order;
-    let top = words[TOP]!;
+    let top = w[TOP]!;
     const unit = roundUp(top, length);
     while (top < unit) {
       const gap = lowestBit(top);
@@ -235,9 +271,9 @@ function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
     }
     setStart(unit);
     setStart(unit + length);
-    words[TOP] = unit + length;
+    w[TOP] = unit + length;
     const peak = addressOf(unit + length);
-    if (peak > words[PEAK]! >>> 0) words[PEAK] = peak;
+    if (peak > w[PEAK]! >>> 0) w[PEAK] = peak;
     return unit;
   }
 
@@ -265,7 +301,7 @@ function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
   function free(address: number): boolean {
     const unit = unitAt(address);
     if (unit === 0) return address === 0;
-    const w = words;
+    const w = view();
     const order = orderOf(unit);
     const at = startsAt(unit) + 1;
     w[at] = w[at]! | (1 << unit);
@@ -273,6 +309,7 @@ function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
     w[block + NEXT] = w[WAIT + order]!;
     w[block + ORDER] = order | WAITING;
     w[WAIT + order] = block;
+    w[WAITED] = w[WAITED]! | (1 << order);
     const room = w[ROOM]! - 1;
     w[ROOM] = room;
     if (room < 0) flush();
@@ -281,8 +318,11 @@ function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
 
   /** Joins everything that waits with its buddies. */
   function flush(): void {
+    let orders = words[WAITED]!;
+    words[WAITED] = 0;
     words[ROOM] = MOST_WAITING;
-    for (let order = 0; order < ORDERS; order++) {
+    for (; orders !== 0; orders &= orders - 1) {
+      const order = lowestBit(orders);
       let block = words[WAIT + order]!;
       words[WAIT + order] = 0;
       while (block !== 0) {
@@ -305,8 +345,9 @@ function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
       refresh();
       return unitAt(address);
     }
+    const w = view();
     const at = startsAt(unit);
-    return (((words[at]! & ~words[at + 1]!) >>> (unit & 31)) & 1) === 1 && !holdsBits(unit) ? unit : 0;
+    return (((w[at]! & ~w[at + 1]!) >>> (unit & 31)) & 1) === 1 && !holdsBits(unit) ? unit : 0;
   }
 
   /** Tells whether the block at `unit` is the bits themselves, which nobody else may free. */
@@ -314,24 +355,26 @@ function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
 
   /** Makes a used block free: joined with its buddy as long as that is free, and part of what is above top if it touches it. */
   function release(from: number, order: number): void {
+    const w = view();
     let unit = from;
     let rank = order;
-    for (let other = unit ^ (1 << rank); other >= FIRST && other < words[TOP]! && isFree(other, rank); other = unit ^ (1 << rank)) {
+    for (let other = unit ^ (1 << rank); other >= FIRST && other < w[TOP]! && isFree(other, rank); other = unit ^ (1 << rank)) {
       unlink(other, rank);
       clearStart(unit | (1 << rank));
       unit &= ~(1 << rank);
       rank++;
     }
-    if (unit + (1 << rank) === words[TOP]) sink(unit);
+    if (unit + (1 << rank) === w[TOP]) sink(unit);
     else link(unit, rank);
   }
 
   /** Lowers top to `unit`, and on over the free blocks that touch it then. */
   function sink(unit: number): void {
+    const w = view();
     let top = unit;
-    clearStart(words[TOP]!);
+    clearStart(w[TOP]!);
     for (let order = 0; order <= lowestBit(top); order++) {
-      const below = top - 2 ** order;
+      const below = top - (1 << order);
       if (below < FIRST) break;
       if (!isFree(below, order)) continue;
       unlink(below, order);
@@ -339,7 +382,7 @@ function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
       top = below;
       order = -1;
     }
-    words[TOP] = top;
+    w[TOP] = top;
   }
 
   function realloc(address: number, bytes: number): number {
@@ -366,11 +409,11 @@ function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
 
   /** Makes a block longer in place: its upper buddies are free, or it lies below top. Returns whether it could. */
   function enlarge(unit: number, from: number, to: number): boolean {
-    if ((unit & (2 ** to - 1)) !== 0) return false;
+    if ((unit & ((1 << to) - 1)) !== 0) return false;
     let order = from;
     while (order < to && isFree(unit + (1 << order), order) && unit + (1 << order) < words[TOP]!) order++;
     const behind = unit + (1 << order);
-    const end = unit + 2 ** to;
+    const end = unit + (1 << to);
     if (order < to && (behind !== words[TOP] || end >= words[REACH]! || !hasUnits(end))) return false;
     for (let rank = from; rank < order; rank++) {
       unlink(unit + (1 << rank), rank);
@@ -450,7 +493,7 @@ function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
     let waits = 0;
     for (let order = 0; order < ORDERS; order++) {
       for (let block = words[WAIT + order]!; block !== 0; block = words[block + NEXT]!) {
-        const isRight = orders.get(block >>> 2) === (order | WAITING);
+        const isRight = orders.get(block >>> 2) === (order | WAITING) && ((words[WAITED]! >>> order) & 1) === 1;
         expectHeap(isRight, 'BU6', block * 4, `no waiting block of order ${order}, or listed twice`);
         orders.delete(block >>> 2);
         waits++;
@@ -482,16 +525,7 @@ function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
 
   function reset(): void {
     refresh();
-    words.fill(0, own, own + OWN_WORDS);
-    for (let head = HEADS; head < HEADS + 2 * ORDERS; head += 2) {
-      words[head + NEXT] = head;
-      words[head + PREV] = head;
-    }
-    words[TOP] = FIRST;
-    words[ROOM] = MOST_WAITING;
-    words[BITS] = own + MAP_AT - 2 * FIRST_PAIR;
-    words[REACH] = (FIRST_PAIR + FIRST_PAIRS) * 32;
-    setStart(FIRST);
+    clearState(memory);
   }
 
   function top(): number {
@@ -504,5 +538,5 @@ function open(memory: HeapMemory, _options: AllocatorOptions): HeapAllocator {
 
 /** Returns the least multiple of `length`, a power of two, that is at least `unit`. */
 function roundUp(unit: number, length: number): number {
-  return Math.ceil(unit / length) * length;
+  return (unit + length - 1) & -length;
 }

@@ -27,7 +27,7 @@
 //
 // Cost: O(1), always: at most three unlinks and one insert, and eight blocks looked at. A block costs its owner 4 bytes; a request that finds none
 // of its own list loses nothing but a better fit. Own words 2 KiB. Source: Masmano, Ripoll, Crespo, Real 2004, "TLSF: a New Dynamic Memory Allocator
-// for Real-Time Systems", with fewer lists; the look into the request's own list is that of the good fit in their later versions, the places are ours.
+// for Real-Time Systems", with fewer lists; the look into the request's own list and the places are ours.
 // The non-null `!` on words: indices come from tags, links and heads; detached words read as undefined, which bit operations take for 0.
 
 import { type AllocatorDesign, type AllocatorOptions, expectHeap, type HeapAllocator } from './allocator.ts';
