@@ -144,6 +144,7 @@ describe('quire run', () => {
       pageTable: 'i386',
       ranges: 'red-black',
       kernelHeap: 'slab',
+      kernelMap: 'identity',
       ramBytes: 16 * MIB,
       swapBytes: 256 * MIB,
       swapFiles: [],

@@ -7,6 +7,7 @@ import {
   findPolicy,
   frameAllocatorNames,
   kernelHeapNames,
+  kernelMapChoices,
   pageTableNames,
   policyNames,
   rangeMapNames,
@@ -57,6 +58,11 @@ export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (
     .addOption(new Option('--ranges <name>', 'what keeps the areas of a space').choices(rangeMapNames).default(rangeMapNames[0]))
     .addOption(
       new Option('--kernel-heap <name>', 'where the kernel keeps its records').choices(kernelHeapNames).default(kernelHeapNames[0]),
+    )
+    .addOption(
+      new Option('--kernel-map <name>', 'by which addresses the kernel reaches frames')
+        .choices(kernelMapChoices)
+        .default(kernelMapChoices[0]),
     )
     .addOption(new Option('--system <name>', 'the memory manager').choices(systemNames).default(systemNames[0]))
     .addOption(new Option('--class-limits <name>', 'limits by class of page').choices(classLimitNames).default(classLimitNames[0]))

@@ -36,6 +36,7 @@ function prepare(options: RunOptions, host: RunHost, swap: SwapFiles): { machine
       pageTable: options.pageTable,
       ranges: options.ranges,
       kernelHeap: options.kernelHeap,
+      kernelMap: options.kernelMap,
       policy: options.policy,
       system: options.system,
       classLimits: options.classLimits,

@@ -7,6 +7,7 @@ import {
   classLimitNames,
   frameAllocatorNames,
   kernelHeapNames,
+  kernelMapChoices,
   pageTableNames,
   policyNames,
   rangeMapNames,
@@ -27,6 +28,7 @@ export interface RunFlags {
   readonly pageTable: string;
   readonly ranges: string;
   readonly kernelHeap: string;
+  readonly kernelMap: string;
   readonly system: string;
   readonly classLimits: string;
   readonly mmu: 'on' | 'off';
@@ -50,18 +52,19 @@ const MAX_PRIORITY = 32_767;
 /** The machine of a run where nothing was said about it. */
 export function usualMachine(): Pick<
   RunFlags,
-  'policy' | 'frames' | 'pageTable' | 'ranges' | 'kernelHeap' | 'system' | 'classLimits' | 'mmu'
+  'policy' | 'frames' | 'pageTable' | 'ranges' | 'kernelHeap' | 'kernelMap' | 'system' | 'classLimits' | 'mmu'
 > {
-  const [policy, frames, pageTable, ranges, kernelHeap, system, classLimits] = [
+  const [policy, frames, pageTable, ranges, kernelHeap, kernelMap, system, classLimits] = [
     policyNames[0],
     frameAllocatorNames[0],
     pageTableNames[0],
     rangeMapNames[0],
     kernelHeapNames[0],
+    kernelMapChoices[0],
     systemNames[0],
     classLimitNames[0],
-  ] as [string, string, string, string, string, string, string];
-  return { policy, frames, pageTable, ranges, kernelHeap, system, classLimits, mmu: 'on' };
+  ] as [string, string, string, string, string, string, string, string];
+  return { policy, frames, pageTable, ranges, kernelHeap, kernelMap, system, classLimits, mmu: 'on' };
 }
 
 /** Checks all settings and reads the module's file. Throws `UsageError` for the first that is wrong. */
@@ -87,6 +90,7 @@ export function runOptions(
     pageTable: flags.pageTable,
     ranges: flags.ranges,
     kernelHeap: flags.kernelHeap,
+    kernelMap: flags.kernelMap,
     system: flags.system,
     mmu: flags.mmu,
     seed: parseSeed(flags.seed),

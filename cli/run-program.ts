@@ -25,6 +25,7 @@ export interface RunOptions {
   readonly pageTable: string;
   readonly ranges: string;
   readonly kernelHeap: string;
+  readonly kernelMap: string;
   readonly ramBytes: number;
   /** Size of the temporary swap file, for a run without `swapFiles`; 0 for no swap. */
   readonly swapBytes: number;

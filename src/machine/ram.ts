@@ -53,6 +53,11 @@ export class Ram {
     this.bytes.copyWithin(to << PAGE_SHIFT, start, start + PAGE_SIZE);
   }
 
+  /** Copies `frames[offset .. offset + count)` to `into`, one behind the other: a cluster on its way to a device. */
+  gather(frames: ArrayLike<number>, offset: number, count: number, into: Uint8Array): void {
+    for (let i = 0; i < count; i++) into.set(this.frame(frames[offset + i] as Pfn), i * PAGE_SIZE);
+  }
+
   /** Returns a view of one frame, for I/O. Makes an object: not for hot paths. */
   frame(frame: Pfn): Uint8Array {
     const start = frame << PAGE_SHIFT;

@@ -8,7 +8,7 @@
 
 import { PAGE_SIZE } from '../base/index.ts';
 import { formatBytes, formatCount, formatCountOf, formatSeconds, formatShare } from './quantities.ts';
-import type { KernelHeapFacts, RunReport, SwapCounts } from './run-report.ts';
+import type { KernelHeapFacts, KernelMapFacts, RunReport, SwapCounts } from './run-report.ts';
 import type { TextStyle } from './text-style.ts';
 
 interface Row {
@@ -109,7 +109,7 @@ function operations(operationCount: number, pageCount: number): string {
   return `in ${formatCountOf(operationCount, 'operation')} of ${(pageCount / operationCount).toFixed(1)} pages`;
 }
 
-function kernelSection({ kernelBytes, kernelHeap, ramBytes }: RunReport): Section {
+function kernelSection({ kernelBytes, kernelHeap, kernelMap, ramBytes }: RunReport): Section {
   const { pageTables, frameTable, heap } = kernelBytes;
   const total = pageTables + frameTable + heap;
   return [
@@ -118,6 +118,7 @@ function kernelSection({ kernelBytes, kernelHeap, ramBytes }: RunReport): Sectio
     bytes('frame table', frameTable, 'a record for each frame'),
     bytes('kernel heap', heap, 'map entries, anons, objects, ...'),
     ...(kernelHeap === undefined ? [] : [heapRow(kernelHeap)]),
+    ...(kernelMap === undefined ? [] : [mapRow(kernelMap)]),
   ];
 }
 
@@ -125,6 +126,12 @@ function heapRow({ design, peakFrames, askedBytes, givenBytes, reapedFrames }: K
   const unasked = `${formatShare(givenBytes - askedBytes, givenBytes)} not asked for`;
   const meaning = `${design}: ${formatBytes(givenBytes)} given, ${unasked}, ${formatCountOf(reapedFrames, 'frame')} reaped`;
   return bytes('its peak', peakFrames * PAGE_SIZE, meaning);
+}
+
+function mapRow({ design, maps, bytes: tables, entriesWritten, tlbDropped, bypassed }: KernelMapFacts): Row {
+  const written = `${formatCountOf(entriesWritten, 'entry', 'entries')} written, ${formatCountOf(tlbDropped, 'TLB drop')}`;
+  const meaning = `${design}: ${written}${bypassed === 0 ? '' : `, ${formatCount(bypassed)} past it`}`;
+  return { label: 'kernel maps', value: formatCount(maps), size: formatBytes(tables), meaning };
 }
 
 function faultTotal({ mappedAhead: _notAFault, ...kinds }: RunReport['faults']): number {

@@ -3,6 +3,7 @@
 import { PAGE_SIZE } from '../base/index.ts';
 import { FRAME_RECORD_BYTES, FrameKind } from '../frames/index.ts';
 import { ACCESS_READ, ACCESS_WRITE, faultRegisters, translate } from '../machine/index.ts';
+import { MappedRam } from '../pmap/index.ts';
 import { type GuestFault, HEAT_CELL_BYTES, outcomeText } from '../process/index.ts';
 import { type AreaReport, FaultOutcome, type Machine, type MemoryStatistics, type MemorySystem } from '../system/index.ts';
 import { classLimitNames } from '../systems/index.ts';
@@ -14,6 +15,7 @@ import type {
   FaultPlace,
   FaultReport,
   HeatStrip,
+  KernelMapFacts,
   PageTableFacts,
   RunReport,
   RunSeconds,
@@ -89,14 +91,32 @@ export function programReport(facts: RunFacts, machine: Machine, system: MemoryS
     ...(statistics.lostPages > 0 && { lostPages: statistics.lostPages }),
     resident: { peakPages: process.peakResident, finalPages: areas.reduce((sum, area) => sum + area.residentPages, 0) },
     kernelBytes: {
-      pageTables: machine.frames.countOf(FrameKind.pageTable) * PAGE_SIZE,
+      pageTables: (machine.frames.countOf(FrameKind.pageTable) + machine.frames.countOf(FrameKind.vmem)) * PAGE_SIZE,
       frameTable: machine.ram.frameCount * FRAME_RECORD_BYTES,
       heap: machine.heap.frames * PAGE_SIZE,
     },
     kernelHeap: { design: machine.heap.name, ...machine.heap.costs() },
+    ...kernelMapFacts(machine),
     map: areas.map(mapArea),
     heat: heatStrips(areas, program),
     notes: [...notes(program), ...tlbNotes(machine)],
+  };
+}
+
+function kernelMapFacts({ kernelMap, ram }: Machine): { readonly kernelMap?: KernelMapFacts } {
+  if (kernelMap === undefined) return {};
+  const { tableFrames, recordFrames, maps, entriesWritten, tlbDropped, steps } = kernelMap.statistics();
+  const bypassed = ram instanceof MappedRam ? ram.bypassed : 0;
+  return {
+    kernelMap: {
+      design: kernelMap.name,
+      bytes: (tableFrames + recordFrames) * PAGE_SIZE,
+      maps,
+      entriesWritten,
+      tlbDropped,
+      steps,
+      bypassed,
+    },
   };
 }
 

@@ -2,7 +2,7 @@
 //
 //   settings        program, command, system, policy, frames, mmu, pageTableFormat, ranges, seed, ramBytes, swapBytes
 //   outcome         exitCode, ended, seconds, notes
-//   counters        tlbMisses, faults, swap, evictions, resident, kernelBytes, kernelHeap
+//   counters        tlbMisses, faults, swap, evictions, resident, kernelBytes, kernelHeap, kernelMap
 //   address space   map, heat
 //
 // Invariants (a run with the MMU on; the runner's tests quote them):
@@ -54,6 +54,8 @@ export interface RunReport {
   readonly resident: ResidentPages;
   readonly kernelBytes: KernelBytes;
   readonly kernelHeap?: KernelHeapFacts;
+  /** Left out where the kernel reaches frames by their physical addresses. */
+  readonly kernelMap?: KernelMapFacts;
   /** The areas of the address space at the end, in order of address. */
   readonly map: readonly MapArea[];
   /** Where the program faulted and what is in RAM, one strip for each part of the address space that is in use. */
@@ -160,6 +162,7 @@ export interface ResidentPages {
 
 /** RAM that the kernel keeps for itself when the run ends. */
 export interface KernelBytes {
+  /** The kernel's own too, and its records of which addresses are free. */
   readonly pageTables: number;
   readonly frameTable: number;
   readonly heap: number;
@@ -177,6 +180,21 @@ export interface KernelHeapFacts {
   /** Of a design with magazines: requests and frees that these answered, and those that went on to the slabs. */
   readonly magazineHits?: number;
   readonly magazineMisses?: number;
+}
+
+/** How the kernel reached frames, and what that cost, boot included. */
+export interface KernelMapFacts {
+  readonly design: string;
+  /** Page tables and the design's records at the end. */
+  readonly bytes: number;
+  /** Mappings: frames zeroed, copied, read and written by devices. */
+  readonly maps: number;
+  readonly entriesWritten: number;
+  readonly tlbDropped: number;
+  /** Table levels gone down, slots and regions looked at. */
+  readonly steps: number;
+  /** Accesses with translation off, for want of an address. */
+  readonly bypassed: number;
 }
 
 /** One area of the address space, [start, end), as a line of `/proc/PID/maps`. */

@@ -8,7 +8,7 @@ import { EventRing, type FailurePlan, KIB, MIB, PAGE_SIZE, UsageError } from '..
 import { bootPhysicalMemory, type FrameAllocatorKind, FrameKind, type PhysicalMemory } from '../frames/index.ts';
 import { type KernelHeap, type KernelHeapKind, slabHeap } from '../heap/index.ts';
 import { type BlockDevice, type MemoryRange, type Mmu, makeMmu, type PageTableFormat, Ram, TLB_TABLE_SPAN, Tlb } from '../machine/index.ts';
-import { PhysicalMap } from '../pmap/index.ts';
+import { type KernelMap, type KernelMapKind, MappedRam, PhysicalMap } from '../pmap/index.ts';
 import { type RangeMapKind, redBlackMap } from '../ranges/index.ts';
 
 /** Largest RAM of a live run: the TLB tables of a space lie above it in the same 4 GiB memory. */
@@ -36,6 +36,8 @@ export interface MachineOptions {
   readonly rangeMap?: RangeMapKind;
   /** Where the kernel keeps its own records; default: slabs. */
   readonly kernelHeap?: KernelHeapKind;
+  /** By which addresses the kernel reaches frames; default: their physical ones. */
+  readonly kernelMap?: KernelMapKind;
   /** Live spaces that need TLB tables; each takes `2 * TLB_TABLE_SPAN` of addresses. 0 for none. */
   readonly liveSpaces: number;
   /** Boot memory map; default: all of RAM usable. */
@@ -59,6 +61,8 @@ export class Machine {
   readonly heap: KernelHeap;
   readonly mmu: Mmu;
   readonly pmaps: PhysicalMap;
+  /** By which addresses the kernel reaches frames; undefined for their physical ones. */
+  readonly kernelMap: KernelMap | undefined;
   readonly swap: BlockDevice | undefined;
   readonly rangeMap: RangeMapKind;
   readonly events = new EventRing();
@@ -78,7 +82,8 @@ export class Machine {
     this.#liveSpaces = options.liveSpaces;
     const total = this.#tablesStart + options.liveSpaces * TABLES_PER_SPACE * TLB_TABLE_SPAN;
     this.memory = options.liveSpaces > 0 ? allocateMemory(total) : undefined;
-    this.ram = new Ram(this.memory?.buffer ?? new ArrayBuffer(ramBytes), ramBytes / PAGE_SIZE);
+    const MachineRam = options.kernelMap === undefined ? Ram : MappedRam;
+    this.ram = new MachineRam(this.memory?.buffer ?? new ArrayBuffer(ramBytes), ramBytes / PAGE_SIZE);
     this.frames = bootPhysicalMemory({
       ram: this.ram,
       allocator: options.frameAllocator,
@@ -93,6 +98,7 @@ export class Machine {
     this.heap = (options.kernelHeap ?? slabHeap).make(this.frames, options.heapFailures);
     this.mmu = this.#makeMmu(options.pageTableFormat);
     this.pmaps = new PhysicalMap({ mmu: this.mmu, frames: this.frames, heap: this.heap, events: this.events });
+    this.kernelMap = options.kernelMap && this.#makeKernelMap(options.kernelMap);
     this.swap = options.swap;
     this.rangeMap = options.rangeMap ?? redBlackMap;
     this.seed = options.seed;
@@ -104,6 +110,14 @@ export class Machine {
     throw new UsageError(
       `RAM has not enough frames in a row for the one page table of format ${format.name}: give more, or another format`,
     );
+  }
+
+  #makeKernelMap(kind: KernelMapKind): KernelMap {
+    const map = kind.make({ mmu: this.mmu, memory: this.frames, frames: this.ram.frameCount });
+    if (map === 'ENOMEM')
+      throw new UsageError(`RAM has not enough frames for the tables of the kernel map ${kind.name}: give more, or another map`);
+    if (this.ram instanceof MappedRam) this.ram.attach(map);
+    return map;
   }
 
   /** Byte addresses of the TLB tables of live space `index`. */
@@ -125,6 +139,7 @@ export class Machine {
     this.frames.check();
     this.heap.check();
     this.pmaps.check();
+    this.kernelMap?.check();
   }
 }
 

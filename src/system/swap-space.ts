@@ -73,9 +73,7 @@ export class SwapSpace {
 
   /** Writes `count` frames to the slots from `slot` on, which are one run, in one operation. Returns false when the device failed. */
   write(slot: number, frames: Int32Array, offset: number, count: number): boolean {
-    for (let i = 0; i < count; i++) {
-      this.#staging.set(this.#ram.frame(frames[offset + i] as Pfn), i * PAGE_SIZE);
-    }
+    this.#ram.gather(frames, offset, count, this.#staging);
     return this.#attempt(slot, (device, page) => device.write(page, this.#staging.subarray(0, count * PAGE_SIZE)));
   }
 

@@ -1,4 +1,4 @@
-// The one place that names concrete designs by string: what `--policy`, `--frames`, `--page-table`, `--ranges`, `--kernel-heap`,
+// The one place that names concrete designs by string: what `--policy`, `--frames`, `--page-table`, `--ranges`, `--kernel-heap`, `--kernel-map`,
 // `--system`, `--class-limits` can say.
 
 import { type FailurePlan, UsageError } from '../base/index.ts';
@@ -87,6 +87,8 @@ export const pageTableNames: readonly string[] = pageTableFormats.map((format) =
 export const rangeMapNames: readonly string[] = rangeMapKinds.map((kind) => kind.name);
 /** Names that `findKernelHeap` knows, the default first. */
 export const kernelHeapNames: readonly string[] = kernelHeapKinds.map((kind) => kind.name);
+/** What `--kernel-map` can say: frames by their physical addresses, the default, or a kernel map. */
+export const kernelMapChoices: readonly string[] = ['identity', ...kernelMapKinds.map((kind) => kind.name)];
 /** Names that `findKernelMap` knows. */
 export const kernelMapNames: readonly string[] = kernelMapKinds.map((kind) => kind.name);
 /** Names that `findSystem` knows, the default first. */
@@ -131,6 +133,8 @@ export interface MachineDescription {
   readonly ranges?: string;
   /** Where the kernel keeps its own records: see `kernelHeapNames`; default: the first. */
   readonly kernelHeap?: string;
+  /** How the kernel reaches frames: see `kernelMapChoices`; default: the first. */
+  readonly kernelMap?: string;
   /** Programs that will run on it at the same time. */
   readonly liveSpaces: number;
   /** A swap device of priority 0. */
@@ -160,6 +164,7 @@ export function buildMachine(description: MachineDescription): { readonly machin
     pageTable = pageTableNames[0] as string,
     ranges = rangeMapNames[0] as string,
     kernelHeap = kernelHeapNames[0] as string,
+    kernelMap = kernelMapChoices[0] as string,
     system: systemName,
     swapDevices = [],
     classLimits = 'none',
@@ -174,6 +179,7 @@ export function buildMachine(description: MachineDescription): { readonly machin
     pageTableFormat: findPageTable(pageTable),
     rangeMap: findRangeMap(ranges),
     kernelHeap: findKernelHeap(kernelHeap),
+    ...(kernelMap !== kernelMapChoices[0] && { kernelMap: findKernelMap(kernelMap) }),
   });
   const system = systemKind.make(machine, policyKind, classLimits);
   for (const { device, priority } of swapDevices) addSwap(system, device, priority);

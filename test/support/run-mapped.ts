@@ -19,6 +19,7 @@ export interface MachineSettings {
   readonly pageTable?: string;
   readonly ranges?: string;
   readonly kernelHeap?: string;
+  readonly kernelMap?: string;
   readonly system?: string;
   readonly seed?: number;
   readonly frameFailures?: FailurePlan;
@@ -54,6 +55,7 @@ export function runMapped({ module, name, wasi, prepare }: Job, settings: Machin
     ...(settings.pageTable !== undefined && { pageTable: settings.pageTable }),
     ...(settings.ranges !== undefined && { ranges: settings.ranges }),
     ...(settings.kernelHeap !== undefined && { kernelHeap: settings.kernelHeap }),
+    ...(settings.kernelMap !== undefined && { kernelMap: settings.kernelMap }),
     liveSpaces: 1,
     seed: settings.seed ?? 1,
     ...(swap !== undefined && { swap }),

@@ -30,6 +30,7 @@ export class KernelTables {
   readonly pages: number;
   /** Pages of each size of large page, the largest first. */
   readonly largePages: readonly number[];
+  /** Frames of tables; 0 where all spaces share one. */
   tableFrames = 0;
   recordFrames = 0;
   mappedPages = 0;
@@ -199,6 +200,8 @@ export class KernelTables {
   #newTable(): Pfn | -1 {
     const frame = zeroedTable(this.#memory);
     if (frame === -1) return -1;
+    // The one table of all spaces may give it back whenever it likes.
+    if (this.#mmu.tablesOf === 'machine') return frame;
     this.tableFrames++;
     // The entry that names it.
     this.entriesWritten++;

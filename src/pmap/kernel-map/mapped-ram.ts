@@ -1,0 +1,88 @@
+// RAM that the kernel reaches only through its kernel map, as a kernel with paging on has to: what the frames of processes hold.
+//
+//   zero a frame         map it -> the page tables say where it is -> fill -> unmap
+//   copy a frame         the same with two
+//   hand it to a device  map it -> the device's transfer; the mapping stays until the next one, as in Linux's one slot for each use
+//   gather a cluster     map all its frames in a row -> copy -> unmap, as UVM's pager_map
+//
+// Where a frame is comes from the page tables, so a map that maps wrongly corrupts programs. What has no address (an inverted table can
+// be short of entries: kernel-map.ts) is reached physically, with translation off, as the machines with such tables do; it is counted.
+// Without this class a machine has plain `Ram`, and nothing here costs it anything.
+
+import { PAGE_SHIFT, PAGE_SIZE, type Pfn, pageOf, pfn } from '../../base/index.ts';
+import { Ram } from '../../machine/index.ts';
+import type { KernelMap } from './kernel-map.ts';
+
+/** RAM behind a kernel map. Until one is attached it is plain RAM: the map boots on it. */
+export class MappedRam extends Ram {
+  #map: KernelMap | undefined;
+  /** What the last transfer left mapped, or -1. */
+  #transfer = -1;
+  #bypassed = 0;
+
+  /** Accesses for which there was no address. */
+  get bypassed(): number {
+    return this.#bypassed;
+  }
+
+  /** Sends all further accesses through `map`. */
+  attach(map: KernelMap): void {
+    this.#map = map;
+  }
+
+  override zero(frame: Pfn): void {
+    const address = this.#enter(frame);
+    super.zero(this.#reached(address, frame));
+    this.#leave(address);
+  }
+
+  override copy(from: Pfn, to: Pfn): void {
+    const source = this.#enter(from);
+    const target = this.#enter(to);
+    super.copy(this.#reached(source, from), this.#reached(target, to));
+    this.#leave(target);
+    this.#leave(source);
+  }
+
+  override frame(frame: Pfn): Uint8Array {
+    this.#leave(this.#transfer);
+    this.#transfer = this.#enter(frame);
+    return super.frame(this.#reached(this.#transfer, frame));
+  }
+
+  override gather(frames: ArrayLike<number>, offset: number, count: number, into: Uint8Array): void {
+    const address = this.#map?.mapFrames(frames, offset, count) ?? -1;
+    if (address === -1) {
+      for (let i = 0; i < count; i++) this.#gatherOne(pfn(frames[offset + i] as number), into, i);
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      const start = this.#reached(address + i * PAGE_SIZE, pfn(frames[offset + i] as number)) << PAGE_SHIFT;
+      into.set(this.bytes.subarray(start, start + PAGE_SIZE), i * PAGE_SIZE);
+    }
+    this.#map?.unmap(address, count);
+  }
+
+  #gatherOne(frame: Pfn, into: Uint8Array, at: number): void {
+    const address = this.#enter(frame);
+    into.set(super.frame(this.#reached(address, frame)), at * PAGE_SIZE);
+    this.#leave(address);
+  }
+
+  /** Maps a frame. Returns its address, -1 if there is none. */
+  #enter(frame: Pfn): number {
+    if (this.#map === undefined) return -1;
+    const address = this.#map.map(frame, 1);
+    if (address === -1) this.#bypassed++;
+    return address;
+  }
+
+  /** Returns the frame that an address reaches by the page tables; `frame` itself if there is no address. */
+  #reached(address: number, frame: Pfn): Pfn {
+    return address === -1 || this.#map === undefined ? frame : (pageOf(this.#map.translate(address)) as number as Pfn);
+  }
+
+  #leave(address: number): void {
+    if (address !== -1) this.#map?.unmap(address, 1);
+  }
+}
