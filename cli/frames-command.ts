@@ -1,16 +1,14 @@
 // `quire frames`: every frame allocator on memory of any size: what does it cost, how fast is it, and what is left in one piece?
 
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { GIB, PAGE_SIZE, UsageError } from '../src/base/index.ts';
 import { type FrameMemory, type FrameResult, measureFrames } from '../src/lab/index.ts';
-import { type MemoryRange, parseMemoryMap } from '../src/machine/index.ts';
 import { csvLine, formatBytes, framesData, framesParts, framesRows, framesSvg, htmlPage, partsText } from '../src/report/index.ts';
 import { findFrameAllocator, frameAllocatorNames } from '../src/systems/index.ts';
 import { parseByteSize } from './byte-size.ts';
 import { ExitCode } from './exit-code.ts';
 import { LiveLine } from './live-line.ts';
-import { reasonOf } from './output-file.ts';
+import { readMemoryMap, usableEnd } from './memory-map-file.ts';
 import { addReportOptions, pageFactsOf, type ReportFlags, type ReportForm, ReportOutput, reportForm } from './report-output.ts';
 import { parseSeed } from './run-options.ts';
 import type { Terminal } from './terminal.ts';
@@ -104,27 +102,12 @@ function namesOf(text: string): readonly string[] {
 function memoryOf({ memory, memoryMap }: FramesFlags): FrameMemory {
   const map = memoryMap === undefined ? undefined : readMemoryMap(memoryMap);
   const asked = memory === undefined ? undefined : parseByteSize(memory, '--memory');
-  const bytes = asked ?? (map === undefined ? GIB : endOf(map));
+  const bytes = asked ?? (map === undefined ? GIB : usableEnd(map));
   if (bytes < 2 * PAGE_SIZE || bytes > MOST_MEMORY) {
     const where = asked === undefined ? `--memory-map ${memoryMap}: usable memory ends at` : '--memory';
     throw new UsageError(`${where} ${formatBytes(bytes)}: give from 8 KiB to ${formatBytes(MOST_MEMORY)}`);
   }
   return { bytes, ...(map !== undefined && { map }) };
-}
-
-/** End of usable memory: what lies above are devices. */
-function endOf(map: readonly MemoryRange[]): number {
-  return map.reduce((end, range) => (range.kind === 'usable' ? Math.max(end, range.end) : end), 0);
-}
-
-function readMemoryMap(path: string): MemoryRange[] {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new UsageError(`--memory-map ${path}: cannot be read: ${reasonOf(error)}`);
-  }
-  return parseMemoryMap(text, path);
 }
 
 function parseSeconds(text: string): number {

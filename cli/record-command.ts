@@ -158,7 +158,7 @@ function ending({ ended, exitCode }: RunReport, counts: string): string {
 
 function guestFlags({ ram, swap, dir, env, argv0, deterministic, seed }: RecordFlags): GuestFlags {
   return {
-    ram,
+    ...(ram !== undefined && { ram }),
     swap,
     seed,
     ...(dir && { dir }),

@@ -44,7 +44,8 @@ export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (
     )
     .addArgument(new Argument('<program.wasm>', 'the program'))
     .addArgument(new Argument('[args...]', "the program's own arguments"))
-    .option('--ram <size>', 'RAM, with the kernel in it', '16MiB')
+    .option('--ram <size>', 'RAM, with the kernel in it; default: 16MiB, or what the memory map has')
+    .option('--memory-map <file>', 'which RAM is usable: JSON, the text of /proc/iomem, or a boot log of Linux with e820 lines')
     .option('--swap <size>', 'swap space, or none', '256MiB')
     .option('--swap-file <path>', 'a swap file: PATH, or PATH,size=64MiB,priority=1 (repeatable; default: a temporary file)', collect)
     .addOption(

@@ -32,6 +32,7 @@ function prepare(options: RunOptions, host: RunHost, swap: SwapFiles): { machine
   try {
     const { machine, system } = buildMachine({
       ramBytes: options.ramBytes,
+      ...(options.memoryMap && { memoryMap: options.memoryMap }),
       frames: options.frames,
       pageTable: options.pageTable,
       ranges: options.ranges,

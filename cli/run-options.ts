@@ -2,7 +2,10 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { PAGE_SIZE, UsageError } from '../src/base/index.ts';
+import { MIB, PAGE_SIZE, UsageError } from '../src/base/index.ts';
+import type { MemoryRange } from '../src/machine/index.ts';
+import { formatBytes } from '../src/report/index.ts';
+import { MAX_RAM_BYTES, MIN_RAM_BYTES } from '../src/system/index.ts';
 import {
   classLimitNames,
   frameAllocatorNames,
@@ -14,13 +17,15 @@ import {
   systemNames,
 } from '../src/systems/index.ts';
 import { parseByteSize } from './byte-size.ts';
+import { readMemoryMap, usableEnd } from './memory-map-file.ts';
 import { reasonOf } from './output-file.ts';
 import { formOfEnding } from './report-output.ts';
 import type { GrantedDirectory, RunOptions, SwapFileRequest } from './run-program.ts';
 
 /** The options as commander leaves them: its choices are checked, the rest is text. */
 export interface RunFlags {
-  readonly ram: string;
+  readonly ram?: string;
+  readonly memoryMap?: string;
   readonly swap: string;
   readonly swapFile?: readonly string[];
   readonly policy: string;
@@ -44,6 +49,8 @@ export interface RunFlags {
   readonly quiet?: true;
 }
 
+/** RAM of a run that says nothing about it. */
+const USUAL_RAM = 16 * MIB;
 /** Seeds are 32-bit, as the generator's. */
 const MAX_SEED = 0xffff_ffff;
 /** The largest priority of a swap device, as Linux's `swapon` has it. */
@@ -81,7 +88,7 @@ export function runOptions(
   if (flags.saveDump !== undefined && flags.mmu === 'off') throw new UsageError('--save-dump: with --mmu off there is no RAM to save');
   if (flags.report === 'none' && flags.reportFile !== undefined) throw new UsageError('--report-file: with --report none there is none');
   return {
-    ramBytes: parseByteSize(flags.ram, '--ram'),
+    ...memoryOf(flags),
     swapBytes,
     swapFiles: (flags.swapFile ?? []).map((text) => parseSwapFile(text, swapBytes)),
     classLimits: flags.classLimits,
@@ -102,6 +109,22 @@ export function runOptions(
     program,
     bytes: readProgram(program),
   };
+}
+
+/** RAM and its map: without `--ram` as much as the map has. */
+function memoryOf({ ram, memoryMap: path, mmu }: RunFlags): { ramBytes: number; memoryMap?: readonly MemoryRange[] } {
+  const asked = ram === undefined ? undefined : parseByteSize(ram, '--ram');
+  if (path === undefined) return { ramBytes: asked ?? USUAL_RAM };
+  if (mmu === 'off') throw new UsageError('--memory-map: with --mmu off there is no RAM that it could tell of');
+  const memoryMap = readMemoryMap(path);
+  const end = usableEnd(memoryMap);
+  if (asked === undefined && !(end >= MIN_RAM_BYTES && end <= MAX_RAM_BYTES)) {
+    throw new UsageError(
+      `--memory-map ${path}: usable memory ends at ${formatBytes(end)}; a run has from ${formatBytes(MIN_RAM_BYTES)} to ` +
+        `${formatBytes(MAX_RAM_BYTES)} of RAM: give another map${end > MAX_RAM_BYTES ? ', or cut this one off with --ram' : ''}`,
+    );
+  }
+  return { ramBytes: asked ?? end, memoryMap };
 }
 
 /** Returns the bytes of a module's file. Throws `UsageError` if it cannot be read. */

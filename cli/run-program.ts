@@ -1,6 +1,7 @@
 // What `quire run` asks for: the settings of a run, checked, and what the command line lends it.
 
 import type { EventReader } from '../src/base/index.ts';
+import type { MemoryRange } from '../src/machine/index.ts';
 import type { RunReport } from '../src/report/index.ts';
 import type { Machine } from '../src/system/index.ts';
 import type { HeapCall, HeapObserver, Program, ReferenceObserver } from '../src/wasm/index.ts';
@@ -27,6 +28,8 @@ export interface RunOptions {
   readonly kernelHeap: string;
   readonly kernelMap: string;
   readonly ramBytes: number;
+  /** Which of it is usable; default: all. */
+  readonly memoryMap?: readonly MemoryRange[];
   /** Size of the temporary swap file, for a run without `swapFiles`; 0 for no swap. */
   readonly swapBytes: number;
   /** Swap in files with names, in the order given. */

@@ -35,6 +35,19 @@ export interface RunConstraints {
 /** No constraints. */
 export const ANYWHERE: RunConstraints = {};
 
+/** A part of memory that an allocator keeps apart, and can run short of by itself. */
+export interface FrameZone {
+  readonly name: string;
+  /** Frames [first, end), holes included. */
+  readonly first: number;
+  readonly end: number;
+  /** Frames that it could give now. */
+  readonly freeCount: number;
+  /** Requests for the zones above leave so many free; below it the page daemon should run, up to `high`. */
+  readonly low: number;
+  readonly high: number;
+}
+
 /** A physical allocator over the frames [first, first + count). */
 export interface FrameAllocator {
   readonly name: string;
@@ -42,6 +55,8 @@ export interface FrameAllocator {
   readonly freeCount: number;
   /** Bytes of RAM that the design's own records take. */
   readonly metadataBytes: number;
+  /** Parts of memory, from the lowest up, where some can run short while others do not. */
+  readonly zones?: readonly FrameZone[];
   /** Takes one frame. Returns -1 when none is free. O(1) or O(log n); allocates nothing on the JS heap. */
   allocate(): Pfn | -1;
   /**

@@ -13,4 +13,5 @@ export * from './physical-memory.ts';
 export * from './slab-allocator.ts';
 export * from './stack-allocator.ts';
 export * from './tree-allocator.ts';
+export type { WatchedZone } from './zone-watch.ts';
 export * from './zoned-allocator.ts';

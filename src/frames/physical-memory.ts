@@ -16,6 +16,7 @@ import { type FailurePlan, invariant, PAGE_SIZE, type Pfn } from '../base/index.
 import type { Ram } from '../machine/index.ts';
 import { ANYWHERE, type FrameAllocator, type RunConstraints } from './frame-allocator.ts';
 import { FrameKind, type FrameTable } from './frame-table.ts';
+import { ZoneWatch } from './zone-watch.ts';
 
 /** Kinds of frame that can be asked for and given back. */
 export type AllocatedKind = Exclude<
@@ -42,6 +43,8 @@ export class PhysicalMemory {
   readonly allocator: FrameAllocator;
   /** Frames that the allocator gives out, free or given: a constant. */
   readonly managed: number;
+  /** Which part of memory runs short, if the allocator keeps any apart. */
+  readonly zones: ZoneWatch;
   readonly #failure: FailurePlan | undefined;
   readonly #counts = new Int32Array(KIND_COUNT);
   /** First frame of the zeroed list, 0 for none. */
@@ -57,6 +60,7 @@ export class PhysicalMemory {
     this.#failure = parts.failure;
     for (let frame = 0; frame < this.table.count; frame++) this.#count(this.table.kind(frame as Pfn), 1);
     this.managed = this.allocator.freeCount;
+    this.zones = new ZoneWatch(this.allocator);
   }
 
   /** Frames that could be given now. */
@@ -134,12 +138,24 @@ export class PhysicalMemory {
     if (this.#failure?.next() === true) return -1;
     let first = this.allocator.allocateRun(count, constraints);
     if (first === -1 && this.#zeroed !== 0) {
-      this.#forgetZeroed();
+      this.forgetZeroed();
       first = this.allocator.allocateRun(count, constraints);
     }
     if (first === -1) return -1;
     for (let i = 0; i < count; i++) this.#give((first + i) as Pfn, kind, 0, 0);
     return first;
+  }
+
+  /** Gives all zeroed frames back to the allocator: for a run that they may be in the way of, or a zone that lacks them. */
+  forgetZeroed(): void {
+    while (this.#zeroed !== 0) {
+      const frame = this.#zeroed as Pfn;
+      this.#zeroed = this.table.next(frame);
+      this.allocator.free(frame);
+      this.#count(FrameKind.zeroed, -1);
+      this.#count(FrameKind.free, 1);
+      this.table.clear(frame, FrameKind.free);
+    }
   }
 
   /** Makes an allocated frame another owner's, of another kind: a loan that becomes its borrower's, say. The bytes stay. */
@@ -227,18 +243,6 @@ export class PhysicalMemory {
     this.#count(kind, 1);
     this.table.assign(frame, kind, owner, index);
     return frame;
-  }
-
-  /** Gives all zeroed frames back to the allocator: for a run that they may be in the way of. */
-  #forgetZeroed(): void {
-    while (this.#zeroed !== 0) {
-      const frame = this.#zeroed as Pfn;
-      this.#zeroed = this.table.next(frame);
-      this.allocator.free(frame);
-      this.#count(FrameKind.zeroed, -1);
-      this.#count(FrameKind.free, 1);
-      this.table.clear(frame, FrameKind.free);
-    }
   }
 
   #give(frame: Pfn, kind: AllocatedKind, owner: number, index: number): void {

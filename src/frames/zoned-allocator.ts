@@ -13,7 +13,7 @@
 //
 // The sum of marks protects the lower zones: what falls through from above leaves them more than what is meant for them does.
 // Metadata: the buddy systems', 9 bytes per frame. Cost: the buddy system's and a few comparisons.
-// Source: Linux 2.4's alloc_pages (marks and their sum). Elsewhere: who is woken below a mark (uvm/page-daemon.ts, by all free frames).
+// Source: Linux 2.4's alloc_pages (marks and their sum). Elsewhere: who is woken below a mark (system/daemon-wakes.ts).
 
 import { invariant, type Pfn } from '../base/index.ts';
 import { BuddyAllocator, buddyAllocator } from './buddy-allocator.ts';
@@ -22,6 +22,7 @@ import {
   expectWords,
   type FrameAllocator,
   type FrameAllocatorKind,
+  type FrameZone,
   type MetadataRegion,
   panicNotGiven,
   type RunConstraints,
@@ -48,14 +49,10 @@ export type Reserve = 'low' | 'min' | 'none';
 const RESERVES: readonly Reserve[] = ['low', 'min', 'none'];
 
 /** One zone: its frames, its marks and its buddy system. */
-export interface Zone {
+export interface Zone extends FrameZone {
   readonly name: ZoneName;
-  readonly first: number;
-  readonly end: number;
   /** Frames that are kept, by reserve. */
   readonly marks: Readonly<Record<Reserve, number>>;
-  /** Above this many free frames a zone is balanced: reclaim may stop. */
-  readonly high: number;
   readonly frames: BuddyAllocator;
 }
 
@@ -98,7 +95,18 @@ export class ZonedAllocator implements FrameAllocator {
       at += frames.metadataBytes / 4;
       const min = Math.min(BALANCE_MOST, Math.max(BALANCE_LEAST, Math.floor(part.count / BALANCE_RATIO)));
       const marks = { low: 2 * min, min, none: 0 };
-      return { name: part.name, first: part.first, end: part.first + part.count, marks, high: 3 * min, frames };
+      return {
+        name: part.name,
+        first: part.first,
+        end: part.first + part.count,
+        marks,
+        low: marks.low,
+        high: 3 * min,
+        frames,
+        get freeCount() {
+          return frames.freeCount;
+        },
+      };
     });
     this.metadataBytes = 4 * needed;
     this.#rest = words.subarray(at, needed).fill(0);

@@ -8,7 +8,7 @@
 
 import { PAGE_SIZE } from '../base/index.ts';
 import { formatBytes, formatCount, formatCountOf, formatSeconds, formatShare } from './quantities.ts';
-import type { KernelHeapFacts, KernelMapFacts, RunReport, SwapCounts } from './run-report.ts';
+import type { KernelHeapFacts, KernelMapFacts, RunReport, SwapCounts, UsableMemory } from './run-report.ts';
 import type { TextStyle } from './text-style.ts';
 
 interface Row {
@@ -38,7 +38,8 @@ export function counterLines(report: RunReport, width: number, style: TextStyle)
 
 /** Returns all sections but that on time, as rows. */
 export function counterSections(report: RunReport): Section[] {
-  return [faultSection(report), residentSection(report), evictionSection(report), kernelSection(report)];
+  const memory = report.memory === undefined ? [] : [memorySection(report.memory)];
+  return [faultSection(report), ...memory, residentSection(report), evictionSection(report), kernelSection(report)];
 }
 
 /** Returns the section on time, as rows. */
@@ -79,6 +80,16 @@ function residentSection({ resident, ramBytes, map }: RunReport): Section {
     pages('Pages in RAM', resident.peakPages, `at the peak, of ${formatCount(ramBytes / PAGE_SIZE)} frames`),
     pages('at the end', resident.finalPages, ''),
     pages('in swap', swapped, 'at the end, and not in RAM'),
+  ];
+}
+
+function memorySection({ usableFrames, runs, zones = [] }: UsableMemory): Section {
+  return [
+    pages('Usable RAM', usableFrames, `in ${formatCountOf(runs, 'piece')}`),
+    ...zones.map(({ name, frames, freeFrames, lowFrames, wakes }) => {
+      const woken = `${formatCount(freeFrames)} free; below ${formatCount(lowFrames)} the daemon woke ${formatCountOf(wakes, 'time')}`;
+      return pages(`zone ${name}`, frames, woken);
+    }),
   ];
 }
 

@@ -1,6 +1,6 @@
 // From a program that has run to its RunReport: gathers what machine, manager and process counted.
 
-import { PAGE_SIZE } from '../base/index.ts';
+import { PAGE_SIZE, type Pfn } from '../base/index.ts';
 import { FRAME_RECORD_BYTES, FrameKind } from '../frames/index.ts';
 import { ACCESS_READ, ACCESS_WRITE, faultRegisters, translate } from '../machine/index.ts';
 import { MappedRam } from '../pmap/index.ts';
@@ -90,6 +90,7 @@ export function programReport(facts: RunFacts, machine: Machine, system: MemoryS
     },
     ...(statistics.lostPages > 0 && { lostPages: statistics.lostPages }),
     resident: { peakPages: process.peakResident, finalPages: areas.reduce((sum, area) => sum + area.residentPages, 0) },
+    ...usableMemory(machine),
     kernelBytes: {
       pageTables: (machine.frames.countOf(FrameKind.pageTable) + machine.frames.countOf(FrameKind.vmem)) * PAGE_SIZE,
       frameTable: machine.ram.frameCount * FRAME_RECORD_BYTES,
@@ -118,6 +119,25 @@ function kernelMapFacts({ kernelMap, ram }: Machine): { readonly kernelMap?: Ker
       bypassed,
     },
   };
+}
+
+/** Frame 0 is never used: it is no hole. */
+function usableMemory({ frames }: Machine): Pick<RunReport, 'memory'> {
+  const { table } = frames;
+  let [usableFrames, runs] = [0, 0];
+  let before: 'usable' | 'hole' = 'hole';
+  for (let frame = 1 as Pfn; frame < table.count; frame++) {
+    const kind = table.kind(frame);
+    const now = kind === FrameKind.reserved || kind === FrameKind.permanent ? 'hole' : 'usable';
+    if (now === 'usable') usableFrames++;
+    if (now === 'usable' && before === 'hole') runs++;
+    before = now;
+  }
+  const zones = frames.zones.zones.map(({ name, managed, freeCount, low, wakes }) => {
+    return { name, frames: managed, freeFrames: freeCount, lowFrames: low, wakes };
+  });
+  if (zones.length === 0 && usableFrames === table.count - 1) return {};
+  return { memory: { usableFrames, runs, ...(zones.length > 0 && { zones }) } };
 }
 
 function pageTableFacts({ mmu, frames }: Machine, { process }: Program): PageTableFacts {

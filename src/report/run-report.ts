@@ -52,6 +52,8 @@ export interface RunReport {
   /** Changed pages of files that could not be written back when their file was let go. */
   readonly lostPages?: number;
   readonly resident: ResidentPages;
+  /** What of RAM is usable, where a memory map leaves holes in it or its zones are told apart. */
+  readonly memory?: UsableMemory;
   readonly kernelBytes: KernelBytes;
   readonly kernelHeap?: KernelHeapFacts;
   /** Left out where the kernel reaches frames by their physical addresses. */
@@ -62,6 +64,27 @@ export interface RunReport {
   readonly heat?: readonly HeatStrip[];
   /** Sentences worth knowing about this run, such as why page 0 is mapped. */
   readonly notes?: readonly string[];
+}
+
+/** What of RAM is usable. */
+export interface UsableMemory {
+  /** Frames that are not reserved, broken or permanently taken, and the runs that they lie in. */
+  readonly usableFrames: number;
+  readonly runs: number;
+  /** From the lowest up, where the frame allocator keeps zones. */
+  readonly zones?: readonly ZoneCounts[];
+}
+
+/** A zone of memory at the end. */
+export interface ZoneCounts {
+  readonly name: string;
+  /** Frames that it had to give, and those that are free. */
+  readonly frames: number;
+  readonly freeFrames: number;
+  /** With fewer free the page daemon is woken for this zone. */
+  readonly lowFrames: number;
+  /** How often it was. */
+  readonly wakes: number;
 }
 
 /** Where a program's page table is at the end, and what it took. */

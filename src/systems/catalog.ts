@@ -23,6 +23,7 @@ import {
   type BlockDevice,
   i386,
   inverted,
+  type MemoryRange,
   mips,
   type PageTableFormat,
   pae,
@@ -123,6 +124,8 @@ function findByName<T extends { readonly name: string }>(what: string, kinds: re
 /** A machine described by names. */
 export interface MachineDescription {
   readonly ramBytes: number;
+  /** Which of it is usable; default: all. */
+  readonly memoryMap?: readonly MemoryRange[];
   /** See `frameAllocatorNames`, `policyNames`, `systemNames`. */
   readonly frames: string;
   readonly policy: string;

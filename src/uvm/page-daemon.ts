@@ -3,7 +3,8 @@
 // daemon run, and begins again.
 //
 //   first: empty slabs of the kernel heap, page tables that evictions have emptied
-//   victim from the policy -> held, lent to the kernel, or of a class that is spared (page-classes.ts)? give it another round
+//   victim from the policy -> held, lent to the kernel, in a zone with plenty while another is short, or of a class that is spared
+//                             (page-classes.ts)? give it another round
 //                          -> clean: unmap, free                    (object page, or anonymous page with a swap slot)
 //                          -> dirty object page: pager writes it, then as clean
 //                          -> dirty anonymous page: old slot dropped, into the cluster; 16 pages are written in one operation
@@ -18,8 +19,8 @@
 // Source: uvm_pdaemon.c; Cranor and Parulkar 1999, section 6 (slots reassigned at page-out so that any pages cluster).
 
 import { EventType, type Pfn } from '../base/index.ts';
-import type { FrameTable } from '../frames/index.ts';
-import { CLUSTER_PAGES } from '../system/index.ts';
+import type { FrameTable, PhysicalMemory, WatchedZone } from '../frames/index.ts';
+import { CLUSTER_PAGES, DaemonWakes } from '../system/index.ts';
 import type { UvmCore } from './core.ts';
 import { PageClasses } from './page-classes.ts';
 
@@ -45,24 +46,22 @@ export class PageDaemon {
   readonly #classes: PageClasses;
   /** Where the search for resident pages with slots goes on. */
   #slotHand = 0;
-  /** The last run evicted nothing. */
-  #barren = false;
+  readonly #wakes: DaemonWakes;
+  /** What this run is to fill: all of memory, or a zone of it. */
+  #filling: PhysicalMemory | WatchedZone;
 
   constructor(core: UvmCore) {
     this.#core = core;
     this.#table = core.machine.frames.table;
     this.#setAside = new Int32Array(core.machine.ram.frameCount);
     this.#classes = new PageClasses(core);
+    this.#wakes = new DaemonWakes(core.machine, core.queue);
+    this.#filling = core.machine.frames;
   }
 
-  /**
-   * Runs if free memory is low. After a run that evicted nothing it waits until memory was no longer low in between, or until a
-   * fault asks for a run: without swap, each fault would look at all pages for nothing.
-   */
+  /** Runs if memory, or a zone of it, is low. */
   wakeIfLow(): void {
-    const { machine, queue } = this.#core;
-    if (machine.frames.freeCount >= queue.freeMinimum) this.#barren = false;
-    else if (!this.#barren) this.run(queue.freeTarget);
+    this.#wakes.wakeIfLow(this);
   }
 
   /** Makes room for a request that lacked memory. Returns false when that did nothing: no page evicted, and `target` not free. */
@@ -72,21 +71,34 @@ export class PageDaemon {
 
   /** Gives back what the kernel keeps for later, then evicts pages until `target` frames are free or nothing more can be evicted. Returns the pages evicted. */
   run(target: number): number {
+    const evicted = this.#fill(this.#core.machine.frames, target);
+    this.#wakes.ran(evicted);
+    return evicted;
+  }
+
+  /** Evicts pages of zones without plenty until `zone` has its high mark or nothing more can be evicted. Returns the pages evicted. */
+  relieve(zone: WatchedZone): number {
+    const evicted = this.#fill(zone, zone.high);
+    this.#filling = this.#core.machine.frames;
+    return evicted;
+  }
+
+  #fill(memory: PhysicalMemory | WatchedZone, target: number): number {
     const { machine, queue, statistics } = this.#core;
     const before = this.#evicted;
+    this.#filling = memory;
     statistics.daemonWakes++;
-    machine.events.emit(EventType.daemon, 0, machine.frames.freeCount, target);
-    if (machine.frames.freeCount < target) this.#reap();
+    machine.events.emit(EventType.daemon, 0, memory.freeCount, target);
+    if (memory.freeCount < target) this.#wakes.reap();
     this.#begin();
     this.#scan(target, 'spare');
     // Nothing but spared pages was left: now those.
     if (this.#evicted === before && this.#sparedPages > 0) this.#scan(target, 'take');
     // Pages that went away leave empty tables and slabs behind.
-    if (machine.frames.freeCount < target) this.#reap();
+    if (memory.freeCount < target) this.#wakes.reap();
     statistics.reactivated = queue.policy.reactivations + statistics.daemonHeld;
     const evicted = this.#evicted - before;
     statistics.daemonFreed += evicted;
-    this.#barren = evicted === 0;
     return evicted;
   }
 
@@ -108,11 +120,6 @@ export class PageDaemon {
     return this.#core.statistics.evictedClean + this.#core.statistics.evictedDirty;
   }
 
-  #reap(): void {
-    this.#core.machine.heap.reap();
-    this.#core.machine.pmaps.reapTables();
-  }
-
   #begin(): void {
     this.#swapFailed = false;
     this.#dirtyKept = 0;
@@ -127,11 +134,11 @@ export class PageDaemon {
 
   /** Scans to the target, and up to a cluster further while a cluster is begun but not full: one write costs little more for 16 pages. */
   #scan(target: number, sparing: 'spare' | 'take'): void {
-    const { machine, queue, statistics } = this.#core;
+    const { queue, statistics } = this.#core;
     const before = this.#evicted;
     this.#sparing = sparing;
     this.#sparedPages = 0;
-    while (machine.frames.freeCount + this.#clusterSize < (this.#clusterSize === 0 ? target : target + CLUSTER_PAGES)) {
+    while (this.#filling.freeCount + this.#clusterSize < (this.#clusterSize === 0 ? target : target + CLUSTER_PAGES)) {
       if (this.#dirtyKept >= DIRTY_REACTIVATIONS && this.#evicted > before) break;
       const victim = queue.policy.victim();
       if (victim < 0) break;
@@ -151,11 +158,18 @@ export class PageDaemon {
       this.#core.statistics.daemonHeld++;
       this.#core.machine.events.emit(EventType.reactivate, 0, frame);
       this.#keep(frame);
-    } else if (this.#sparing === 'spare' && this.#classes.isSpared(frame)) {
+    } else if (this.#isElsewhere(frame)) this.#keep(frame);
+    else if (this.#sparing === 'spare' && this.#classes.isSpared(frame)) {
       this.#sparedPages++;
       this.#keep(frame);
     } else if (this.#core.swapped.owns(frame)) this.#evictToSwap(frame);
     else this.#evictObjectPage(frame);
+  }
+
+  /** A zone is to be filled, and the frame would not help: its own has plenty. */
+  #isElsewhere(frame: Pfn): boolean {
+    const { frames } = this.#core.machine;
+    return this.#filling !== frames && frames.zones.hasPlenty(frame);
   }
 
   /** A loan to the kernel names the frame itself: the page cannot leave it. */

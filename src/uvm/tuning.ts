@@ -1,5 +1,7 @@
 // What an administrator may turn: UVM's sysctls for the page daemon, and the settings of `tick`.
 
+import { IDLE_ZEROED_FRAMES } from '../system/index.ts';
+
 /** Shares of memory between which the pages of a class are kept, in percent. */
 export interface ClassLimits {
   /** Below it the class is protected: its pages go only when nothing else can. */
@@ -39,7 +41,7 @@ export const defaultTuning: UvmTuning = {
   idleTicks: 8,
   idleFloorPages: 16,
   idlePagesPerTick: 256,
-  idleZeroedFrames: 64,
+  idleZeroedFrames: IDLE_ZEROED_FRAMES,
 };
 
 /** NetBSD's defaults. */

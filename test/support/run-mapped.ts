@@ -1,7 +1,7 @@
 // Runs one module on a machine made for it alone, and checks that machine afterwards, whatever the end was.
 
 import { type EventReader, type FailurePlan, MIB, PAGE_SIZE } from '../../src/base/index.ts';
-import { type BlockDevice, type DeviceCounters, MemoryDevice } from '../../src/machine/index.ts';
+import { type BlockDevice, type DeviceCounters, MemoryDevice, type MemoryRange } from '../../src/machine/index.ts';
 import type { MemoryStatistics } from '../../src/system/index.ts';
 import { buildMachine, frameAllocatorNames, policyNames } from '../../src/systems/index.ts';
 import { Program, type ProgramCode, type ProgramExit, type prepareCode, type WasiOptions } from '../../src/wasm/index.ts';
@@ -9,6 +9,8 @@ import { Program, type ProgramCode, type ProgramExit, type prepareCode, type Was
 /** The machine to run on. */
 export interface MachineSettings {
   readonly ramBytes: number;
+  /** Default: all of it usable. */
+  readonly memoryMap?: readonly MemoryRange[];
   /** Default: 256 MiB in memory. */
   readonly swap?: BlockDevice | 'none';
   /** More swap devices, filled before `swap`. */
@@ -49,6 +51,7 @@ export function runMapped({ module, name, wasi, prepare }: Job, settings: Machin
   const swap = settings.swap === 'none' ? undefined : (settings.swap ?? new MemoryDevice((256 * MIB) / PAGE_SIZE));
   const { machine, system } = buildMachine({
     ramBytes,
+    ...(settings.memoryMap !== undefined && { memoryMap: settings.memoryMap }),
     frames: settings.frames ?? (frameAllocatorNames[0] as string),
     policy: settings.policy ?? (policyNames[0] as string),
     system: settings.system ?? 'uvm',

@@ -22,6 +22,7 @@ import {
   allowsAll,
   type FaultOutcome,
   findHoleApart,
+  IDLE_ZEROED_FRAMES,
   type Inheritance,
   type LockScope,
   type Machine,
@@ -338,8 +339,10 @@ export class BsdVm implements MemorySystem<BsdMap> {
     return memory.freeCount - before;
   }
 
-  /** Nothing is put off: there is no idle work in 4.4BSD's pager but what low memory asks for. */
-  tick(): void {}
+  /** Zeroes free frames: 4.4BSD's pager itself has no idle work but what low memory asks for. */
+  tick(): void {
+    this.#core.machine.frames.zeroIdle(IDLE_ZEROED_FRAMES);
+  }
 
   swapOn(device: BlockDevice, priority: number): 0 | Errno {
     return this.#core.swap.add(device, priority);

@@ -1,7 +1,7 @@
 // The page daemon: takes pages back when free memory runs low, one page per write. It runs to completion inside the fault or request
 // that found memory low, and never while a fault is half done.
 //
-//   victim from the policy -> held? give it another round
+//   victim from the policy -> held, or in a zone with plenty while another is short? give it another round
 //                          -> clean: unmap, free                       (file page, or anonymous page whose place on swap holds it)
 //                          -> dirty file page: pager writes it, then as clean
 //                          -> dirty anonymous page: written to its own place, by itself; then as clean
@@ -13,7 +13,8 @@
 // Source: 4.4BSD's vm_pageout.c and swap_pager.c; Cranor and Parulkar 1999, section 6.
 
 import { EventType, type Pfn } from '../../base/index.ts';
-import { FrameKind, type FrameTable } from '../../frames/index.ts';
+import { FrameKind, type FrameTable, type PhysicalMemory, type WatchedZone } from '../../frames/index.ts';
+import { DaemonWakes } from '../../system/index.ts';
 import type { BsdCore } from './core.ts';
 import type { VmObject } from './vm-object.ts';
 
@@ -28,47 +29,62 @@ export class PageDaemon {
   readonly #writing = new Int32Array(1);
   /** Set when a write failed in this run: then dirty anonymous pages are not tried again. */
   #swapFailed = false;
-  /** The last run evicted nothing. */
-  #barren = false;
+  readonly #wakes: DaemonWakes;
+  /** What this run is to fill: all of memory, or a zone of it. */
+  #filling: PhysicalMemory | WatchedZone;
 
   constructor(core: BsdCore) {
     this.#core = core;
     this.#table = core.machine.frames.table;
     this.#setAside = new Int32Array(core.machine.ram.frameCount);
+    this.#wakes = new DaemonWakes(core.machine, core.queue);
+    this.#filling = core.machine.frames;
   }
 
-  /** Runs if free memory is low; after a run that evicted nothing only when memory was no longer low in between. */
+  /** Runs if memory, or a zone of it, is low. */
   wakeIfLow(): void {
-    const { machine, queue } = this.#core;
-    if (machine.frames.freeCount >= queue.freeMinimum) this.#barren = false;
-    else if (!this.#barren) this.run(queue.freeTarget);
+    this.#wakes.wakeIfLow(this);
   }
 
   /**
-   * Evicts pages until `target` frames are free or nothing more can be evicted; then gives back cached objects without pages and empty
-   * slabs of the kernel heap too. Returns the pages evicted.
+   * Gives back what the kernel keeps for later, then evicts pages until `target` frames are free or nothing more can be evicted; then gives
+   * back cached objects without pages too. Returns the pages evicted.
    */
   run(target: number): number {
+    const evicted = this.#fill(this.#core.machine.frames, target);
+    this.#wakes.ran(evicted);
+    return evicted;
+  }
+
+  /** Evicts pages of zones without plenty until `zone` has its high mark or nothing more can be evicted. Returns the pages evicted. */
+  relieve(zone: WatchedZone): number {
+    const evicted = this.#fill(zone, zone.high);
+    this.#filling = this.#core.machine.frames;
+    return evicted;
+  }
+
+  #fill(memory: PhysicalMemory | WatchedZone, target: number): number {
     const { machine, queue, objects, statistics } = this.#core;
     const before = statistics.evictedClean + statistics.evictedDirty;
+    this.#filling = memory;
     statistics.daemonWakes++;
-    machine.events.emit(EventType.daemon, 0, machine.frames.freeCount, target);
+    machine.events.emit(EventType.daemon, 0, memory.freeCount, target);
     this.#swapFailed = false;
+    if (memory.freeCount < target) this.#wakes.reap();
     this.#scan(target);
-    if (machine.frames.freeCount < target) {
+    if (memory.freeCount < target) {
       objects.dropEmptyCached();
-      machine.heap.reap();
+      this.#wakes.reap();
     }
     statistics.reactivated = queue.policy.reactivations + statistics.daemonHeld;
     const evicted = statistics.evictedClean + statistics.evictedDirty - before;
     statistics.daemonFreed += evicted;
-    this.#barren = evicted === 0;
     return evicted;
   }
 
   #scan(target: number): void {
-    const { machine, queue, statistics } = this.#core;
-    while (machine.frames.freeCount < target) {
+    const { queue, statistics } = this.#core;
+    while (this.#filling.freeCount < target) {
       const victim = queue.policy.victim();
       if (victim < 0) break;
       statistics.daemonScans++;
@@ -92,8 +108,15 @@ export class PageDaemon {
       this.#core.statistics.daemonHeld++;
       this.#core.machine.events.emit(EventType.reactivate, 0, frame);
       this.#keep(frame);
-    } else if (this.#table.kind(frame) === FrameKind.anon) this.#evictAnonymous(frame);
+    } else if (this.#isElsewhere(frame)) this.#keep(frame);
+    else if (this.#table.kind(frame) === FrameKind.anon) this.#evictAnonymous(frame);
     else this.#evictFilePage(frame);
+  }
+
+  /** A zone is to be filled, and the frame would not help: its own has plenty. */
+  #isElsewhere(frame: Pfn): boolean {
+    const { frames } = this.#core.machine;
+    return this.#filling !== frames && frames.zones.hasPlenty(frame);
   }
 
   #evictFilePage(frame: Pfn): void {
