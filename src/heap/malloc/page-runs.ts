@@ -27,6 +27,7 @@
 // The non-null `!` on words: their indices come from the map.
 
 import { expectHeap } from './allocator.ts';
+import { wordsReader } from './boundary-tags.ts';
 import { HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
 
@@ -110,6 +111,24 @@ export interface PageRuns {
   check(): void;
 }
 
+/** Returns the number of the first page on the grid behind own words that begin with word `own`. */
+function firstPage(own: number, designWords: number): number {
+  return Math.ceil(((own + DESIGN_AT + designWords + FIRST_MAP * RECORD) * 4) / PAGE_BYTES);
+}
+
+/** Writes an empty map for `openPageRuns` with the same words. Apart from it, so that its functions are made once and V8 folds their constants. */
+export function formatPageRuns({ words }: HeapMemory, own: number, designWords: number): void {
+  const nil = own + NIL_AT;
+  const firstRecord = own + DESIGN_AT + designWords;
+  words.fill(0, own, firstRecord + FIRST_MAP * RECORD);
+  words[own + MAP_AT] = firstRecord - firstPage(own, designWords) * RECORD;
+  words[own + CAPACITY_AT] = FIRST_MAP;
+  words[nil] = nil;
+  words[nil + SHAPE] = RunKind.own;
+  words.fill(nil, own + DESIGN_AT, firstRecord);
+  for (let page = 0; page < FIRST_MAP; page++) words[firstRecord + page * RECORD] = nil;
+}
+
 /** Opens the page runs whose own words begin with word `own`, with `designWords` words of the design behind them. */
 export function openPageRuns(memory: HeapMemory, own: number, designWords: number): PageRuns {
   const MAP = own + MAP_AT;
@@ -120,21 +139,16 @@ export function openPageRuns(memory: HeapMemory, own: number, designWords: numbe
   const HEADS = own + HEADS_AT;
   const DESIGN = own + DESIGN_AT;
   const FIRST_RECORD = DESIGN + designWords;
-  const first = Math.ceil(((FIRST_RECORD + FIRST_MAP * RECORD) * 4) / PAGE_BYTES);
+  const first = firstPage(own, designWords);
   const PEAK = (memory.start >>> 2) + HeapHeader.PEAK;
   let words = memory.words;
   let endPage = memory.end >>> PAGE_SHIFT;
+  const view = wordsReader(memory, () => words);
 
   const at: PageRunPlaces = { map: MAP, pages: PAGES, nil: NIL, first, design: DESIGN };
 
   function format(): void {
-    words.fill(0, own, FIRST_RECORD + FIRST_MAP * RECORD);
-    words[MAP] = FIRST_RECORD - first * RECORD;
-    words[CAPACITY] = FIRST_MAP;
-    words[NIL] = NIL;
-    words[NIL + SHAPE] = RunKind.own;
-    words.fill(NIL, DESIGN, FIRST_RECORD);
-    for (let page = 0; page < FIRST_MAP; page++) words[FIRST_RECORD + page * RECORD] = NIL;
+    formatPageRuns(memory, own, designWords);
   }
 
   function refresh(): void {
@@ -143,70 +157,76 @@ export function openPageRuns(memory: HeapMemory, own: number, designWords: numbe
     endPage = memory.end >>> PAGE_SHIFT;
   }
 
-  const firstRecord = (): number => words[MAP]! + first * RECORD;
-  const topRecord = (): number => firstRecord() + words[PAGES]! * RECORD;
-  const pagesOf = (run: number): number => words[run + SHAPE]! >>> 8;
-  const kindOf = (run: number): number => words[run + SHAPE]! & 255;
-  const addressOf = (run: number): number => ((((run - words[MAP]!) / RECORD) | 0) << PAGE_SHIFT) >>> 0;
+  const firstRecord = (): number => view()[MAP]! + first * RECORD;
+  const topRecord = (): number => firstRecord() + view()[PAGES]! * RECORD;
+  const pagesOf = (run: number): number => view()[run + SHAPE]! >>> 8;
+  const kindOf = (run: number): number => view()[run + SHAPE]! & 255;
+  const addressOf = (run: number): number => ((((run - view()[MAP]!) / RECORD) | 0) << PAGE_SHIFT) >>> 0;
 
   function link(run: number, pages: number): void {
+    const w = view();
     const bin = binOf(pages);
-    const head = words[HEADS + bin]!;
-    words[run + NEXT] = head;
-    words[run + PREV] = 0;
-    if (head === 0) words[BITS + (bin >>> 5)] = words[BITS + (bin >>> 5)]! | (1 << (bin & 31));
-    else words[head + PREV] = run;
-    words[HEADS + bin] = run;
+    const head = w[HEADS + bin]!;
+    w[run + NEXT] = head;
+    w[run + PREV] = 0;
+    if (head === 0) w[BITS + (bin >>> 5)] = w[BITS + (bin >>> 5)]! | (1 << (bin & 31));
+    else w[head + PREV] = run;
+    w[HEADS + bin] = run;
   }
 
   function unlink(run: number): void {
-    const next = words[run + NEXT]!;
-    const previous = words[run + PREV]!;
-    if (next !== 0) words[next + PREV] = previous;
-    if (previous !== 0) words[previous + NEXT] = next;
+    const w = view();
+    const next = w[run + NEXT]!;
+    const previous = w[run + PREV]!;
+    if (next !== 0) w[next + PREV] = previous;
+    if (previous !== 0) w[previous + NEXT] = next;
     else {
       const bin = binOf(pagesOf(run));
-      words[HEADS + bin] = next;
-      if (next === 0) words[BITS + (bin >>> 5)] = words[BITS + (bin >>> 5)]! & ~(1 << (bin & 31));
+      w[HEADS + bin] = next;
+      if (next === 0) w[BITS + (bin >>> 5)] = w[BITS + (bin >>> 5)]! & ~(1 << (bin & 31));
     }
   }
 
   /** Makes pages whose RUN is NIL a free run; it touches no other. */
   function setFree(run: number, pages: number): void {
+    const w = view();
     setRun(run, pages, RunKind.free, run);
-    words[run + FREE] = 0;
-    words[run + SHAPE] = (pages << 8) | RunKind.free;
+    w[run + FREE] = 0;
+    w[run + SHAPE] = (pages << 8) | RunKind.free;
     link(run, pages);
   }
 
   /** Makes pages whose RUN is NIL a used run. */
   function setUsed(run: number, pages: number, kind: number): void {
+    const w = view();
     setRun(run, pages, kind, run);
-    words[run + FREE] = 0;
-    words[run + USED] = 0;
-    words[run + SHAPE] = (pages << 8) | kind;
+    w[run + FREE] = 0;
+    w[run + USED] = 0;
+    w[run + SHAPE] = (pages << 8) | kind;
   }
 
   /** Writes RUN of those pages of a run that have it. */
   function setRun(run: number, pages: number, kind: number, to: number): void {
+    const w = view();
     const last = run + (pages - 1) * RECORD;
-    words[run] = to;
-    words[last] = to;
+    w[run] = to;
+    w[last] = to;
     if (kind < RunKind.classes) return;
     const shape = to === NIL ? 0 : kind;
     for (let page = run + RECORD; page <= last; page += RECORD) {
-      words[page] = to;
-      words[page + SHAPE] = shape;
+      w[page] = to;
+      w[page + SHAPE] = shape;
     }
   }
 
   /** Makes pages whose RUN is NIL free, one run with those around them; at the top, the top sinks. */
   function merge(run: number, pages: number): void {
+    const w = view();
     if (run > firstRecord()) {
-      const before = words[run - RECORD]!;
+      const before = w[run - RECORD]!;
       if (kindOf(before) === RunKind.free) {
         unlink(before);
-        words[run - RECORD] = NIL;
+        w[run - RECORD] = NIL;
         pages += pagesOf(before);
         run = before;
       }
@@ -215,12 +235,12 @@ export function openPageRuns(memory: HeapMemory, own: number, designWords: numbe
     const top = topRecord();
     if (behind < top && kindOf(behind) === RunKind.free) {
       unlink(behind);
-      words[behind] = NIL;
+      w[behind] = NIL;
       pages += pagesOf(behind);
-      words[run + (pages - 1) * RECORD] = NIL;
+      w[run + (pages - 1) * RECORD] = NIL;
     }
-    words[run] = NIL;
-    if (run + pages * RECORD === top) words[PAGES] = words[PAGES]! - pages;
+    w[run] = NIL;
+    if (run + pages * RECORD === top) w[PAGES] = w[PAGES]! - pages;
     else setFree(run, pages);
   }
 
@@ -240,15 +260,16 @@ export function openPageRuns(memory: HeapMemory, own: number, designWords: numbe
   }
 
   function find(pages: number): number {
+    const w = view();
     let bin = binOf(pages);
     if (pages >= EXACT) {
-      let run = words[HEADS + bin]!;
-      for (let i = 0; i < SCAN && run !== 0; i++, run = words[run + NEXT]!) if (pagesOf(run) >= pages) return run;
+      let run = w[HEADS + bin]!;
+      for (let i = 0; i < SCAN && run !== 0; i++, run = w[run + NEXT]!) if (pagesOf(run) >= pages) return run;
       bin++;
     }
     for (let word = bin >>> 5, mask = -1 << (bin & 31); word < BINS / 32; word++, mask = -1) {
-      const bits = words[BITS + word]! & mask;
-      if (bits !== 0) return words[HEADS + word * 32 + 31 - Math.clz32(bits & -bits)]!;
+      const bits = w[BITS + word]! & mask;
+      if (bits !== 0) return w[HEADS + word * 32 + 31 - Math.clz32(bits & -bits)]!;
     }
     return 0;
   }
@@ -262,9 +283,10 @@ export function openPageRuns(memory: HeapMemory, own: number, designWords: numbe
   }
 
   function raise(pages: number): void {
-    words[PAGES] = words[PAGES]! + pages;
-    const peak = (first + words[PAGES]!) << PAGE_SHIFT;
-    if (peak >>> 0 > words[PEAK]! >>> 0) words[PEAK] = peak;
+    const w = view();
+    w[PAGES] = w[PAGES]! + pages;
+    const peak = (first + w[PAGES]!) << PAGE_SHIFT;
+    if (peak >>> 0 > w[PEAK]! >>> 0) w[PEAK] = peak;
   }
 
   /** Sees to it that there are memory and records for `pages` more pages at the top. */

@@ -7,8 +7,17 @@
 // The non-null `!` on words: indices come from the map.
 
 import { BlockUse, type BlockVisitor, type HeapAllocator } from './allocator.ts';
+import { wordsReader } from './boundary-tags.ts';
 import type { HeapMemory } from './heap-memory.ts';
-import { PAGE_BYTES, PAGE_SHIFT, type PageRuns, RECORD, RunKind, SHAPE } from './page-runs.ts';
+import { PAGE_BYTES, PAGE_SHIFT, type PageRuns, RECORD as RECORD_WORDS, RunKind as RUN_KIND, SHAPE as SHAPE_WORD } from './page-runs.ts';
+
+// A module's own constants are part of the compiled code; imported ones V8 would read from memory each time.
+const SHIFT = PAGE_SHIFT;
+const RECORD = RECORD_WORDS;
+const SHAPE = SHAPE_WORD;
+const RunKind = RUN_KIND;
+/** One less than the bytes of a page. */
+const PAGE_MASK = PAGE_BYTES - 1;
 
 /** What a design over page runs does its own way. Each reads the memory's words itself. */
 export interface PagedDesign {
@@ -39,27 +48,33 @@ export interface PagedBlocks extends Pick<HeapAllocator, 'realloc' | 'memalign' 
 /** Returns the operations on a heap's runs as blocks. `alignment` is that of all its blocks. */
 export function pagedBlocks(memory: HeapMemory, runs: PageRuns, alignment: number, design: PagedDesign): PagedBlocks {
   const { map: MAP, pages: PAGES, first: FIRST_PAGE } = runs.at;
+  const { addressOf, give } = runs;
+  const { limit } = memory;
+  const view = wordsReader(memory, () => memory.words);
+
+  /** Returns the pages for so many bytes, at most 2^32 - 2^16: at least one. */
+  const pagesFor = (bytes: number): number => (bytes === 0 ? 1 : (bytes + PAGE_MASK) >>> SHIFT);
 
   function mallocPages(bytes: number): number {
-    if (bytes >>> 0 !== bytes || bytes > memory.limit) return 0;
-    const run = design.takePages(Math.max(1, Math.ceil(bytes / PAGE_BYTES)), RunKind.large);
-    return run === 0 ? 0 : runs.addressOf(run);
+    if (bytes >>> 0 !== bytes || bytes > limit) return 0;
+    const run = design.takePages(pagesFor(bytes), RunKind.large);
+    return run === 0 ? 0 : addressOf(run);
   }
 
   function isLarge(run: number, address: number): boolean {
-    return (memory.words[run + SHAPE]! & 255) === RunKind.large && runs.addressOf(run) === address;
+    return (view()[run + SHAPE]! & 255) === RunKind.large && addressOf(run) === address;
   }
 
   function freePages(run: number, address: number): boolean {
     if (!isLarge(run, address)) return false;
-    runs.give(run);
+    give(run);
     return true;
   }
 
   /** Returns the record of the run of blocks, or the large block, at an address; 0 if there is none. */
   function runAt(address: number): number {
     const { words } = memory;
-    const page = address >>> PAGE_SHIFT;
+    const page = address >>> SHIFT;
     if ((address & -alignment) >>> 0 !== address || (page - FIRST_PAGE) >>> 0 >= words[PAGES]!) return 0;
     return words[words[MAP]! + page * RECORD]!;
   }

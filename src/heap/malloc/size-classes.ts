@@ -44,7 +44,7 @@ import { wordsReader } from './boundary-tags.ts';
 import { alignedClassByEighth, classByEighth, classBytes, MAX_CLASS_BYTES } from './class-sizes.ts';
 import { HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
-import { NEXT, openPageRuns, PAGE_BYTES, PAGE_SHIFT, pageRunsBytes, RECORD, RunKind, SHAPE, USED } from './page-runs.ts';
+import { formatPageRuns, NEXT, openPageRuns, PAGE_BYTES, PAGE_SHIFT, pageRunsBytes, RECORD, RunKind, SHAPE, USED } from './page-runs.ts';
 import { type PagedDesign, pagedBlocks } from './paged-blocks.ts';
 
 const CLASSES = classBytes.length;
@@ -77,7 +77,7 @@ export const sizeClasses: AllocatorDesign = {
   format(memory) {
     const own = (memory.start + HeapHeader.BYTES) >>> 2;
     memory.words.fill(0, own, own + OWN_WORDS);
-    openPageRuns(memory, own + OWN_WORDS, 0).format();
+    formatPageRuns(memory, own + OWN_WORDS, 0);
   },
   open,
 };

@@ -27,11 +27,36 @@
 // The non-null `!` on words: indices come from the map, or are computed within a slab.
 
 import { type AllocatorDesign, type AllocatorOptions, BlockUse, type BlockVisitor, expectHeap, type HeapAllocator } from './allocator.ts';
-import { alignedClassByEighth, classByEighth, classBytes } from './class-sizes.ts';
+import { wordsReader } from './boundary-tags.ts';
+import { alignedClassByEighth, classBytes as bytesOfClasses, classByEighth } from './class-sizes.ts';
 import { HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
-import { FREE, NEXT, openPageRuns, PAGE_BYTES, PAGE_SHIFT, PREV, pageRunsBytes, RECORD, RUN, RunKind, SHAPE, USED } from './page-runs.ts';
+import {
+  FREE as FREE_WORD,
+  formatPageRuns,
+  NEXT as NEXT_WORD,
+  openPageRuns,
+  PAGE_BYTES,
+  PAGE_SHIFT,
+  PREV as PREV_WORD,
+  pageRunsBytes,
+  RECORD as RECORD_WORDS,
+  RunKind as RUN_KIND,
+  SHAPE as SHAPE_WORD,
+  USED as USED_WORD,
+} from './page-runs.ts';
 import { pagedBlocks } from './paged-blocks.ts';
+
+// A module's own constants are part of the compiled code; imported ones V8 would read from memory each time.
+const classBytes = bytesOfClasses;
+const SHIFT = PAGE_SHIFT;
+const RECORD = RECORD_WORDS;
+const FREE = FREE_WORD;
+const USED = USED_WORD;
+const SHAPE = SHAPE_WORD;
+const NEXT = NEXT_WORD;
+const PREV = PREV_WORD;
+const RunKind = RUN_KIND;
 
 /** The largest block in a slab: 16 of them and the bits take 17 pages. */
 const MAX_SLAB_BYTES = 1024;
@@ -79,7 +104,7 @@ export const slab: AllocatorDesign = {
   about: "Bonwick's slabs with a bit for each block: sees misuse at once, leaves freed memory as it was",
   ownBytes: () => pageRunsBytes(CLASSES),
   format(memory) {
-    openPageRuns(memory, (memory.start + HeapHeader.BYTES) >>> 2, CLASSES).format();
+    formatPageRuns(memory, (memory.start + HeapHeader.BYTES) >>> 2, CLASSES);
   },
   open,
 };
@@ -90,6 +115,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   const CLASS_OF = options.alignment === 8 ? classByEighth : alignedClassByEighth;
   const CUT = -options.alignment;
   let words = memory.words;
+  const view = wordsReader(memory, () => words);
   const { mallocPages, freePages, realloc, memalign, usableSize, walk, top } = pagedBlocks(memory, runs, options.alignment, {
     malloc,
     free,
@@ -102,24 +128,26 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   });
 
   function malloc(bytes: number): number {
-    if (bytes >>> 0 !== bytes || bytes > MAX_SLAB_BYTES) return mallocPages(bytes);
+    const w = view();
+    if (bytes >>> 0 !== bytes || bytes > MAX_SLAB_BYTES) return mallocPages(bytes) >>> 0;
     const sizeClass = CLASS_OF[(bytes + 7) >>> 3]!;
-    const run = words[PARTIAL + sizeClass]!;
-    const at = words[run + FREE]!;
+    const run = w[PARTIAL + sizeClass]!;
+    const at = w[run + FREE]!;
     // Not `!== 0`: a detached view reads undefined.
-    return at > 0 ? take(sizeClass, run, at) : mallocSlowly(sizeClass);
+    return (at > 0 ? take(sizeClass, run, at) : mallocSlowly(sizeClass)) >>> 0;
   }
 
   /** Gives the lowest free block of a slab, whose first bits with one set are at `at` or behind. */
   function take(sizeClass: number, run: number, from: number): number {
+    const w = view();
     let at = from;
-    let bits = words[at]!;
-    while (bits === 0) bits = words[++at]!;
+    let bits = w[at]!;
+    while (bits === 0) bits = w[++at]!;
     const rest = bits & (bits - 1);
-    words[at] = rest;
-    const used = words[run + USED]! + 1;
-    words[run + USED] = used;
-    words[run + FREE] = at;
+    w[at] = rest;
+    const used = w[run + USED]! + 1;
+    w[run + USED] = used;
+    w[run + FREE] = at;
     if (used === blocksOf[sizeClass]) unlink(sizeClass, run);
     const base = at & BASE;
     const block = ((at - base) << 5) + 31 - Math.clz32(bits & -bits);
@@ -174,19 +202,21 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function link(sizeClass: number, run: number): void {
-    const head = words[PARTIAL + sizeClass]!;
-    words[run + NEXT] = head;
-    words[run + PREV] = 0;
-    if (head !== NIL) words[head + PREV] = run;
-    words[PARTIAL + sizeClass] = run;
+    const w = view();
+    const head = w[PARTIAL + sizeClass]!;
+    w[run + NEXT] = head;
+    w[run + PREV] = 0;
+    if (head !== NIL) w[head + PREV] = run;
+    w[PARTIAL + sizeClass] = run;
   }
 
   function unlink(sizeClass: number, run: number): void {
-    const next = words[run + NEXT]!;
-    const previous = words[run + PREV]!;
-    if (next !== NIL) words[next + PREV] = previous;
-    if (previous === 0) words[PARTIAL + sizeClass] = next;
-    else words[previous + NEXT] = next;
+    const w = view();
+    const next = w[run + NEXT]!;
+    const previous = w[run + PREV]!;
+    if (next !== NIL) w[next + PREV] = previous;
+    if (previous === 0) w[PARTIAL + sizeClass] = next;
+    else w[previous + NEXT] = next;
   }
 
   /** Returns the number of the block that begins at `address` in a slab of the class that begins at `base`; -1 if none does. */
@@ -197,45 +227,48 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   }
 
   function free(address: number): boolean {
-    const page = address >>> PAGE_SHIFT;
-    if ((address & CUT) >>> 0 !== address || !((page - FIRST_PAGE) >>> 0 < words[PAGES]!)) return freeOther(address);
-    const run = words[words[MAP]! + page * RECORD + RUN]!;
-    const sizeClass = (words[run + SHAPE]! & 255) - RunKind.classes;
+    const w = view();
+    const page = address >>> SHIFT;
+    if ((address & CUT) >>> 0 !== address || !((page - FIRST_PAGE) >>> 0 < w[PAGES]!)) return freeOther(address);
+    const run = w[w[MAP]! + page * RECORD]!;
+    const sizeClass = (w[run + SHAPE]! & 255) - RunKind.classes;
     if (sizeClass < 0) return freePages(run, address);
-    const first = words[run + FREE]!;
+    const first = w[run + FREE]!;
     const base = first & BASE;
     const number = numberOf(address, (base << 2) >>> 0, sizeClass);
     const at = base + (number >> 5);
     const bit = 1 << (number & 31);
-    if (number < 0 || (words[at]! & bit) !== 0) return false;
-    words[at] = words[at]! | bit;
-    const used = words[run + USED]! - 1;
-    words[run + USED] = used;
-    if (at < first) words[run + FREE] = at;
+    if (number < 0 || (w[at]! & bit) !== 0) return false;
+    w[at] = w[at]! | bit;
+    const used = w[run + USED]! - 1;
+    w[run + USED] = used;
+    if (at < first) w[run + FREE] = at;
     if (used === 0 || used === blocksOf[sizeClass]! - 1) relist(sizeClass, run, used);
     return true;
   }
 
   /** A slab was full, and has a free block now; or it is empty now, and is given back unless it is the only one with a free block. */
   function relist(sizeClass: number, run: number, used: number): void {
+    const w = view();
     if (used !== 0) {
       linkSecond(sizeClass, run);
-      giveOther(sizeClass, words[PARTIAL + sizeClass]!);
-    } else if (words[run + NEXT] !== NIL || words[run + PREV] !== 0) giveSlab(sizeClass, run);
+      giveOther(sizeClass, w[PARTIAL + sizeClass]!);
+    } else if (w[run + NEXT] !== NIL || w[run + PREV] !== 0) giveSlab(sizeClass, run);
   }
 
   /** Puts a slab behind the first of its class, which goes on being filled. */
   function linkSecond(sizeClass: number, run: number): void {
-    const head = words[PARTIAL + sizeClass]!;
+    const w = view();
+    const head = w[PARTIAL + sizeClass]!;
     if (head === NIL) {
       link(sizeClass, run);
       return;
     }
-    const next = words[head + NEXT]!;
-    words[run + NEXT] = next;
-    words[run + PREV] = head;
-    if (next !== NIL) words[next + PREV] = run;
-    words[head + NEXT] = run;
+    const next = w[head + NEXT]!;
+    w[run + NEXT] = next;
+    w[run + PREV] = head;
+    if (next !== NIL) w[next + PREV] = run;
+    w[head + NEXT] = run;
   }
 
   /** Gives the empty slab that the class has kept, now that another has a free block. */
