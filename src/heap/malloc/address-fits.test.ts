@@ -51,13 +51,16 @@ function holesOf(heap: Heap): Hole[] {
 }
 
 /** What the fits mean, in a line each: all holes, lowest address first, that are large enough, and where the last search ended. */
-const fits: Readonly<Record<'first-fit' | 'next-fit' | 'worst-fit', (holes: readonly Hole[], rover: number) => readonly Hole[]>> = {
+const fits: Readonly<
+  Record<'first-fit' | 'next-fit' | 'best-fit' | 'worst-fit', (holes: readonly Hole[], rover: number) => readonly Hole[]>
+> = {
   'first-fit': (holes) => holes.slice(0, 1),
   'next-fit': (holes, rover) => [...holes.filter(([address]) => address >= rover), ...holes].slice(0, 1),
+  'best-fit': (holes) => holes.filter(([, bytes]) => bytes === Math.min(...holes.map(([, each]) => each))),
   'worst-fit': (holes) => holes.filter(([, bytes]) => bytes === Math.max(...holes.map(([, each]) => each))),
 };
 
-test.each(['first-fit', 'next-fit', 'worst-fit'] as const)(
+test.each(['first-fit', 'next-fit', 'best-fit', 'worst-fit'] as const)(
   '%s takes what a look at all holes finds, however they came to be',
   (allocator) => {
     for (let seed = 1; seed <= 6; seed++) {

@@ -136,12 +136,23 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
 
   function insertLarge(block: number, n: number): void {
     const w = view();
-    const priority = hash(n);
+    w[block + NEXT] = block;
+    w[block + PREVIOUS] = block;
+    w[block + SMALLER] = 0;
+    w[block + LARGER] = 0;
     const tree = 31 - Math.clz32(n);
-    let at = roots + tree;
-    let node = w[at] as number;
-    if (node === 0) w[treeMapAt] = (w[treeMapAt] as number) | (1 << tree);
-    while (node !== 0) {
+    if (w[roots + tree] === 0) {
+      w[roots + tree] = block;
+      w[treeMapAt] = (w[treeMapAt] as number) | (1 << tree);
+    } else insertBelow(roots + tree, block, n);
+  }
+
+  /** Puts a block into the tree to which the word at `root` leads: into the ring of its size, or as a node. */
+  function insertBelow(root: number, block: number, n: number): void {
+    const w = view();
+    const priority = hash(n);
+    let at = root;
+    for (let node = w[at] as number; node !== 0; node = w[at] as number) {
       // A free block's tag has PREV_USED alone beside its size.
       const size = (w[node] as number) >>> 2;
       if (size === n) {
@@ -149,14 +160,13 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
         w[block + SMALLER] = RINGED;
         return;
       }
-      if (hash(size) < priority) break;
+      if (hash(size) < priority) {
+        split(node, block, n);
+        break;
+      }
       at = size < n ? node + LARGER : node + SMALLER;
-      node = w[at] as number;
     }
     w[at] = block;
-    w[block + NEXT] = block;
-    w[block + PREVIOUS] = block;
-    split(node, block, n);
   }
 
   /** Hangs the tree under `node`, in which `n` is no size, below `block`: smaller sizes to one side, larger ones to the other. */
@@ -201,14 +211,14 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
       at = (w[node] as number) >>> 2 < n ? node + LARGER : node + SMALLER;
     const smaller = w[block + SMALLER] as number;
     const larger = w[block + LARGER] as number;
-    if (next === block) {
-      join(at, smaller, larger);
+    if (next !== block) {
+      w[at] = next;
+      w[next + SMALLER] = smaller;
+      w[next + LARGER] = larger;
+    } else if (smaller === 0 || larger === 0) {
+      w[at] = smaller | larger;
       if (w[roots + tree] === 0) w[treeMapAt] = (w[treeMapAt] as number) & ~(1 << tree);
-      return;
-    }
-    w[at] = next;
-    w[next + SMALLER] = smaller;
-    w[next + LARGER] = larger;
+    } else join(at, smaller, larger);
   }
 
   /** Makes one tree of two, all of whose sizes in the first are smaller, at the word `from`. */
