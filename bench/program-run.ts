@@ -87,6 +87,7 @@ function runOptions(request: RunRequest): RunOptions {
     policy: policyNames[0] as string,
     frames: frameAllocatorNames[0] as string,
     pageTable: pageTableNames[0] as string,
+    largePages: 'never',
     ranges: rangeMapNames[0] as string,
     kernelHeap: kernelHeapNames[0] as string,
     kernelMap: kernelMapChoices[0] as string,

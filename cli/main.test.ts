@@ -142,6 +142,7 @@ describe('quire run', () => {
       system: 'uvm',
       frames: 'bitmap',
       pageTable: 'i386',
+      largePages: 'never',
       ranges: 'red-black',
       kernelHeap: 'slab',
       kernelMap: 'identity',

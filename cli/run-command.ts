@@ -8,6 +8,7 @@ import {
   frameAllocatorNames,
   kernelHeapNames,
   kernelMapChoices,
+  largePageChoices,
   pageTableNames,
   policyNames,
   rangeMapNames,
@@ -56,6 +57,11 @@ export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (
     )
     .addOption(new Option('--frames <name>', 'how free frames are kept').choices(frameAllocatorNames).default(frameAllocatorNames[0]))
     .addOption(new Option('--page-table <name>', "the page table's format").choices(pageTableNames).default(pageTableNames[0]))
+    .addOption(
+      new Option('--large-pages <when>', 'promote: full page tables of frames in a row become large pages')
+        .choices(largePageChoices)
+        .default(largePageChoices[0]),
+    )
     .addOption(new Option('--ranges <name>', 'what keeps the areas of a space').choices(rangeMapNames).default(rangeMapNames[0]))
     .addOption(
       new Option('--kernel-heap <name>', 'where the kernel keeps its records').choices(kernelHeapNames).default(kernelHeapNames[0]),

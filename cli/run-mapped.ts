@@ -35,6 +35,7 @@ function prepare(options: RunOptions, host: RunHost, swap: SwapFiles): { machine
       ...(options.memoryMap && { memoryMap: options.memoryMap }),
       frames: options.frames,
       pageTable: options.pageTable,
+      largePages: options.largePages,
       ranges: options.ranges,
       kernelHeap: options.kernelHeap,
       kernelMap: options.kernelMap,

@@ -4,6 +4,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { MIB, PAGE_SIZE, UsageError } from '../src/base/index.ts';
 import type { MemoryRange } from '../src/machine/index.ts';
+import type { LargePages } from '../src/pmap/index.ts';
 import { formatBytes } from '../src/report/index.ts';
 import { MAX_RAM_BYTES, MIN_RAM_BYTES } from '../src/system/index.ts';
 import {
@@ -11,6 +12,7 @@ import {
   frameAllocatorNames,
   kernelHeapNames,
   kernelMapChoices,
+  largePageChoices,
   pageTableNames,
   policyNames,
   rangeMapNames,
@@ -31,6 +33,7 @@ export interface RunFlags {
   readonly policy: string;
   readonly frames: string;
   readonly pageTable: string;
+  readonly largePages: LargePages;
   readonly ranges: string;
   readonly kernelHeap: string;
   readonly kernelMap: string;
@@ -59,7 +62,7 @@ const MAX_PRIORITY = 32_767;
 /** The machine of a run where nothing was said about it. */
 export function usualMachine(): Pick<
   RunFlags,
-  'policy' | 'frames' | 'pageTable' | 'ranges' | 'kernelHeap' | 'kernelMap' | 'system' | 'classLimits' | 'mmu'
+  'policy' | 'frames' | 'pageTable' | 'largePages' | 'ranges' | 'kernelHeap' | 'kernelMap' | 'system' | 'classLimits' | 'mmu'
 > {
   const [policy, frames, pageTable, ranges, kernelHeap, kernelMap, system, classLimits] = [
     policyNames[0],
@@ -71,7 +74,8 @@ export function usualMachine(): Pick<
     systemNames[0],
     classLimitNames[0],
   ] as [string, string, string, string, string, string, string, string];
-  return { policy, frames, pageTable, ranges, kernelHeap, kernelMap, system, classLimits, mmu: 'on' };
+  const largePages = largePageChoices[0] as LargePages;
+  return { policy, frames, pageTable, largePages, ranges, kernelHeap, kernelMap, system, classLimits, mmu: 'on' };
 }
 
 /** Checks all settings and reads the module's file. Throws `UsageError` for the first that is wrong. */
@@ -95,6 +99,7 @@ export function runOptions(
     policy: flags.policy,
     frames: flags.frames,
     pageTable: flags.pageTable,
+    largePages: flags.largePages,
     ranges: flags.ranges,
     kernelHeap: flags.kernelHeap,
     kernelMap: flags.kernelMap,

@@ -2,6 +2,7 @@
 
 import type { EventReader } from '../src/base/index.ts';
 import type { MemoryRange } from '../src/machine/index.ts';
+import type { LargePages } from '../src/pmap/index.ts';
 import type { RunReport } from '../src/report/index.ts';
 import type { Machine } from '../src/system/index.ts';
 import type { HeapCall, HeapObserver, Program, ReferenceObserver } from '../src/wasm/index.ts';
@@ -24,6 +25,7 @@ export interface RunOptions {
   readonly policy: string;
   readonly frames: string;
   readonly pageTable: string;
+  readonly largePages: LargePages;
   readonly ranges: string;
   readonly kernelHeap: string;
   readonly kernelMap: string;

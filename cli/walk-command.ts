@@ -13,8 +13,9 @@ import {
   translate,
   whyNotCanonical,
 } from '../src/machine/index.ts';
+import type { LargePages } from '../src/pmap/index.ts';
 import { formatHex, formatWalk, type WalkReport, walkReport } from '../src/report/index.ts';
-import { findPageTable, pageTableNames } from '../src/systems/index.ts';
+import { findPageTable, largePageChoices, pageTableNames } from '../src/systems/index.ts';
 import { ExitCode } from './exit-code.ts';
 import { interruptible } from './interruptible.ts';
 import { openDump } from './physical-dump.ts';
@@ -30,6 +31,7 @@ interface WalkFlags {
   readonly fromRun?: string;
   readonly arg?: readonly string[];
   readonly ram: string;
+  readonly largePages: LargePages;
   readonly access?: keyof typeof accesses;
   readonly mode: 'user' | 'kernel';
   readonly json?: true;
@@ -68,6 +70,9 @@ export function walkCommand(terminal: Terminal, runProgram: RunProgram, finish: 
     .option('--from-run <program.wasm>', 'run this program on the format and look at its memory when it has ended')
     .option('--arg <value>', 'with --from-run: an argument of the program (repeatable)', collect)
     .option('--ram <size>', 'with --from-run: RAM to run in', '16MiB')
+    .addOption(
+      new Option('--large-pages <when>', 'with --from-run: as in quire run').choices(largePageChoices).default(largePageChoices[0]),
+    )
     .addOption(new Option('--access <kind>', 'what is tried (default: read, or what the fault was)').choices(Object.keys(accesses)))
     .addOption(new Option('--mode <who>', 'who tries it').choices(['user', 'kernel']).default('user'))
     .option('--json', 'as one JSON object')
@@ -112,7 +117,9 @@ function walkRun(
   runProgram: RunProgram,
 ): WalkReport[] {
   if (flags.root !== undefined) throw new UsageError('--root: a run knows where its tables are; it goes with --dump');
-  const settings = { ...usualMachine(), pageTable: format.name, ram: flags.ram, swap: '256MiB', seed: '1', deterministic: true } as const;
+  const { ram, largePages } = flags;
+  const machine = { ...usualMachine(), pageTable: format.name, largePages, ram, swap: '256MiB' };
+  const settings = { ...machine, seed: '1', deterministic: true } as const;
   const options = runOptions(flags.fromRun as string, flags.arg ?? [], settings, terminal.environment);
   const found: Tables[] = [];
   const { ended } = runProgram(options, {

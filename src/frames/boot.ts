@@ -10,6 +10,7 @@ import { type FrameRange, type MemoryKind, type MemoryRange, normalizeMemoryMap,
 import type { FrameAllocator, FrameAllocatorKind } from './frame-allocator.ts';
 import { FRAME_RECORD_BYTES, FrameKind, FrameTable } from './frame-table.ts';
 import { PhysicalMemory } from './physical-memory.ts';
+import { Reservations, reservationBytes } from './reservations.ts';
 
 /** What physical memory is booted from. */
 export interface BootOptions {
@@ -19,6 +20,8 @@ export interface BootOptions {
   readonly allocator: FrameAllocatorKind;
   /** Asked once by every allocation. */
   readonly failure?: FailurePlan;
+  /** Frames of a reservation (reservations.ts), a power of two; 0, the default: none are made. */
+  readonly reservationFrames?: number;
 }
 
 /** What the frames of each kind of memory become. */
@@ -35,17 +38,18 @@ const KIND_OF_MEMORY: Record<MemoryKind, FrameKind> = {
  * frames for the metadata and a frame to give beside it; the message says what is needed.
  */
 export function bootPhysicalMemory(options: BootOptions): PhysicalMemory {
-  const { ram, allocator: kind } = options;
+  const { ram, allocator: kind, reservationFrames = 0 } = options;
   const ramBytes = ram.frameCount * PAGE_SIZE;
   const ranges = normalizeMemoryMap(options.memoryMap ?? [{ start: 0, end: ramBytes, kind: 'usable' }], ramBytes);
-  const tableFrames = metadataFrames(ram.frameCount, kind);
+  const reservationWords = reservationBytes(ram.frameCount, reservationFrames) / 4;
+  const tableFrames = metadataFrames(ram.frameCount, kind, reservationFrames);
   const placed = placeMetadata(ranges, tableFrames, ram.frameCount, kind);
 
   const words = ram.words.subarray((placed * PAGE_SIZE) / 4, ((placed + tableFrames) * PAGE_SIZE) / 4).fill(0);
   const tableWords = (ram.frameCount * FRAME_RECORD_BYTES) / 4;
   const table = new FrameTable(words.subarray(0, tableWords), ram.frameCount);
   const allocator = kind.make(0 as Pfn, ram.frameCount, {
-    words: words.subarray(tableWords),
+    words: words.subarray(tableWords + reservationWords),
     frames: { words: ram.words, shift: PAGE_SHIFT - 2 },
   });
 
@@ -53,12 +57,20 @@ export function bootPhysicalMemory(options: BootOptions): PhysicalMemory {
   setKinds(table, placed, placed + tableFrames, FrameKind.frameTable);
   table.setKind(0 as Pfn, FrameKind.reserved);
   freeUsable(table, allocator);
-  return new PhysicalMemory({ ram, table, allocator, ...(options.failure !== undefined && { failure: options.failure }) });
+  const records = words.subarray(tableWords, tableWords + reservationWords);
+  return new PhysicalMemory({
+    ram,
+    table,
+    allocator,
+    ...(options.failure !== undefined && { failure: options.failure }),
+    ...(reservationFrames > 0 && { reservations: new Reservations(records, ram.frameCount, reservationFrames) }),
+  });
 }
 
-/** Returns the frames that the frame table and the allocator's metadata take on a machine of `frameCount` frames. */
-function metadataFrames(frameCount: number, kind: FrameAllocatorKind): number {
-  return pagesFor(frameCount * FRAME_RECORD_BYTES + kind.metadataBytes(frameCount));
+/** Returns the frames that frame table, reservations and the allocator's metadata take on a machine of `frameCount` frames. */
+function metadataFrames(frameCount: number, kind: FrameAllocatorKind, reservationFrames = 0): number {
+  const records = reservationBytes(frameCount, reservationFrames);
+  return pagesFor(frameCount * FRAME_RECORD_BYTES + records + kind.metadataBytes(frameCount));
 }
 
 /** Returns the first frame of the lowest usable run that holds the metadata, if a usable frame is left beside it. */

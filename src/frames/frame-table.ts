@@ -42,6 +42,8 @@ export const FrameKind = {
   dma: 10,
   /** Boundary tags of arenas, and their hash tables (heap/vmem/). */
   vmem: 11,
+  /** Free, but promised to a page of a reservation: the last to be given to anybody else (reservations.ts). */
+  promised: 12,
 } as const;
 
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];

@@ -10,6 +10,7 @@ export * from './frame-allocator.ts';
 export * from './frame-table.ts';
 export * from './list-allocator.ts';
 export * from './physical-memory.ts';
+export type { PagePlace, ReservationCounts } from './reservations.ts';
 export * from './slab-allocator.ts';
 export * from './stack-allocator.ts';
 export * from './tree-allocator.ts';

@@ -3,11 +3,12 @@
 //
 //   | 0 reserved | frame table, allocator metadata | managed frames ............ | holes of the memory map | managed ... |
 //
-//   PH1  a frame is free in the allocator exactly if its kind is free; one of kind zeroed is given there, and free for all others
+//   PH1  a frame is free in the allocator exactly if its kind is free; one of kind zeroed or promised is given there, and free for all others
 //   PH2  the counts by kind are those of the table, and add up to the frames of RAM
 //   PH3  only frames that nobody maps, wires or borrows are freed, and only frames that were allocated
 //   PH4  the zeroed list, linked through the frame table, has exactly the frames of kind zeroed, and all their bytes are 0
 //
+// A frame that `allocateAt` gives may be its page's own of a reservation (reservations.ts). When nothing else is free, the oldest is broken.
 // Zeroing happens in allocateZeroed, or before it in idle time (zeroIdle), not in free: a frame's old bytes are gone before its next owner can see them, and a frame that
 // is overwritten as a whole (a copy, a page read from swap) is never zeroed in vain.
 // Cost (Node 20): allocate and free together 20 ns more than the allocator's own. Elsewhere: placing it all at boot (boot.ts), reserves (uvm/).
@@ -16,12 +17,18 @@ import { type FailurePlan, invariant, PAGE_SIZE, type Pfn } from '../base/index.
 import type { Ram } from '../machine/index.ts';
 import { ANYWHERE, type FrameAllocator, type RunConstraints } from './frame-allocator.ts';
 import { FrameKind, type FrameTable } from './frame-table.ts';
+import type { PagePlace, ReservationCounts, Reservations } from './reservations.ts';
 import { ZoneWatch } from './zone-watch.ts';
 
 /** Kinds of frame that can be asked for and given back. */
 export type AllocatedKind = Exclude<
   FrameKind,
-  typeof FrameKind.reserved | typeof FrameKind.free | typeof FrameKind.zeroed | typeof FrameKind.permanent | typeof FrameKind.frameTable
+  | typeof FrameKind.reserved
+  | typeof FrameKind.free
+  | typeof FrameKind.zeroed
+  | typeof FrameKind.promised
+  | typeof FrameKind.permanent
+  | typeof FrameKind.frameTable
 >;
 
 /** What a `PhysicalMemory` is made of, by `bootPhysicalMemory`. */
@@ -31,6 +38,8 @@ export interface PhysicalMemoryParts {
   readonly allocator: FrameAllocator;
   /** Asked once by every allocation. */
   readonly failure?: FailurePlan;
+  /** Runs of frames for large pages; none are made without it. */
+  readonly reservations?: Reservations;
 }
 
 /** Number of frame kinds. */
@@ -51,6 +60,9 @@ export class PhysicalMemory {
   #zeroed = 0;
   #zeroHits = 0;
   #zeroMisses = 0;
+  readonly #reservations: Reservations | undefined;
+  /** Frames freed since a run was last looked for in vain: looking again before as many as it needs is work for nothing. */
+  #freedSinceNoRun = Number.POSITIVE_INFINITY;
 
   /** Counts what the table says; every frame of kind free is free in the allocator. */
   constructor(parts: PhysicalMemoryParts) {
@@ -58,6 +70,7 @@ export class PhysicalMemory {
     this.table = parts.table;
     this.allocator = parts.allocator;
     this.#failure = parts.failure;
+    this.#reservations = parts.reservations;
     for (let frame = 0; frame < this.table.count; frame++) this.#count(this.table.kind(frame as Pfn), 1);
     this.managed = this.allocator.freeCount;
     this.zones = new ZoneWatch(this.allocator);
@@ -65,7 +78,7 @@ export class PhysicalMemory {
 
   /** Frames that could be given now. */
   get freeCount(): number {
-    return this.allocator.freeCount + this.countOf(FrameKind.zeroed);
+    return this.allocator.freeCount + this.#freeBesides;
   }
 
   /** Requests for zeros that found a frame zeroed before (pga_zerohit). */
@@ -89,25 +102,121 @@ export class PhysicalMemory {
    */
   allocate(kind: AllocatedKind, owner = 0, index = 0): Pfn | -1 {
     if (this.#failure?.next() === true) return -1;
-    const frame = this.allocator.allocate();
-    if (frame === -1) return this.#giveZeroed(kind, owner, index);
-    this.#give(frame, kind, owner, index);
+    return this.#allocate(kind, owner, index);
+  }
+
+  #allocate(kind: AllocatedKind, owner: number, index: number): Pfn | -1 {
+    let frame = this.allocator.allocate();
+    if (frame === -1) {
+      const zeroed = this.#giveZeroed(kind, owner, index);
+      if (zeroed !== -1 || !this.#breakOldest()) return zeroed;
+      frame = this.allocator.allocate();
+    }
+    this.#give(frame as Pfn, kind, owner, index);
     return frame;
   }
 
   /** Like `allocate`, but all bytes of the frame are 0: one that was zeroed in idle time, if there is one. */
   allocateZeroed(kind: AllocatedKind, owner = 0, index = 0): Pfn | -1 {
     if (this.#failure?.next() === true) return -1;
+    return this.#allocateZeroed(kind, owner, index);
+  }
+
+  #allocateZeroed(kind: AllocatedKind, owner: number, index: number): Pfn | -1 {
     if (this.#zeroed !== 0) {
       this.#zeroHits++;
       return this.#giveZeroed(kind, owner, index);
     }
-    const frame = this.allocator.allocate();
+    const frame = this.#allocate(kind, owner, index);
     if (frame === -1) return -1;
     this.#zeroMisses++;
-    this.#give(frame, kind, owner, index);
     this.ram.zero(frame);
     return frame;
+  }
+
+  /**
+   * Takes a frame for the page at `place`: its own of a reservation, which may be made now, or else any. All bytes are 0, or are the last
+   * owner's for the caller to overwrite. Returns -1 when none is free.
+   */
+  allocateAt(place: PagePlace, content: 'zeros' | 'overwritten', kind: AllocatedKind, owner: number, index = 0): Pfn | -1 {
+    if (this.#failure?.next() === true) return -1;
+    const frame = this.#reservations === undefined ? 0 : this.#takePromised(this.#reservations, place);
+    if (frame === 0) return content === 'zeros' ? this.#allocateZeroed(kind, owner, index) : this.#allocate(kind, owner, index);
+    this.#count(FrameKind.promised, -1);
+    this.#count(kind, 1);
+    this.table.assign(frame as Pfn, kind, owner, index);
+    if (content === 'zeros') {
+      this.#zeroMisses++;
+      this.ram.zero(frame as Pfn);
+    }
+    return frame as Pfn;
+  }
+
+  /** Takes the page's own frame of its reservation, which is made if there is none. Returns 0 if it has no such frame. */
+  #takePromised(reservations: Reservations, { space, page, areaStart, areaEnd }: PagePlace): number {
+    const { runFrames } = reservations;
+    const window = Math.floor(page / runFrames);
+    const first = window * runFrames;
+    if (first < areaStart || first + runFrames > areaEnd) return 0;
+    let run = reservations.find(space, window);
+    // Somebody else has the page's frame by now: a child since a fork, a borrower. A run of its own lets this space have a large page again.
+    if (run !== 0 && this.table.kind((run * runFrames + page - first) as Pfn) !== FrameKind.promised) {
+      this.#break(reservations, run);
+      run = 0;
+    }
+    if (run === 0) run = this.#reserve(reservations, space, window);
+    if (run === 0) return 0;
+    reservations.take(run);
+    return run * runFrames + page - first;
+  }
+
+  /** Promises a run to a window, if one is to be spared: as much again stays free. Returns the run, or 0. */
+  #reserve(reservations: Reservations, space: number, window: number): number {
+    const { runFrames } = reservations;
+    if (this.#freedSinceNoRun < runFrames || this.allocator.freeCount < 2 * runFrames) return 0;
+    const first = this.allocator.allocateRun(runFrames, { alignment: runFrames });
+    if (first === -1) {
+      this.#freedSinceNoRun = 0;
+      return 0;
+    }
+    for (let frame = first; frame < first + runFrames; frame++) this.#setFree(frame as Pfn, FrameKind.promised);
+    reservations.make(first / runFrames, space, window);
+    return first / runFrames;
+  }
+
+  /** Breaks the reservation that was used longest ago. Returns false if there is none. */
+  #breakOldest(): boolean {
+    const oldest = this.#reservations?.oldest ?? 0;
+    if (oldest !== 0) this.#break(this.#reservations as Reservations, oldest);
+    return oldest !== 0;
+  }
+
+  /** Gives up a reservation: what was promised is plainly free. */
+  #break(reservations: Reservations, run: number): void {
+    reservations.broken++;
+    this.#forget(reservations, run);
+  }
+
+  #forget(reservations: Reservations, run: number): void {
+    const { runFrames } = reservations;
+    reservations.remove(run);
+    for (let frame = (run * runFrames) as Pfn; frame < (run + 1) * runFrames; frame++) {
+      if (this.table.kind(frame) !== FrameKind.promised) continue;
+      this.allocator.free(frame);
+      this.#setFree(frame, FrameKind.free);
+    }
+  }
+
+  /** Makes a free frame one of the other kind of free frames. */
+  #setFree(frame: Pfn, kind: typeof FrameKind.free | typeof FrameKind.promised): void {
+    this.#count(this.table.kind(frame), -1);
+    this.#count(kind, 1);
+    this.table.setKind(frame, kind);
+  }
+
+  /** Frames promised to large pages, as a count of reservations; undefined where none are made. */
+  get reservations(): ReservationCounts | undefined {
+    return this.#reservations;
   }
 
   /**
@@ -137,8 +246,9 @@ export class PhysicalMemory {
   allocateRun(count: number, kind: AllocatedKind, constraints: RunConstraints = ANYWHERE): Pfn | -1 {
     if (this.#failure?.next() === true) return -1;
     let first = this.allocator.allocateRun(count, constraints);
-    if (first === -1 && this.#zeroed !== 0) {
+    if (first === -1 && this.#freeBesides > 0) {
       this.forgetZeroed();
+      while (this.#breakOldest());
       first = this.allocator.allocateRun(count, constraints);
     }
     if (first === -1) return -1;
@@ -156,6 +266,11 @@ export class PhysicalMemory {
       this.#count(FrameKind.free, 1);
       this.table.clear(frame, FrameKind.free);
     }
+  }
+
+  /** Free frames that the allocator does not know as such. */
+  get #freeBesides(): number {
+    return this.countOf(FrameKind.zeroed) + this.countOf(FrameKind.promised);
   }
 
   /** Makes an allocated frame another owner's, of another kind: a loan that becomes its borrower's, say. The bytes stay. */
@@ -179,10 +294,25 @@ export class PhysicalMemory {
         `frame ${frame} is freed while it is held: mapped by space ${table.mapSpace(frame)}, ` +
         `wired ${table.wireCount(frame)} times, on loan ${table.loanCount(frame)} times`,
     );
-    this.allocator.free(frame);
+    const run = this.#reservations?.runOf(frame) ?? 0;
     this.#count(table.kind(frame), -1);
+    if (run !== 0) {
+      this.#promiseAgain(this.#reservations as Reservations, run, frame);
+      return;
+    }
+    this.allocator.free(frame);
     this.#count(FrameKind.free, 1);
     table.clear(frame, FrameKind.free);
+    this.#freedSinceNoRun++;
+  }
+
+  /** A frame of a reservation goes back to its place there; one that nothing is taken from any more is no reservation. */
+  #promiseAgain(reservations: Reservations, run: number, frame: Pfn): void {
+    this.#count(FrameKind.promised, 1);
+    this.table.clear(frame, FrameKind.promised);
+    if (reservations.giveBack(run) < reservations.runFrames) return;
+    this.#forget(reservations, run);
+    this.#freedSinceNoRun += reservations.runFrames;
   }
 
   /** Walks everything, the allocator too; panics at the first broken invariant. */
@@ -212,6 +342,7 @@ export class PhysicalMemory {
     });
     this.allocator.check();
     this.#checkZeroed(counts[FrameKind.zeroed]!);
+    this.#reservations?.check(this.table);
   }
 
   #checkZeroed(expected: number): void {
@@ -263,6 +394,7 @@ export class PhysicalMemory {
       kind !== FrameKind.reserved &&
       kind !== FrameKind.free &&
       kind !== FrameKind.zeroed &&
+      kind !== FrameKind.promised &&
       kind !== FrameKind.permanent &&
       kind !== FrameKind.frameTable;
     invariant(allocated, 'PH3', () => `frame ${frame} (${known ? `kind ${kind}` : 'beyond RAM'}) is not an allocated frame`);

@@ -1,4 +1,5 @@
 // pmap/: which frame does this address reach, and with which rights?
 
 export * from './kernel-map/index.ts';
+export type { LargePageCounts, LargePages } from './large-mappings.ts';
 export { type Access, PhysicalMap, type PhysicalMapParts, Pmap } from './physical-map.ts';

@@ -10,9 +10,11 @@
 // (FRAME_REFERENCED, FRAME_MODIFIED), so they are the union over past and present mappings. Each change of an entry
 // invalidates the TLB words of its page, as real hardware needs a flush.
 //
+// Large pages (large-mappings.ts) are made here and nowhere known above: what concerns one page of one demotes it first.
+//
 // Invariants (quoted by `check`):
 //   PM1  an entry is present if and only if the reverse map of its frame names it, once
-//   PM2  residentPages = present entries of the space
+//   PM2  residentPages = present entries of the space, a large one counting all its pages
 //   PM3  a valid TLB word agrees with a present entry: same frame; a valid write word needs write and dirty
 //   PM4  mapped frames are anon, object or permanent frames: never free, never the kernel's own
 //   PM5  a dirty entry is writable (MMU4)
@@ -23,6 +25,7 @@ import { type EventRing, EventType, invariant, KernelPanic, PAGE_SHIFT, type Pfn
 import { FRAME_MODIFIED, FRAME_REFERENCED, FrameKind, type FrameTable, type PhysicalMemory } from '../frames/index.ts';
 import type { KernelHeap } from '../heap/index.ts';
 import { type Mmu, PTE_ACCESSED, PTE_DIRTY, PTE_PRESENT, PTE_USER, PTE_WRITE, type Tlb } from '../machine/index.ts';
+import { LargeMappings, type LargePageCounts, type LargePages } from './large-mappings.ts';
 import { ReverseMap } from './reverse-map.ts';
 
 /** Largest number of spaces alive at once: a frame's record names the space in 16 bits. */
@@ -42,6 +45,8 @@ export class Pmap {
   residentPages = 0;
   /** Frames of its page tables, the root included; 0 where all spaces share one. */
   tableFrames: number;
+  /** Large entries, each in the place of a leaf table. */
+  largePages = 0;
 
   constructor(id: number, root: Pfn, tlb: Tlb, tableFrames: number) {
     this.id = id;
@@ -57,6 +62,8 @@ export interface PhysicalMapParts {
   readonly frames: PhysicalMemory;
   readonly heap: KernelHeap;
   readonly events: EventRing;
+  /** Default: never. */
+  readonly largePages?: LargePages;
 }
 
 /** All address spaces of one machine, and the reverse map over them. */
@@ -65,6 +72,7 @@ export class PhysicalMap {
   readonly #frames: PhysicalMemory;
   readonly #table: FrameTable;
   readonly #reverse: ReverseMap;
+  readonly #large: LargeMappings;
   readonly #events: EventRing;
   /** Entries that lie side by side: mask of a page's index among them, and bytes from one to the next. */
   readonly #leafMask: number;
@@ -88,10 +96,21 @@ export class PhysicalMap {
     this.#frames = parts.frames;
     this.#table = parts.frames.table;
     this.#reverse = new ReverseMap(parts.frames.table, parts.heap, parts.frames.ram.words);
+    this.#large = new LargeMappings({
+      mmu: parts.mmu,
+      frames: parts.frames,
+      reverse: this.#reverse,
+      largePages: parts.largePages ?? 'never',
+    });
     this.#events = parts.events;
     this.#leafMask = parts.mmu.runPages - 1;
     this.#entryBytes = parts.mmu.entryBytes;
     this.#dirtyFrames = new Int32Array(this.#leafMask + 1);
+  }
+
+  /** What became of large pages; undefined where none are made. */
+  get largePages(): LargePageCounts | undefined {
+    return this.#large.pages === 0 ? undefined : this.#large;
   }
 
   /** Makes an empty space. Returns undefined when there is no frame for its root table or no id left. */
@@ -172,6 +191,13 @@ export class PhysicalMap {
       this.#removeEntry(pmap, page, entry);
       entry = 0;
     }
+    if (entry === 0 && pmap.largePages > 0) {
+      if (this.#reenterLarge(pmap, page, frame, right, access)) return true;
+      if (this.#isLarge(pmap, page)) {
+        this.#demote(pmap, page);
+        return this.enter(pmap, page, frame, right, access);
+      }
+    }
     if (entry === 0) entry = this.#ensureLeaf(pmap, page, frame);
     if (entry === 0 || !this.#reverse.add(frame, pmap.id, page)) {
       if (entry !== 0) this.#mmu.releaseLeaf(entry);
@@ -181,6 +207,26 @@ export class PhysicalMap {
     pmap.residentPages++;
     this.#countPresent(entry, 1);
     this.#write(pmap, page, frame, right, access, entry, 0);
+    return true;
+  }
+
+  #isLarge(pmap: Pmap, page: number): boolean {
+    return this.#large.entryOf(pmap, page) !== 0;
+  }
+
+  /** Demotes the large page that maps `page`, or unmaps it (LP4). */
+  #demote(pmap: Pmap, page: number): void {
+    if (!this.#large.demote(pmap, page)) this.#mayHaveEmptyTables = true;
+  }
+
+  /** Enters a page of a large page anew, if that changes nothing of its frame and its right. Returns false if it would. */
+  #reenterLarge(pmap: Pmap, page: number, frame: Pfn, right: 'read' | 'write', access: Access | undefined): boolean {
+    const entry = this.#large.entryOf(pmap, page);
+    if (entry === 0 || this.#large.frameOf(entry, page) !== frame) return false;
+    if (this.#mmu.hasFlags(entry, PTE_WRITE) !== (right === 'write')) return false;
+    if (access === undefined) return true;
+    this.#mmu.addFlags(entry, PTE_ACCESSED);
+    this.#fill(pmap, page, frame, access);
     return true;
   }
 
@@ -201,11 +247,17 @@ export class PhysicalMap {
     if (access !== undefined) flags |= access === 1 ? PTE_ACCESSED | PTE_DIRTY : PTE_ACCESSED;
     this.#mmu.setEntry(entry, frame, flags);
     if (access !== undefined) this.#fill(pmap, page, frame, access);
+    if (this.#large.isFull(entry)) this.#large.promoteIfUniform(pmap, page, entry);
   }
 
   /** Unmaps [first, end). Pages not mapped are skipped. */
   remove(pmap: Pmap, first: number, end: number): void {
     if (pmap.residentPages === 0) return;
+    if (pmap.largePages > 0) {
+      this.#mayHaveEmptyTables = true;
+      this.#large.demoteEdges(pmap, first, end);
+      this.#large.removeRange(pmap, first, end);
+    }
     this.#mmu.forEachRun(pmap.root, first, end, (entry, page, count) => this.#removeRun(pmap, entry, page, count));
   }
 
@@ -250,6 +302,11 @@ export class PhysicalMap {
   /** Takes the write right from [first, end). Rights are given back by faults, one page at a time. */
   writeProtect(pmap: Pmap, first: number, end: number): void {
     if (pmap.residentPages === 0) return;
+    if (pmap.largePages > 0) {
+      this.#mayHaveEmptyTables = true;
+      this.#large.demoteEdges(pmap, first, end);
+      this.#large.writeProtectRange(pmap, first, end);
+    }
     this.#mmu.forEachRun(pmap.root, first, end, (entry, page, count) => this.#protectRun(pmap, entry, page, count));
   }
 
@@ -272,6 +329,7 @@ export class PhysicalMap {
    * is not mapped. Puts their frames into `into`, from index `at` on, and returns how many.
    */
   freeze(pmap: Pmap, first: number, end: number, into: number[], at: number): number {
+    this.#demoteRange(pmap, first, end);
     let entry = 0;
     for (let page = first; page < end; page++) {
       if (page === first || (page & this.#leafMask) === 0) entry = this.#mmu.leaf(pmap.root, page);
@@ -291,6 +349,7 @@ export class PhysicalMap {
    */
   move(from: Pmap, first: number, end: number, to: Pmap, toFirst: number): void {
     if (from.residentPages === 0) return;
+    this.#demoteRange(from, first, end);
     let entry = 0;
     let target = 0;
     for (let page = first; page < end; page++) {
@@ -317,6 +376,12 @@ export class PhysicalMap {
     }
   }
 
+  #demoteRange(pmap: Pmap, first: number, end: number): void {
+    if (pmap.largePages === 0) return;
+    this.#mayHaveEmptyTables = true;
+    this.#large.demoteRange(pmap, first, end);
+  }
+
   #ensureLeaf(pmap: Pmap, page: number, frame: Pfn): number {
     this.#extending = pmap;
     return this.#mmu.ensureLeaf(pmap.root, page, this.#supplyTable, frame);
@@ -333,8 +398,11 @@ export class PhysicalMap {
   /** Returns the frame that `page` is mapped to, or -1. */
   extract(pmap: Pmap, page: number): Pfn | -1 {
     const entry = this.#mmu.leaf(pmap.root, page);
-    if (entry === 0 || !this.#mmu.hasFlags(entry, PTE_PRESENT)) return -1;
-    return this.#mmu.entryFrame(entry);
+    if (entry === 0) {
+      const large = this.#large.entryOf(pmap, page);
+      return large === 0 ? -1 : this.#large.frameOf(large, page);
+    }
+    return this.#mmu.hasFlags(entry, PTE_PRESENT) ? this.#mmu.entryFrame(entry) : -1;
   }
 
   /**
@@ -344,6 +412,7 @@ export class PhysicalMap {
    */
   setAbsent(pmap: Pmap, page: number, value: number): boolean {
     if (value >= 2 ** this.#mmu.absentBits) return false;
+    invariant(!this.#isLarge(pmap, page), 'PM1', () => `page ${page} of space ${pmap.id} is mapped: it holds no value`);
     let entry = this.#mmu.leaf(pmap.root, page);
     if (entry === 0 && value === 0) return true;
     if (entry === 0) entry = this.#ensureLeaf(pmap, page, 0 as Pfn);
@@ -375,6 +444,7 @@ export class PhysicalMap {
       const stop = Math.min(end, page - (page & this.#leafMask) + this.#leafMask + 1);
       const entry = this.#mmu.leaf(pmap.root, page);
       if (entry !== 0) mapped |= this.#mmu.whichHave(entry, stop - page, PTE_PRESENT) << (page - first);
+      else if (this.#isLarge(pmap, page)) mapped |= (2 ** (stop - page) - 1) << (page - first);
       page = stop;
     }
     return mapped;
@@ -382,27 +452,50 @@ export class PhysicalMap {
 
   /** Tells whether `page` is mapped with the right to write. */
   isWritable(pmap: Pmap, page: number): boolean {
-    const entry = this.#mmu.leaf(pmap.root, page);
+    const entry = this.#entry(pmap, page);
     return entry !== 0 && this.#mmu.hasFlags(entry, PTE_PRESENT | PTE_WRITE);
+  }
+
+  /** Returns the entry that decides about `page`: its own or that of its large page; 0 if there is none. */
+  #entry(pmap: Pmap, page: number): number {
+    const entry = this.#mmu.leaf(pmap.root, page);
+    return entry === 0 ? this.#large.entryOf(pmap, page) : entry;
   }
 
   /** Lowers every mapping of a frame: to read-only, or to none at all. Bits are gathered first. */
   pageProtect(frame: Pfn, right: 'read' | 'none'): void {
     const reverse = this.#reverse;
+    this.#demoteThose(frame, right === 'none' ? PTE_PRESENT : PTE_WRITE);
     let place = reverse.first(frame);
     while (place !== 0) {
       const pmap = this.#space(reverse.space(frame, place));
       const page = reverse.page(frame, place);
-      const entry = this.#mmu.leaf(pmap.root, page);
+      const entry = this.#entry(pmap, page);
       if (right === 'none') this.#removeEntry(pmap, page, entry);
       else this.#protectEntry(pmap, page, entry);
       place = right === 'none' ? reverse.first(frame) : reverse.next(frame, place);
     }
   }
 
+  /** Demotes the large pages by which a frame is mapped whose entry has `flag`. One that is unmapped instead (LP4) takes its place in the reverse map along. */
+  #demoteThose(frame: Pfn, flag: number): void {
+    if (this.#large.mapped === 0) return;
+    const reverse = this.#reverse;
+    let place = reverse.first(frame);
+    while (place !== 0) {
+      const pmap = this.#space(reverse.space(frame, place));
+      const page = reverse.page(frame, place);
+      const entry = this.#large.entryOf(pmap, page);
+      const isMeant = entry !== 0 && this.#mmu.hasFlags(entry, flag);
+      if (isMeant) this.#demote(pmap, page);
+      place = isMeant ? reverse.first(frame) : reverse.next(frame, place);
+    }
+  }
+
   /** Returns whether the frame was referenced through any mapping since the last call, and clears the bits. */
   testAndClearReferenced(frame: Pfn): boolean {
     const reverse = this.#reverse;
+    this.#demoteThose(frame, PTE_ACCESSED);
     let referenced = this.#table.hasFlag(frame, FRAME_REFERENCED);
     if (referenced) this.#table.clearFlag(frame, FRAME_REFERENCED);
     for (let place = reverse.first(frame); place !== 0; place = reverse.next(frame, place)) {
@@ -416,8 +509,8 @@ export class PhysicalMap {
     if (this.#table.hasFlag(frame, FRAME_MODIFIED)) return true;
     const reverse = this.#reverse;
     for (let place = reverse.first(frame); place !== 0; place = reverse.next(frame, place)) {
-      const { root } = this.#space(reverse.space(frame, place));
-      if (this.#mmu.hasFlags(this.#mmu.leaf(root, reverse.page(frame, place)), PTE_DIRTY)) return true;
+      const pmap = this.#space(reverse.space(frame, place));
+      if (this.#mmu.hasFlags(this.#entry(pmap, reverse.page(frame, place)), PTE_DIRTY)) return true;
     }
     return false;
   }
@@ -425,6 +518,7 @@ export class PhysicalMap {
   /** Declares the frame clean. */
   clearModified(frame: Pfn): void {
     const reverse = this.#reverse;
+    this.#demoteThose(frame, PTE_DIRTY);
     this.#table.clearFlag(frame, FRAME_MODIFIED);
     for (let place = reverse.first(frame); place !== 0; place = reverse.next(frame, place)) {
       this.#clearBit(reverse.space(frame, place), reverse.page(frame, place), PTE_DIRTY);
@@ -434,7 +528,8 @@ export class PhysicalMap {
   /** Clears the accessed or the dirty bit of a mapped page, and the TLB words that say it is set. Returns whether it was. */
   #clearBit(space: number, page: number, bit: number): boolean {
     const pmap = this.#space(space);
-    const entry = this.#mmu.leaf(pmap.root, page);
+    // A large page has the bit clear: it was demoted otherwise.
+    const entry = this.#entry(pmap, page);
     if (!this.#mmu.hasFlags(entry, bit)) return false;
     this.#mmu.removeFlags(entry, bit);
     if (bit === PTE_ACCESSED) pmap.tlb.invalidate(page);
@@ -479,6 +574,11 @@ export class PhysicalMap {
       }
       present++;
       const frame = this.#mmu.entryFrame(entry);
+      seen.set(frame, (seen.get(frame) ?? 0) + 1);
+      this.#checkEntry(pmap, page, frame, flags);
+    });
+    this.#large.check(pmap, (page, frame, flags) => {
+      present++;
       seen.set(frame, (seen.get(frame) ?? 0) + 1);
       this.#checkEntry(pmap, page, frame, flags);
     });

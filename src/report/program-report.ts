@@ -9,13 +9,14 @@ import { type AreaReport, FaultOutcome, type Machine, type MemoryStatistics, typ
 import { classLimitNames } from '../systems/index.ts';
 import type { CodeLocation, Program, ProgramExit } from '../wasm/index.ts';
 import { mapArea } from './map-area.ts';
-import { formatCount, formatCountOf } from './quantities.ts';
+import { formatBytes, formatCount, formatCountOf } from './quantities.ts';
 import type {
   Ending,
   FaultPlace,
   FaultReport,
   HeatStrip,
   KernelMapFacts,
+  LargePageFacts,
   PageTableFacts,
   RunReport,
   RunSeconds,
@@ -62,6 +63,7 @@ export function programReport(facts: RunFacts, machine: Machine, system: MemoryS
     mmu: 'on',
     pageTableFormat: machine.mmu.format.name,
     pageTable: pageTableFacts(machine, program),
+    ...largePageFacts(machine),
     ranges: machine.rangeMap.name,
     seed: facts.seed,
     ramBytes: machine.ram.frameCount * PAGE_SIZE,
@@ -100,7 +102,7 @@ export function programReport(facts: RunFacts, machine: Machine, system: MemoryS
     ...kernelMapFacts(machine),
     map: areas.map(mapArea),
     heat: heatStrips(areas, program),
-    notes: [...notes(program), ...tlbNotes(machine)],
+    notes: [...notes(program), ...tlbNotes(machine), ...largePageNotes(machine)],
   };
 }
 
@@ -156,6 +158,13 @@ function pageTableFacts({ mmu, frames }: Machine, { process }: Program): PageTab
       },
     }),
   };
+}
+
+function largePageFacts({ pmaps, frames }: Machine): { readonly largePages?: LargePageFacts } {
+  if (pmaps.largePages === undefined || frames.reservations === undefined) return {};
+  const { pages, promotions, demotions, dissolved, mapped } = pmaps.largePages;
+  const { made, broken } = frames.reservations;
+  return { largePages: { bytes: pages * PAGE_SIZE, promotions, demotions, dissolved, mapped, reservations: { made, broken } } };
 }
 
 /** The registers that the hardware shows for the page of the access that has no translation: the first, or the last. */
@@ -312,6 +321,18 @@ function tlbNotes({ mmu }: Machine): string[] {
   const { entries, refills, invalid, modified } = softwareTlb;
   const exceptions = `${formatCountOf(refills, 'refill')}, ${formatCount(invalid)} invalid, ${formatCount(modified)} modified`;
   return [`the TLB has ${entries} entries that the kernel fills; its exceptions: ${exceptions}`];
+}
+
+function largePageNotes(machine: Machine): string[] {
+  const { largePages } = largePageFacts(machine);
+  if (largePages === undefined) return [];
+  const { bytes, mapped, promotions, demotions, dissolved, reservations } = largePages;
+  const table = mapped === 1 ? 'which saves a table frame' : `which save ${formatCountOf(mapped, 'table frame')}`;
+  return [
+    `${formatCountOf(mapped, 'large page')} of ${formatBytes(bytes)} mapped at the end${mapped === 0 ? '' : `, ${table}`}; ` +
+      `${formatCountOf(promotions, 'promotion')}, ${formatCountOf(demotions, 'demotion')}${dissolved === 0 ? '' : `, ${formatCount(dissolved)} dissolved`}; ` +
+      `${formatCountOf(reservations.made, 'reservation')} made, ${formatCount(reservations.broken)} broken`,
+  ];
 }
 
 function notes(program: Program): string[] {

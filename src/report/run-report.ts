@@ -1,6 +1,6 @@
 // What one run of one program did, as plain data: the JSON form of `quire run --report json` is this object and nothing else.
 //
-//   settings        program, command, system, policy, frames, mmu, pageTableFormat, ranges, seed, ramBytes, swapBytes
+//   settings        program, command, system, policy, frames, mmu, pageTableFormat, largePages, ranges, seed, ramBytes, swapBytes
 //   outcome         exitCode, ended, seconds, notes
 //   counters        tlbMisses, faults, swap, evictions, resident, kernelBytes, kernelHeap, kernelMap
 //   address space   map, heat
@@ -33,6 +33,8 @@ export interface RunReport {
   /** The page table's format: `i386`. */
   readonly pageTableFormat?: string;
   readonly pageTable?: PageTableFacts;
+  /** What became of large pages, where some were to be made. */
+  readonly largePages?: LargePageFacts;
   /** What keeps the areas of the space: `red-black`. */
   readonly ranges?: string;
   /** The seed of everything random that the run may repeat. */
@@ -97,6 +99,20 @@ export interface PageTableFacts {
   readonly frames: number;
   /** Exceptions of a TLB that the kernel fills. */
   readonly tlb?: { readonly entries: number; readonly refills: number; readonly invalid: number; readonly modified: number };
+}
+
+/** Large pages of a run (`--large-pages promote`), from its start to its end. */
+export interface LargePageFacts {
+  /** Bytes of one. */
+  readonly bytes: number;
+  readonly promotions: number;
+  readonly demotions: number;
+  /** Large pages that were unmapped, since there was no frame to demote them with. */
+  readonly dissolved: number;
+  /** Mapped at the end; each saves the frame of a leaf table. */
+  readonly mapped: number;
+  /** Runs of frames set aside for large pages, and those given up because their frames were needed. */
+  readonly reservations: { readonly made: number; readonly broken: number };
 }
 
 /** Seconds of the host's clock. */

@@ -3,7 +3,8 @@
 //
 // Cost: that of the range map (docs/ranges.md); by default lookup is O(log entries), and O(1) for the entry found last.
 
-import { addressOf, pageAtOrAfter, type Random, type VirtAddr } from '../base/index.ts';
+import { addressOf, pageAtOrAfter, pageOf, type Random, type VirtAddr } from '../base/index.ts';
+import type { PagePlace } from '../frames/index.ts';
 import { HeapUse, type KernelHeap } from '../heap/index.ts';
 import type { Pmap } from '../pmap/index.ts';
 import type { Range, RangeMap, RangeMapKind } from '../ranges/index.ts';
@@ -36,6 +37,8 @@ export abstract class AddressMap<E extends Range> implements Space {
   protected readonly rangeMap: RangeMapKind;
   protected readonly heap: KernelHeap;
   readonly #random: Random;
+  readonly #breakLimitPage: number;
+  readonly #place: PagePlace = { space: 0, page: 0, areaStart: 0, areaEnd: 0 };
 
   protected constructor({ pmap, layout, rangeMap, random }: AddressMapParts, heap: KernelHeap) {
     this.pmap = pmap;
@@ -45,6 +48,21 @@ export abstract class AddressMap<E extends Range> implements Space {
     this.breakEndPage = pageAtOrAfter(layout.breakStart);
     this.heap = heap;
     this.#random = random;
+    this.#breakLimitPage = pageOf(layout.breakLimit);
+  }
+
+  /**
+   * Says for which page of which area a frame is wanted (`PageQueue.allocateAt`); the next call says it anew in the same object. The end of
+   * the brk area and the start of a stack are where they may grow to: what they grow by will want the frames beside.
+   * @param area its `growsDownTo` is a page number, or negative if it does not grow.
+   */
+  placeOf(page: number, area: Range & { readonly growsDownTo: number }): PagePlace {
+    const place = this.#place;
+    place.space = this.pmap.id;
+    place.page = page;
+    place.areaStart = area.growsDownTo < 0 ? area.start : area.growsDownTo;
+    place.areaEnd = area.end === this.breakEndPage ? this.#breakLimitPage : area.end;
+    return place;
   }
 
   get breakStart(): VirtAddr {

@@ -6,6 +6,7 @@ import { checkMachines, layout, type MakeSystem, smallMachineOf } from '../../te
 import { TestFile } from '../../test/support/uvm-probe.ts';
 import { FailurePlan, PAGE_SIZE, Random } from '../base/index.ts';
 import { FaultyDevice, MemoryDevice, Tlb } from '../machine/index.ts';
+import { handful } from '../machine/mmu/made-up-formats.conformance.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
 import { GuestFault, Process } from '../process/index.ts';
 import { type Advice, type Inheritance, PROT_NONE, PROT_READ, PROT_WRITE, type Space, type SpaceLayout } from './index.ts';
@@ -64,6 +65,8 @@ interface Setting {
   readonly policy: PolicyKind;
   readonly frames: number;
   readonly plans?: Plans;
+  /** `promote`: on a format whose large pages have 8 pages. */
+  readonly largePages?: 'promote';
 }
 
 const zeros = (): Cell => ({ bytes: new Uint8Array(PAGE_SIZE), ofFile: false });
@@ -78,7 +81,7 @@ class Scenario {
   readonly actors: Actor[] = [];
   refused = 0;
 
-  constructor(make: MakeSystem, seed: number, { policy, frames, plans = {} }: Setting) {
+  constructor(make: MakeSystem, seed: number, { policy, frames, plans = {}, largePages }: Setting) {
     this.random = new Random(seed);
     this.plans = plans;
     this.small = smallMachineOf(make, {
@@ -86,6 +89,7 @@ class Scenario {
       policy,
       seed,
       liveSpaces: 0,
+      ...(largePages !== undefined && { largePages, pageTable: handful }),
       swap: new FaultyDevice(new MemoryDevice(1024), {
         ...(plans.reads !== undefined && { reads: plans.reads }),
         ...(plans.writes !== undefined && { writes: plans.writes }),
@@ -162,6 +166,17 @@ class Scenario {
     return [first * PAGE_SIZE, pages * PAGE_SIZE, first, pages];
   }
 
+  /** Tells, where there are large pages, whether the next request is to suit them: one in `share` is. */
+  private isForLarge(share: number): boolean {
+    return this.small.machine.pmaps.largePages !== undefined && this.random.below(share) === 0;
+  }
+
+  /** A range of two large pages. */
+  private largeRange(): [start: number, size: number, first: number, pages: number] {
+    const first = FIRST + 8 * this.random.below(ARENA / 8 - 1);
+    return [first * PAGE_SIZE, 16 * PAGE_SIZE, first, 16];
+  }
+
   private pagesOf({ pages }: Actor, first: number, count: number): (ModelPage | undefined)[] {
     return Array.from({ length: count }, (_, i) => pages.get(first + i));
   }
@@ -182,9 +197,15 @@ class Scenario {
     return actor.process.space as Space;
   }
 
+  /** With large pages, one write in four fills a large page. */
   private write(actor: Actor): void {
-    const { process, pages } = actor;
     const page = this.page();
+    if (!this.isForLarge(4)) this.writeTo(actor, page);
+    else for (let i = 0; i < 8; i++) this.writeTo(actor, page - (page % 8) + i);
+  }
+
+  private writeTo(actor: Actor, page: number): void {
+    const { process, pages } = actor;
     const found = pages.get(page);
     const [offset, value] = [this.random.below(PAGE_SIZE), this.random.below(256)];
     const store = () => {
@@ -218,9 +239,10 @@ class Scenario {
   }
 
   private map(actor: Actor): void {
-    const [start, size, first, pages] = this.range();
-    const sharing = this.random.below(3) === 0 ? 'shared' : 'private';
-    const backing = this.random.below(3) === 0 ? 'file' : 'anonymous';
+    const isLarge = this.isForLarge(2);
+    const [start, size, first, pages] = isLarge ? this.largeRange() : this.range();
+    const sharing = !isLarge && this.random.below(3) === 0 ? 'shared' : 'private';
+    const backing = !isLarge && this.random.below(3) === 0 ? 'file' : 'anonymous';
     const reserved = sharing === 'private' && backing === 'anonymous' && this.random.below(4) === 0;
     const protection = reserved ? PROT_NONE : this.pick([PROT_READ, RW, RW]);
     const offset = this.random.below(FILE_PAGES - pages);
@@ -484,6 +506,16 @@ export function describeCalls(make: MakeSystem, { seeds, dense }: Extent): void 
       for (let part = 0; part < 6; part++) new Scenario(make, 100 * seed + part, { policy, frames: part < 3 ? 100 : 56 }).play(500, 25);
     });
 
+    it.each(seeds.slice(0, 4))('agree with large pages, seed %i', (seed) => {
+      let promotions = 0;
+      for (let part = 0; part < 4; part++) {
+        const scenario = new Scenario(make, 700 * seed + part, { policy, frames: part < 2 ? 400 : 110, largePages: 'promote' });
+        scenario.play(500, 25);
+        promotions += scenario.small.machine.pmaps.largePages?.promotions ?? 0;
+      }
+      expect(promotions).toBeGreaterThan(0);
+    });
+
     it.each(livePolicies)('agree under $name', (each: PolicyKind) => {
       for (const seed of seeds.slice(0, 3)) new Scenario(make, seed, { policy: each, frames: 100 }).play(400, 50);
     });
@@ -506,6 +538,18 @@ export function describeCalls(make: MakeSystem, { seeds, dense }: Extent): void 
       }
       // Pages may go out in clusters: then write operations are few.
       expect(failures).toBeGreaterThan(kind === 'writes' ? 1 : 10);
+    });
+
+    it('refuses, and has changed nothing, at the k-th failure of a frame, with large pages', () => {
+      let dissolved = 0;
+      for (let k = 1; ; k += dense > 100 ? 2 : 5) {
+        const plans = { frames: new FailurePlan(k) };
+        const scenario = new Scenario(make, 17, { policy, frames: 110, plans, largePages: 'promote' });
+        scenario.play(300, 150);
+        if (plans.frames.failures === 0) break;
+        dissolved += scenario.small.machine.pmaps.largePages?.dissolved ?? 0;
+      }
+      expect(dissolved).toBeGreaterThan(0);
     });
   });
 }

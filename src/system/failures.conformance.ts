@@ -9,7 +9,9 @@ import { FailurePlan, PAGE_SIZE, Random } from '../base/index.ts';
 import { bitmapAllocator } from '../frames/index.ts';
 import { type KernelHeapKind, kernelHeapKinds, slabHeap } from '../heap/index.ts';
 import { aarch64, FaultyDevice, i386, inverted, MemoryDevice, type PageTableFormat, Tlb } from '../machine/index.ts';
+import { handful } from '../machine/mmu/made-up-formats.conformance.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
+import type { LargePages } from '../pmap/index.ts';
 import { GuestFault, Process } from '../process/index.ts';
 import { type RangeMapKind, rangeMapKinds, redBlackMap } from '../ranges/index.ts';
 import { Machine, type Space, type SpaceLayout } from './index.ts';
@@ -51,6 +53,8 @@ interface Designs {
   readonly pageTableFormat?: PageTableFormat;
   readonly rangeMap?: RangeMapKind;
   readonly kernelHeap?: KernelHeapKind;
+  readonly largePages?: LargePages;
+  readonly frames?: number;
 }
 
 interface Actor {
@@ -77,11 +81,12 @@ class Scenario {
     make: MakeSystem,
     plans: Plans,
     policy: PolicyKind,
-    { pageTableFormat = i386, rangeMap = redBlackMap, kernelHeap = slabHeap }: Designs = {},
+    { pageTableFormat = i386, rangeMap = redBlackMap, kernelHeap = slabHeap, largePages = 'never', frames = FRAMES }: Designs = {},
   ) {
     this.plans = plans;
     this.machine = new Machine({
-      ramBytes: FRAMES * PAGE_SIZE,
+      ramBytes: frames * PAGE_SIZE,
+      largePages,
       frameAllocator: bitmapAllocator,
       pageTableFormat,
       rangeMap,
@@ -162,9 +167,15 @@ class Scenario {
     return actor.process.space as Space;
   }
 
-  /** Writes two bytes on two sides of a page boundary, or says that it cannot. */
-  private write({ process, model }: Actor): void {
+  /** Writes two bytes on two sides of a page boundary, or says that it cannot. With large pages, one write in four fills one. */
+  private write(actor: Actor): void {
     const page = this.random.below(8) === 0 ? BREAK_PAGE + this.random.below(6) : this.area();
+    const fills = this.machine.pmaps.largePages !== undefined && this.random.below(4) === 0;
+    if (!fills) this.writeAcross(actor, page);
+    else for (let i = 0; i < 8; i++) this.writeAcross(actor, page - (page % 8) + i);
+  }
+
+  private writeAcross({ process, model }: Actor, page: number): void {
     const address = page * PAGE_SIZE - 1;
     const bytes = Uint8Array.of(this.random.below(256), this.random.below(256));
     const allowed = [page - 1, page].map((each) => mayWrite(model, each));
@@ -346,6 +357,17 @@ export function describeFailures(make: MakeSystem, { dense, stride }: Steps): vo
         new Scenario(make, { ...noFailures(), frames: new FailurePlan(k) }, policy, { pageTableFormat }).run();
         new Scenario(make, { ...noFailures(), heap: new FailurePlan(k) }, policy, { pageTableFormat }).run();
       }
+    });
+
+    it('survives a frame that fails with large pages', () => {
+      let demotions = 0;
+      for (let k = 1; k < 600; k += 13) {
+        const plans = { ...noFailures(), frames: new FailurePlan(k) };
+        const scenario = new Scenario(make, plans, policy, { pageTableFormat: handful, largePages: 'promote', frames: 100 });
+        scenario.run();
+        demotions += scenario.machine.pmaps.largePages?.demotions ?? 0;
+      }
+      expect(demotions).toBeGreaterThan(0);
     });
 
     it.each(rangeMapKinds.slice(1))('survives a heap block that fails over range map $name', (rangeMap) => {

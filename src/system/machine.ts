@@ -7,8 +7,18 @@
 import { EventRing, type FailurePlan, KIB, MIB, PAGE_SIZE, UsageError } from '../base/index.ts';
 import { bootPhysicalMemory, type FrameAllocatorKind, FrameKind, type PhysicalMemory } from '../frames/index.ts';
 import { type KernelHeap, type KernelHeapKind, slabHeap } from '../heap/index.ts';
-import { type BlockDevice, type MemoryRange, type Mmu, makeMmu, type PageTableFormat, Ram, TLB_TABLE_SPAN, Tlb } from '../machine/index.ts';
-import { type KernelMap, type KernelMapKind, MappedRam, PhysicalMap } from '../pmap/index.ts';
+import {
+  type BlockDevice,
+  largePageFrames,
+  type MemoryRange,
+  type Mmu,
+  makeMmu,
+  type PageTableFormat,
+  Ram,
+  TLB_TABLE_SPAN,
+  Tlb,
+} from '../machine/index.ts';
+import { type KernelMap, type KernelMapKind, type LargePages, MappedRam, PhysicalMap } from '../pmap/index.ts';
 import { type RangeMapKind, redBlackMap } from '../ranges/index.ts';
 
 /** Largest RAM of a live run: the TLB tables of a space lie above it in the same 4 GiB memory. */
@@ -40,6 +50,8 @@ export interface MachineOptions {
   readonly kernelMap?: KernelMapKind;
   /** Live spaces that need TLB tables; each takes `2 * TLB_TABLE_SPAN` of addresses. 0 for none. */
   readonly liveSpaces: number;
+  /** Whether full leaf tables of frames in a row become large pages, and pages get frames for that; default: never. */
+  readonly largePages?: LargePages;
   /** Boot memory map; default: all of RAM usable. */
   readonly memoryMap?: readonly MemoryRange[];
   /** The swap device; without one nothing anonymous can be paged out. */
@@ -84,9 +96,11 @@ export class Machine {
     this.memory = options.liveSpaces > 0 ? allocateMemory(total) : undefined;
     const MachineRam = options.kernelMap === undefined ? Ram : MappedRam;
     this.ram = new MachineRam(this.memory?.buffer ?? new ArrayBuffer(ramBytes), ramBytes / PAGE_SIZE);
+    const { largePages = 'never', pageTableFormat } = options;
     this.frames = bootPhysicalMemory({
       ram: this.ram,
       allocator: options.frameAllocator,
+      reservationFrames: largePages === 'promote' ? largeFramesOf(pageTableFormat) : 0,
       ...(options.memoryMap !== undefined && { memoryMap: options.memoryMap }),
       ...(options.frameFailures !== undefined && { failure: options.frameFailures }),
     });
@@ -96,8 +110,8 @@ export class Machine {
       );
     }
     this.heap = (options.kernelHeap ?? slabHeap).make(this.frames, options.heapFailures);
-    this.mmu = this.#makeMmu(options.pageTableFormat);
-    this.pmaps = new PhysicalMap({ mmu: this.mmu, frames: this.frames, heap: this.heap, events: this.events });
+    this.mmu = this.#makeMmu(pageTableFormat);
+    this.pmaps = new PhysicalMap({ mmu: this.mmu, frames: this.frames, heap: this.heap, events: this.events, largePages });
     this.kernelMap = options.kernelMap && this.#makeKernelMap(options.kernelMap);
     this.swap = options.swap;
     this.rangeMap = options.rangeMap ?? redBlackMap;
@@ -141,6 +155,12 @@ export class Machine {
     this.pmaps.check();
     this.kernelMap?.check();
   }
+}
+
+function largeFramesOf(format: PageTableFormat): number {
+  const frames = largePageFrames(format);
+  if (frames > 0) return frames;
+  throw new UsageError(`page tables of format ${format.name} have no large pages: choose another format, or leave large pages out`);
 }
 
 function allocateMemory(bytes: number): WebAssembly.Memory {

@@ -4,7 +4,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ModelSpace } from '../../test/support/memory-model.ts';
 import { checkMachines, layout, type MakeSystem, smallMachineOf } from '../../test/support/uvm-machine.ts';
 import { PAGE_SIZE, Random } from '../base/index.ts';
+import { handful } from '../machine/mmu/made-up-formats.conformance.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
+import type { LargePages } from '../pmap/index.ts';
 import { GuestFault, Process as LiveProcess, type Process } from '../process/index.ts';
 import {
   findFrameAllocator,
@@ -16,6 +18,7 @@ import {
   pageTableNames,
   rangeMapNames,
 } from '../systems/index.ts';
+import type { Machine } from './machine.ts';
 import type { Pager } from './memory-object.ts';
 
 const AREA_PAGES = 24;
@@ -32,7 +35,7 @@ class Scenario {
   readonly processes: { process: Process; model: ModelSpace; live: number }[] = [];
   readonly object;
 
-  constructor(make: MakeSystem, seed: number, { policy, frames, allocator, pageTable, ranges, kernelHeap }: Setting) {
+  constructor(make: MakeSystem, seed: number, { policy, frames, allocator, pageTable, ranges, kernelHeap, largePages }: Setting) {
     this.random = new Random(seed);
     this.small = smallMachineOf(make, {
       frames,
@@ -40,7 +43,8 @@ class Scenario {
       policy,
       seed,
       allocator: findFrameAllocator(allocator),
-      pageTable: findPageTable(pageTable),
+      pageTable: largePages === 'promote' ? handful : findPageTable(pageTable),
+      largePages,
       rangeMap: findRangeMap(ranges),
       kernelHeap: findKernelHeap(kernelHeap),
     });
@@ -74,8 +78,15 @@ class Scenario {
     return this.random.below(8) === 0 ? BREAK_PAGE + this.random.below(8) : FIRST_PAGE + this.random.below(AREA_PAGES * 4);
   }
 
-  private write({ process, model }: Scenario['processes'][number]): void {
+  /** With large pages, one write in eight fills a large page. */
+  private write(actor: Scenario['processes'][number]): void {
     const page = this.page();
+    const fills = this.small.machine.pmaps.largePages !== undefined && this.random.below(8) === 0;
+    if (!fills) this.writeTo(actor, page);
+    else for (let i = 0; i < 8; i++) this.writeTo(actor, page - (page % 8) + i);
+  }
+
+  private writeTo({ process, model }: Scenario['processes'][number], page: number): void {
     const offset = this.random.below(PAGE_SIZE);
     const value = this.random.below(256);
     const expected = model.access(page, 'write');
@@ -182,9 +193,11 @@ interface Setting {
   readonly pageTable: string;
   readonly ranges: string;
   readonly kernelHeap: string;
+  /** `promote`: on a format whose large pages have 8 pages. */
+  readonly largePages: LargePages;
 }
 
-function play(make: MakeSystem, seed: number, setting: Partial<Setting>): void {
+function play(make: MakeSystem, seed: number, setting: Partial<Setting>): Machine {
   const usual: Setting = {
     policy: livePolicies[0] as PolicyKind,
     frames: 96,
@@ -192,6 +205,7 @@ function play(make: MakeSystem, seed: number, setting: Partial<Setting>): void {
     pageTable: 'i386',
     ranges: 'red-black',
     kernelHeap: 'slab',
+    largePages: 'never',
   };
   const scenario = new Scenario(make, seed, { ...usual, ...setting });
   for (let step = 0; step < 1500; step++) {
@@ -199,6 +213,7 @@ function play(make: MakeSystem, seed: number, setting: Partial<Setting>): void {
     if (step % 100 === 0) scenario.small.system.check();
   }
   scenario.finish();
+  return scenario.small.machine;
 }
 
 /** Declares the comparison with the flat model. */
@@ -207,7 +222,7 @@ export function describeAgainstModel(make: MakeSystem, seeds: readonly number[])
     afterEach(checkMachines);
 
     for (const policy of livePolicies) {
-      it.each(seeds)(`agree on every byte under ${policy.name}, seed %i`, (seed) => play(make, seed, { policy }));
+      it.each(seeds)(`agree on every byte under ${policy.name}, seed %i`, (seed) => void play(make, seed, { policy }));
     }
     it.each(frameAllocatorNames)('agree on every byte over frame allocator %s', (allocator) => {
       for (const seed of seeds) play(make, 99 + seed, { allocator });
@@ -216,8 +231,18 @@ export function describeAgainstModel(make: MakeSystem, seeds: readonly number[])
     it.each(pageTableNames.slice(1))('agree on every byte on page tables of format %s', (pageTable) => {
       play(make, 199, { pageTable, frames: 136 });
     });
-    it.each(rangeMapNames.slice(1))('agree on every byte over range map %s', (ranges) => play(make, 299, { ranges }));
-    it.each(kernelHeapNames.slice(1))('agree on every byte over the kernel heap %s', (kernelHeap) => play(make, 399, { kernelHeap }));
-    it('agree when memory is ample', () => play(make, 7, { frames: 1024 }));
+    it.each(rangeMapNames.slice(1))('agree on every byte over range map %s', (ranges) => void play(make, 299, { ranges }));
+    it.each(kernelHeapNames.slice(1))('agree on every byte over the kernel heap %s', (kernelHeap) => void play(make, 399, { kernelHeap }));
+    it('agree when memory is ample', () => void play(make, 7, { frames: 1024 }));
+    it.each(livePolicies)('agree with large pages under $name, in little RAM', (policy) => {
+      const { pmaps, frames } = play(make, 399, { largePages: 'promote', policy, frames: 160 });
+      expect(
+        Math.min(pmaps.largePages?.promotions ?? 0, pmaps.largePages?.demotions ?? 0, frames.reservations?.broken ?? 0),
+      ).toBeGreaterThan(0);
+    });
+    it('agree with large pages when memory is ample', () => {
+      const { pmaps } = play(make, 8, { largePages: 'promote', frames: 1024 });
+      expect(Math.min(pmaps.largePages?.promotions ?? 0, pmaps.largePages?.demotions ?? 0)).toBeGreaterThan(0);
+    });
   });
 }

@@ -11,7 +11,15 @@
 // Source: thresholds of NetBSD's uvm_pdaemon.c. Elsewhere: the daemons (uvm/page-daemon.ts and those of systems/), the policies (paging/).
 
 import { invariant, type Pfn } from '../base/index.ts';
-import { type AllocatedKind, FRAME_MODIFIED, FRAME_REFERENCED, FrameKind, type FrameTable, type PhysicalMemory } from '../frames/index.ts';
+import {
+  type AllocatedKind,
+  FRAME_MODIFIED,
+  FRAME_REFERENCED,
+  FrameKind,
+  type FrameTable,
+  type PagePlace,
+  type PhysicalMemory,
+} from '../frames/index.ts';
 import type { PolicyKind, ReplacementPolicy } from '../paging/index.ts';
 import type { PhysicalMap } from '../pmap/index.ts';
 import type { Machine } from './machine.ts';
@@ -82,6 +90,15 @@ export class PageQueue {
   allocateZeroed(kind: AllocatedKind, owner: number, index: number): Pfn | -1 {
     if (this.#frames.freeCount <= this.#floor) return -1;
     return this.#frames.allocateZeroed(kind, owner, index);
+  }
+
+  /**
+   * Takes a frame for the page at `place`: its own of a run that a large page can map, where there is one (frames/reservations.ts), else any; of
+   * zeros, or for the caller to overwrite. Returns -1 when only the reserve is left.
+   */
+  allocateAt(place: PagePlace, content: 'zeros' | 'overwritten', kind: AllocatedKind, owner: number, index = 0): Pfn | -1 {
+    if (this.#frames.freeCount <= this.#floor) return -1;
+    return this.#frames.allocateAt(place, content, kind, owner, index);
   }
 
   /** Lets ordinary requests use the reserve, while a victim is about to give memory back; or no longer. */

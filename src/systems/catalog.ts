@@ -1,5 +1,5 @@
 // The one place that names concrete designs by string: what `--policy`, `--frames`, `--page-table`, `--ranges`, `--kernel-heap`, `--kernel-map`,
-// `--system`, `--class-limits` can say.
+// `--large-pages`, `--system`, `--class-limits` can say.
 
 import { type FailurePlan, UsageError } from '../base/index.ts';
 import {
@@ -32,7 +32,7 @@ import {
   sv48,
 } from '../machine/index.ts';
 import { livePolicies, type PolicyKind, replayPolicies } from '../paging/index.ts';
-import { type KernelMapKind, kernelMapKinds } from '../pmap/index.ts';
+import { type KernelMapKind, kernelMapKinds, type LargePages } from '../pmap/index.ts';
 import { type RangeMapKind, rangeMapKinds } from '../ranges/index.ts';
 import { Machine, type MemorySystem } from '../system/index.ts';
 import { defaultTuning, netbsdTuning, Uvm, type UvmTuning } from '../uvm/index.ts';
@@ -92,6 +92,8 @@ export const kernelHeapNames: readonly string[] = kernelHeapKinds.map((kind) => 
 export const kernelMapChoices: readonly string[] = ['identity', ...kernelMapKinds.map((kind) => kind.name)];
 /** Names that `findKernelMap` knows. */
 export const kernelMapNames: readonly string[] = kernelMapKinds.map((kind) => kind.name);
+/** What a machine may do about large pages, the default first. */
+export const largePageChoices: readonly LargePages[] = ['never', 'promote'];
 /** Names that `findSystem` knows, the default first. */
 export const systemNames: readonly string[] = systemKinds.map((kind) => kind.name);
 
@@ -132,6 +134,8 @@ export interface MachineDescription {
   readonly system: string;
   /** See `pageTableNames`; default: the first. */
   readonly pageTable?: string;
+  /** See `largePageChoices`; default: the first. */
+  readonly largePages?: LargePages;
   /** What keeps the areas of a space: see `rangeMapNames`; default: the first. */
   readonly ranges?: string;
   /** Where the kernel keeps its own records: see `kernelHeapNames`; default: the first. */

@@ -344,7 +344,12 @@ export class FaultHandler {
     if (!amap.reserve(slot)) return -1;
     const anon = this.#anons.create();
     if (anon === 0) return -1;
-    const frame = source === 0 ? queue.allocateZeroed(FrameKind.anon, anon, 0) : queue.allocate(FrameKind.anon, anon, 0);
+    const frame = queue.allocateAt(
+      this.#map.placeOf(this.#page, this.#entry),
+      source === 0 ? 'zeros' : 'overwritten',
+      FrameKind.anon,
+      anon,
+    );
     if (frame === -1) {
       this.#anons.dropReference(anon);
       return -1;

@@ -2,6 +2,7 @@
 
 import { type EventReader, type FailurePlan, MIB, PAGE_SIZE } from '../../src/base/index.ts';
 import { type BlockDevice, type DeviceCounters, MemoryDevice, type MemoryRange } from '../../src/machine/index.ts';
+import type { LargePageCounts, LargePages } from '../../src/pmap/index.ts';
 import type { MemoryStatistics } from '../../src/system/index.ts';
 import { buildMachine, frameAllocatorNames, policyNames } from '../../src/systems/index.ts';
 import { Program, type ProgramCode, type ProgramExit, type prepareCode, type WasiOptions } from '../../src/wasm/index.ts';
@@ -19,6 +20,7 @@ export interface MachineSettings {
   readonly policy?: string;
   readonly frames?: string;
   readonly pageTable?: string;
+  readonly largePages?: LargePages;
   readonly ranges?: string;
   readonly kernelHeap?: string;
   readonly kernelMap?: string;
@@ -34,6 +36,7 @@ export interface MappedRun {
   readonly statistics: MemoryStatistics;
   readonly peakPages: number;
   readonly swap: DeviceCounters | undefined;
+  readonly largePages: LargePageCounts | undefined;
 }
 
 /** A module, and what it gets from its world. */
@@ -56,6 +59,7 @@ export function runMapped({ module, name, wasi, prepare }: Job, settings: Machin
     policy: settings.policy ?? (policyNames[0] as string),
     system: settings.system ?? 'uvm',
     ...(settings.pageTable !== undefined && { pageTable: settings.pageTable }),
+    ...(settings.largePages !== undefined && { largePages: settings.largePages }),
     ...(settings.ranges !== undefined && { ranges: settings.ranges }),
     ...(settings.kernelHeap !== undefined && { kernelHeap: settings.kernelHeap }),
     ...(settings.kernelMap !== undefined && { kernelMap: settings.kernelMap }),
@@ -71,7 +75,13 @@ export function runMapped({ module, name, wasi, prepare }: Job, settings: Machin
     const program = Program.load({ module, name, machine, system, liveSpace: 0, wasi, now: () => 0, ...(code !== undefined && { code }) });
     const exit = program.run();
     machine.events.flush();
-    return { exit, statistics: system.statistics(), peakPages: program.process.peakResident, swap: swap?.counters };
+    return {
+      exit,
+      statistics: system.statistics(),
+      peakPages: program.process.peakResident,
+      swap: swap?.counters,
+      largePages: machine.pmaps.largePages,
+    };
   } finally {
     system.check();
   }

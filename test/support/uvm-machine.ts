@@ -4,6 +4,7 @@ import { bitmapAllocator, type FrameAllocatorKind } from '../../src/frames/index
 import type { KernelHeapKind } from '../../src/heap/index.ts';
 import { type BlockDevice, i386, MemoryDevice, type PageTableFormat } from '../../src/machine/index.ts';
 import { livePolicies, type PolicyKind } from '../../src/paging/index.ts';
+import type { LargePages } from '../../src/pmap/index.ts';
 import { Process } from '../../src/process/index.ts';
 import type { RangeMapKind } from '../../src/ranges/index.ts';
 import { Machine, type MemorySystem, type Space, type SpaceLayout } from '../../src/system/index.ts';
@@ -18,6 +19,7 @@ export interface SmallMachineOptions {
   readonly pageTable?: PageTableFormat;
   readonly rangeMap?: RangeMapKind;
   readonly kernelHeap?: KernelHeapKind;
+  readonly largePages?: LargePages;
   readonly liveSpaces?: number;
   readonly seed?: number;
   readonly frameFailures?: FailurePlan;
@@ -59,6 +61,7 @@ export function smallMachineOf<M extends TestedSystem>(make: MakeSystem<M>, opti
     pageTableFormat: options.pageTable ?? i386,
     liveSpaces: options.liveSpaces ?? 4,
     seed: options.seed ?? 1,
+    ...(options.largePages !== undefined && { largePages: options.largePages }),
     ...(options.rangeMap !== undefined && { rangeMap: options.rangeMap }),
     ...(options.kernelHeap !== undefined && { kernelHeap: options.kernelHeap }),
     ...(swap !== undefined && { swap }),

@@ -114,6 +114,12 @@ export function tableFlags(format: PageTableFormat, level: number): number {
   return format.levels[level]?.flags ?? format.upperFlags;
 }
 
+/** Returns the frames of the smallest large page of `format`, as many as a leaf table has entries; 0 where it has none. */
+export function largePageFrames(format: PageTableFormat): number {
+  const leaf = format.levels.at(-1);
+  return leaf !== undefined && format.levels.at(-2)?.large === true ? 2 ** leaf.indexBits : 0;
+}
+
 /** Returns the width of the page numbers that `format` translates. */
 export function vpnBits(format: PageTableFormat): number {
   return format.levels.reduce((sum, level) => sum + level.indexBits, 0);

@@ -240,6 +240,20 @@ export class HashedMmu implements Mmu {
     return this.leaf(root, vpn);
   }
 
+  largeEntry(): number {
+    return 0;
+  }
+
+  promote(): never {
+    throw new KernelPanic('MMU3', `format ${this.format.name} has no large pages`);
+  }
+
+  demote(): never {
+    return this.promote();
+  }
+
+  forEachLarge(): void {}
+
   // No space has tables of its own.
   forEachTable(): void {}
 

@@ -46,6 +46,24 @@ export const deep: PageTableFormat = {
   upperFlags: PTE_PRESENT | PTE_USER | PTE_ACCESSED,
 };
 
+/** Three levels of four bytes, as the i386 has them, whose smallest large page has 8 pages: tests of large pages need few frames. */
+export const handful: PageTableFormat = {
+  ...plain,
+  name: 'handful',
+  levels: [
+    { indexBits: 8, shift: 12 },
+    { indexBits: 9, shift: 3, large: true },
+    { indexBits: 3, shift: 0 },
+  ],
+  entryBytes: 4,
+  bits: { present: 0, write: 1, user: 2, accessed: 5, dirty: 6, execute: -1, wired: 9 },
+  frameShift: 12,
+  frameBits: 20,
+  upperFlags: PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED,
+  largeOnes: [7],
+  tableZeros: [7],
+};
+
 /** One level, four bytes, and no bit but present and write: nothing is denied to programs, nothing is recorded. */
 export const bare: PageTableFormat = {
   ...plain,

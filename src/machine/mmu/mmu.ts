@@ -116,6 +116,24 @@ export interface Mmu {
   /** Returns the physical byte address of the entry of `level` that page `vpn` belongs to, or 0 if there is none. */
   entryAt(root: Pfn, vpn: number, level: number): number;
 
+  /**
+   * Returns the address of the entry above the leaf by which the page `vpn` and its neighbours are mapped as a large page of the smallest
+   * size (`largePageFrames`), or 0. It is read and changed as any other entry.
+   */
+  largeEntry(root: Pfn, vpn: number): number;
+
+  /**
+   * Puts one large page, from `frame` on with `flags`, in the place of the leaf table of `vpn`, whose pages are all mapped to these frames in
+   * order. Returns the frame of that table, which nothing names any more. The TLB's words stay true.
+   */
+  promote(root: Pfn, vpn: number, frame: Pfn, flags: number): Pfn;
+
+  /** Puts `table`, all zeros, in the place of the large page that maps `vpn`: its pages keep their frames and have the large page's flags. */
+  demote(root: Pfn, vpn: number, table: Pfn): void;
+
+  /** Visits the large pages of the smallest size that reach into [firstVpn, endVpn), in order. The visitor may change or clear the entry, or demote it. */
+  forEachLarge(root: Pfn, firstVpn: number, endVpn: number, visit: (entry: number, vpn: Vpn) => void): void;
+
   /** Visits every table of a space, each after the tables below it and the root last, so that the visitor may free what it is given. */
   forEachTable(root: Pfn, visit: (table: Pfn, level: number) => void): void;
 

@@ -12,7 +12,7 @@
 
 import { invariant, PAGE_SHIFT, PAGE_SIZE, type Pfn, type Vpn } from '../../base/index.ts';
 import { Entries } from './entries.ts';
-import { checkFormat, type PageTableFormat, PTE_PRESENT, vpnBits } from './format.ts';
+import { checkFormat, largePageFrames, type PageTableFormat, PTE_PRESENT, vpnBits } from './format.ts';
 import { SoftwareTlb } from './mips-tlb.ts';
 import type { Mmu, TableMemory, TableSupply } from './mmu.ts';
 import { type EntryAt, makeEntryAt, makeWalk, type Walk } from './walk.ts';
@@ -31,6 +31,7 @@ export class RadixMmu implements Mmu {
   readonly #entryAt: EntryAt;
   readonly #leafLevel: number;
   readonly #words: Uint32Array;
+  readonly #largeFrames: number;
 
   /** Panics (MMU1) if the format contradicts itself or cannot name all frames of `ram`. */
   constructor(ram: TableMemory, format: PageTableFormat) {
@@ -43,6 +44,7 @@ export class RadixMmu implements Mmu {
     this.#leafLevel = format.levels.length - 1;
     this.entryBytes = format.entryBytes;
     this.#words = ram.words;
+    this.#largeFrames = largePageFrames(format);
     this.runPages = 2 ** (format.levels.at(-1)?.indexBits ?? 0);
     this.absentBits = this.#entries.absentBits;
     const walk = makeWalk(ram.words, format, this.#entries);
@@ -135,6 +137,38 @@ export class RadixMmu implements Mmu {
     return this.#entryAt(table, vpn, level);
   }
 
+  largeEntry(root: Pfn, vpn: number): number {
+    if (this.#largeFrames === 0) return 0;
+    const entry = this.entryAt(root, vpn, this.#leafLevel - 1);
+    return entry !== 0 && this.#isLarge(entry) ? entry : 0;
+  }
+
+  #isLarge(entry: number): boolean {
+    return this.#entries.has(entry, PTE_PRESENT) && !this.#entries.isTable(entry);
+  }
+
+  promote(root: Pfn, vpn: number, frame: Pfn, flags: number): Pfn {
+    const entry = this.entryAt(root, vpn, this.#leafLevel - 1);
+    invariant(
+      this.#largeFrames > 0 && frame % this.#largeFrames === 0 && this.#entries.isTable(entry),
+      'MMU3',
+      () => `frame ${frame} does not begin a large page for page ${vpn}`,
+    );
+    const table = this.#entries.frame(entry);
+    this.#entries.writeLarge(entry, frame, flags);
+    return table;
+  }
+
+  demote(root: Pfn, vpn: number, table: Pfn): void {
+    const entry = this.largeEntry(root, vpn);
+    invariant(entry !== 0, 'MMU3', () => `page ${vpn} is not part of a large page`);
+    const frame = this.#entries.frame(entry);
+    const flags = this.#entries.flags(entry);
+    const start = table << PAGE_SHIFT;
+    for (let i = 0; i < this.#largeFrames; i++) this.#entries.write(start + i * this.entryBytes, (frame + i) as Pfn, flags);
+    this.#entries.link(entry, table, this.#leafLevel - 1);
+  }
+
   // Every page has its place, which stays.
   releaseLeaf(_entry: number): void {}
 
@@ -204,6 +238,10 @@ export class RadixMmu implements Mmu {
     this.#visitRuns(root, 0, 0, firstVpn, Math.min(endVpn, this.pages), visit);
   }
 
+  forEachLarge(root: Pfn, firstVpn: number, endVpn: number, visit: (entry: number, vpn: Vpn) => void): void {
+    if (this.#largeFrames > 0) this.#visitLarge(root, 0, 0, firstVpn, Math.min(endVpn, this.pages), visit);
+  }
+
   pruneShared(): void {}
 
   // All tables belong to spaces: pmap/ checks them.
@@ -238,6 +276,21 @@ export class RadixMmu implements Mmu {
     const start = table << (PAGE_SHIFT - 2);
     for (let word = start; word < start + PAGE_SIZE / 4; word++) if (this.#words[word] !== 0) return false;
     return true;
+  }
+
+  #visitLarge(table: Pfn, level: number, base: number, first: number, end: number, visit: (entry: number, vpn: Vpn) => void): void {
+    const { shift, indexBits } = this.format.levels[level]!;
+    const span = 2 ** shift;
+    const from = Math.max(0, Math.floor((first - base) / span));
+    const to = Math.min(2 ** indexBits, Math.ceil((end - base) / span));
+    for (let index = from; index < to; index++) {
+      const entry = (table << PAGE_SHIFT) + index * this.entryBytes;
+      if (level === this.#leafLevel - 1) {
+        if (this.#isLarge(entry)) visit(entry, (base + index * span) as Vpn);
+      } else if (this.#entries.isTable(entry)) {
+        this.#visitLarge(this.#entries.frame(entry), level + 1, base + index * span, first, end, visit);
+      }
+    }
   }
 
   /** `base` is the first page that `table` maps; [first, end) is where the visit is wanted. */

@@ -151,7 +151,7 @@ export class FaultHandler {
     const top = this.#top;
     const index = this.#entry.indexOf(this.#page);
     if (!top.pages.reserve(index)) return RESTART;
-    const copy = queue.allocate(FrameKind.anon, top.id, index);
+    const copy = queue.allocateAt(this.#map.placeOf(this.#page, this.#entry), 'overwritten', FrameKind.anon, top.id, index);
     if (copy === -1) return RESTART;
     machine.ram.copy(source, copy);
     // Whoever looks through the same top object must find the copy: 4.4BSD takes the old page from everybody, and lets them fault.
@@ -171,7 +171,7 @@ export class FaultHandler {
   #zeroFill(object: VmObject, index: number): Step {
     const { machine, queue, statistics } = this.#core;
     if (!object.pages.reserve(index)) return RESTART;
-    const frame = queue.allocateZeroed(FrameKind.anon, object.id, index);
+    const frame = queue.allocateAt(this.#map.placeOf(this.#page, this.#entry), 'zeros', FrameKind.anon, object.id, index);
     if (frame === -1) return RESTART;
     object.pages.set(index, frame);
     queue.insert(frame);
