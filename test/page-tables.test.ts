@@ -42,6 +42,20 @@ describe.each(pageTableNames)('on page tables of format %s', (pageTable) => {
   });
 });
 
+describe.each(['i386', 'sv39'])('with large pages of %s', (pageTable) => {
+  it.each(systemNames)('gups over 8 MiB under %s prints the same, with room for all of it and in 6 MiB', (system) => {
+    const gups = TestProgram.kernel('gups');
+    const args = ['20', '3000'];
+    const flat = gups.runFlat({ args });
+    const roomy = gups.run({ ramBytes: 32 * MIB, args, pageTable, system, largePages: 'promote' });
+    expect([roomy.exit, roomy.stdout, roomy.largePages?.demotions]).toEqual([fine, flat.stdout, 0]);
+    expect(roomy.largePages?.mapped).toBeGreaterThanOrEqual(pageTable === 'i386' ? 1 : 3);
+    const tight = gups.run({ ramBytes: 6 * MIB, args, pageTable, system, largePages: 'promote' });
+    expect([tight.exit, tight.stdout]).toEqual([fine, flat.stdout]);
+    expect(tight.statistics.swapPagesOut).toBeGreaterThan(0);
+  });
+});
+
 describe.skipIf(!existsSync(pythonPath))('CPython', () => {
   const python = new TestProgram('python', existsSync(pythonPath) ? readFileSync(pythonPath) : new Uint8Array());
   const world = { args: ['-c', script], environ: { PYTHONHASHSEED: '0' } };

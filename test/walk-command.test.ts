@@ -155,6 +155,34 @@ describe('a walk through the memory of a run', () => {
     expect(walked?.fault).toBeUndefined();
   });
 
+  it('shows a large leaf, and the report counts it, where large pages are made; a format without any says so', () => {
+    const report = join(folder, 'report.json');
+    const gups = fileURLToPath(new URL('../programs/gups.wasm', import.meta.url));
+    const large = ['--large-pages', 'promote'];
+    const said = quire('run', '--page-table', 'amd64', ...large, '--report', 'json', '--report-file', report, gups, '19', '1');
+    expect(said.code).toBe(0);
+    expect(readJson(report).largePages).toEqual({
+      bytes: 2 ** 21,
+      promotions: 1,
+      demotions: 0,
+      dissolved: 0,
+      mapped: 1,
+      reservations: { made: 2, broken: 0 },
+    });
+    const run = ['--from-run', gups, '--arg', '19', '--arg', '1', '--access', 'write'];
+    const leafOf = (...more: string[]) => {
+      const { out } = walk('--format', 'amd64', ...run, ...more, '--json', '0x212345');
+      const [walked] = (JSON.parse(out) as { walks: WalkReport[] }).walks;
+      return [walked?.steps.length, walked?.page?.pageBytes, walked?.page?.physical.slice(-3)];
+    };
+    expect([leafOf(), leafOf(...large)]).toEqual([
+      [4, 4096, '345'],
+      [3, 2 ** 21, '345'],
+    ]);
+    const refused = quire('run', '--page-table', 'mips', ...large, qsort, '1000');
+    expect([refused.code, refused.err]).toEqual([2, expect.stringContaining('format mips have no large pages')]);
+  });
+
   it('begins, after a fault, at the address of the fault, and shows the registers that the report shows', () => {
     const program = join(folder, 'stray.wasm');
     const report = join(folder, 'report.json');

@@ -157,14 +157,13 @@ export class PhysicalMemory {
     const { runFrames } = reservations;
     const window = Math.floor(page / runFrames);
     const first = window * runFrames;
-    if (first < areaStart || first + runFrames > areaEnd) return 0;
     let run = reservations.find(space, window);
     // Somebody else has the page's frame by now: a child since a fork, a borrower. A run of its own lets this space have a large page again.
     if (run !== 0 && this.table.kind((run * runFrames + page - first) as Pfn) !== FrameKind.promised) {
       this.#break(reservations, run);
       run = 0;
     }
-    if (run === 0) run = this.#reserve(reservations, space, window);
+    if (run === 0 && areaStart <= first && first + runFrames <= areaEnd) run = this.#reserve(reservations, space, window);
     if (run === 0) return 0;
     reservations.take(run);
     return run * runFrames + page - first;
@@ -247,8 +246,7 @@ export class PhysicalMemory {
     if (this.#failure?.next() === true) return -1;
     let first = this.allocator.allocateRun(count, constraints);
     if (first === -1 && this.#freeBesides > 0) {
-      this.forgetZeroed();
-      while (this.#breakOldest());
+      this.collectFree();
       first = this.allocator.allocateRun(count, constraints);
     }
     if (first === -1) return -1;
@@ -256,8 +254,8 @@ export class PhysicalMemory {
     return first;
   }
 
-  /** Gives all zeroed frames back to the allocator: for a run that they may be in the way of, or a zone that lacks them. */
-  forgetZeroed(): void {
+  /** Gives all free frames that wait for somebody, zeroed or promised, back to the allocator: for a run that they may be in the way of, or a zone that lacks them. */
+  collectFree(): void {
     while (this.#zeroed !== 0) {
       const frame = this.#zeroed as Pfn;
       this.#zeroed = this.table.next(frame);
@@ -266,6 +264,7 @@ export class PhysicalMemory {
       this.#count(FrameKind.free, 1);
       this.table.clear(frame, FrameKind.free);
     }
+    while (this.#breakOldest());
   }
 
   /** Free frames that the allocator does not know as such. */

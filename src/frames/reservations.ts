@@ -11,6 +11,8 @@
 //   full      none is: off the list, but remembered, so that a frame that is freed goes back to its place
 //   none      space 0. A reservation whose frames are all promised again, or that is broken, is forgotten: what is given stays given
 //
+// One is made only for a window that lies in one area, and serves all areas that are in its window later.
+//
 //   RS1  the frames of kind promised are those of the partial runs; the record counts them
 //   RS2  the list has exactly the partial runs; a run is found by its space and window, and no two runs by the same
 //

@@ -2,4 +2,5 @@
 
 export * from './kernel-map/index.ts';
 export type { LargePageCounts, LargePages } from './large-mappings.ts';
-export { type Access, PhysicalMap, type PhysicalMapParts, Pmap } from './physical-map.ts';
+export { type Access, PhysicalMap, type PhysicalMapParts } from './physical-map.ts';
+export type { Pmap } from './pmap.ts';

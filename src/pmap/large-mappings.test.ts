@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { EventRing, FailurePlan, PAGE_SIZE, type Pfn } from '../base/index.ts';
 import { bitmapAllocator, bootPhysicalMemory, FrameKind } from '../frames/index.ts';
-import { KernelHeap } from '../heap/index.ts';
+import { slabHeap } from '../heap/index.ts';
 import {
   ACCESS_READ,
   ACCESS_WRITE,
@@ -20,7 +20,8 @@ import {
   translate,
 } from '../machine/index.ts';
 import { handful } from '../machine/mmu/made-up-formats.conformance.ts';
-import { PhysicalMap, type Pmap } from './physical-map.ts';
+import { PhysicalMap } from './physical-map.ts';
+import type { Pmap } from './pmap.ts';
 
 const live: PhysicalMap[] = [];
 afterEach(() => {
@@ -35,7 +36,7 @@ function make(format: PageTableFormat, options: { failure?: FailurePlan; largePa
   const frames = bootPhysicalMemory({ ram, allocator: bitmapAllocator, ...(options.failure && { failure: options.failure }) });
   const mmu = makeMmu(ram, format, () => -1);
   if (mmu === undefined) throw new Error('no MMU');
-  const heap = new KernelHeap(frames);
+  const heap = slabHeap.make(frames);
   const pmaps = new PhysicalMap({ mmu, frames, heap, events: new EventRing(), largePages: options.largePages ?? 'promote' });
   live.push(pmaps);
   const words = 4 * pages;
@@ -110,6 +111,15 @@ describe.each([handful, i386, sv32, amd64, sv39, aarch64])('large mappings on $n
       made.pmaps.enter(made.pmap, made.pages + 2, made.frame(2), 'write', 1);
       expect(made.counts()).toEqual([1, 0, 0, 1]);
     }
+  });
+
+  it('are made by the store that makes the last clean page dirty, too', () => {
+    const { pmaps, pmap, pages, fill, frame, counts } = make(format);
+    fill(pmap, 'write', 1, [6]);
+    pmaps.enter(pmap, pages + 6, frame(6), 'write', undefined);
+    expect([pmaps.refill(pmap, pages + 6, 0), counts()]).toEqual([frame(6), [0, 0, 0, 0]]);
+    expect([pmaps.refill(pmap, pages + 6, 1), counts()]).toEqual([frame(6), [1, 0, 0, 1]]);
+    expect(pmap.tlb.writeFrame(pages + 6)).toBe(frame(6));
   });
 
   it('are not made where that is not asked for, nor of frames that begin elsewhere', () => {

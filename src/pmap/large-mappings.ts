@@ -6,13 +6,13 @@
 //
 // What the one entry's marks say, so that a demotion can give each page its own:
 //   LP1  a large entry is read-only, or it is writable and dirty: its dirty mark is true of each page. A clean page that may be written is
-//        not promoted, since its first store would make all of them dirty
+//        not promoted, since its first store would make all of them dirty; the store that makes the last one dirty promotes
 //   LP2  its accessed mark is set if any page was referenced. A page that is asked for its mark (a policy looks for a victim: memory is
 //        short) is demoted first when the mark is set: all pages take the mark over, and lose it one by one. Until then, and
 //        wherever nobody asks, the whole is referenced
 //   LP3  the reverse map names each page, as if it were mapped by itself
-//   LP4  demotion never fails: without a frame for the table the whole large page is unmapped, its marks go to the frames, and faults map
-//        the pages again one by one, without any input or output
+//   LP4  demotion never fails: without a frame to spare for the table the whole large page is unmapped, its marks go to the frames, and
+//        faults map the pages again one by one, without any input or output
 //
 // TLB words are per page and stay true in both directions.
 // Cost: an entry that completes a table costs a look at both ends of it, and all of it only if these agree; demotion a table. Source: Navarro
@@ -22,11 +22,14 @@
 import { invariant, PAGE_SHIFT, type Pfn } from '../base/index.ts';
 import { FRAME_MODIFIED, FRAME_REFERENCED, FrameKind, type FrameTable, type PhysicalMemory } from '../frames/index.ts';
 import { largePageFrames, type Mmu, PTE_ACCESSED, PTE_DIRTY, PTE_PRESENT, PTE_WRITE } from '../machine/index.ts';
-import type { Pmap } from './physical-map.ts';
+import type { Pmap } from './pmap.ts';
 import type { ReverseMap } from './reverse-map.ts';
 
 /** `promote`: a full leaf table of frames in a row becomes a large page. `never`: every page has its own entry. */
 export type LargePages = 'never' | 'promote';
+
+/** Free frames that a demotion leaves: the kernel's reserve, which page-out may need to free more, and some for the tables of running code. */
+const SPARE_FRAMES = 8;
 
 /** Counts since boot, but for `mapped`. */
 export interface LargePageCounts {
@@ -107,7 +110,7 @@ export class LargeMappings implements LargePageCounts {
 
   /** Gives the pages of the large page that maps `page` an entry each. Returns false if they are unmapped instead (LP4). */
   demote(pmap: Pmap, page: number): boolean {
-    const table = this.#frames.allocateZeroed(FrameKind.pageTable, pmap.id);
+    const table = this.#frames.freeCount > SPARE_FRAMES ? this.#frames.allocateZeroed(FrameKind.pageTable, pmap.id) : -1;
     if (table === -1) {
       this.remove(pmap, this.#mmu.largeEntry(pmap.root, page), page - (page & (this.pages - 1)));
       this.dissolved++;

@@ -5,7 +5,8 @@ import { EventRing, FailurePlan, KernelPanic, PAGE_SIZE, type Pfn } from '../bas
 import { bitmapAllocator, bootPhysicalMemory, FRAME_MODIFIED, FRAME_REFERENCED, FrameKind } from '../frames/index.ts';
 import { HeapUse, slabHeap } from '../heap/index.ts';
 import { FAULT_NOT_PRESENT, FAULT_PROTECTION, makeMmu, type PageTableFormat, Ram, Tlb } from '../machine/index.ts';
-import { PhysicalMap, type Pmap } from './physical-map.ts';
+import { PhysicalMap } from './physical-map.ts';
+import type { Pmap } from './pmap.ts';
 
 /** What pmap/ promises, on page tables of `format`. */
 export function describePhysicalMap(format: PageTableFormat): void {

@@ -26,6 +26,7 @@ import { FRAME_MODIFIED, FRAME_REFERENCED, FrameKind, type FrameTable, type Phys
 import type { KernelHeap } from '../heap/index.ts';
 import { type Mmu, PTE_ACCESSED, PTE_DIRTY, PTE_PRESENT, PTE_USER, PTE_WRITE, type Tlb } from '../machine/index.ts';
 import { LargeMappings, type LargePageCounts, type LargePages } from './large-mappings.ts';
+import { Pmap } from './pmap.ts';
 import { ReverseMap } from './reverse-map.ts';
 
 /** Largest number of spaces alive at once: a frame's record names the space in 16 bits. */
@@ -33,28 +34,6 @@ const MAX_SPACES = 0xffff;
 
 /** How an access is asked for: 0 read, 1 write, 2 execute. */
 export type Access = 0 | 1 | 2;
-
-/** One address space as the hardware sees it. */
-export class Pmap {
-  /** 1 to 65535; names the space in reverse mappings and events. */
-  readonly id: number;
-  /** Frame of the top-level table; where spaces have no tables of their own, what names the space to the MMU. */
-  readonly root: Pfn;
-  readonly tlb: Tlb;
-  /** Pages with a present entry. */
-  residentPages = 0;
-  /** Frames of its page tables, the root included; 0 where all spaces share one. */
-  tableFrames: number;
-  /** Large entries, each in the place of a leaf table. */
-  largePages = 0;
-
-  constructor(id: number, root: Pfn, tlb: Tlb, tableFrames: number) {
-    this.id = id;
-    this.root = root;
-    this.tlb = tlb;
-    this.tableFrames = tableFrames;
-  }
-}
 
 /** What `PhysicalMap` stands on. */
 export interface PhysicalMapParts {
@@ -170,8 +149,15 @@ export class PhysicalMap {
     const frame = this.#mmu.walk(pmap.root, page, access);
     if (frame < 0) return frame;
     this.#fill(pmap, page, frame as Pfn, access);
+    if (access === 1 && this.#large.pages > 0) this.#promoteWritten(pmap, page);
     this.#events.emit(EventType.tlbRefill, pmap.id, page, frame, access);
     return frame;
+  }
+
+  /** A store made a page dirty: it may have been the last clean one of its table. */
+  #promoteWritten(pmap: Pmap, page: number): void {
+    const entry = this.#mmu.leaf(pmap.root, page);
+    if (entry !== 0 && this.#large.isFull(entry)) this.#large.promoteIfUniform(pmap, page, entry);
   }
 
   #fill(pmap: Pmap, page: number, frame: Pfn, access: Access): void {

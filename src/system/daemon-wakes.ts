@@ -63,8 +63,8 @@ export class DaemonWakes {
       return;
     }
     if (this.#reliefFailed) return;
-    // Zeroed frames wait outside of their zones.
-    frames.forgetZeroed();
+    // Frames that are zeroed or promised wait outside of their zones.
+    frames.collectFree();
     if (zone.freeCount >= zone.low) return;
     zone.wakes++;
     daemon.relieve(zone);

@@ -7,6 +7,7 @@ import { describeDevices } from './device.conformance.ts';
 import { describeFailures } from './failures.conformance.ts';
 import { describeGivenBack } from './given-back.conformance.ts';
 import { describeHeapPressure } from './heap-pressure.conformance.ts';
+import { describeLargePages } from './large-pages.conformance.ts';
 import { describeLockedFuture } from './locked-future.conformance.ts';
 import { describeMinimumRam } from './minimum-ram.conformance.ts';
 import { describeAgainstModel } from './model.conformance.ts';
@@ -22,6 +23,7 @@ export function describeMemorySystem(make: MakeSystem, thoroughness: Thoroughnes
   describeDevices(make);
   describeHeapPressure(make);
   describeGivenBack(make);
+  describeLargePages(make);
   describeLockedFuture(make);
   describeMinimumRam(make);
   describeZones(make);
