@@ -509,7 +509,7 @@ export function describeCalls(make: MakeSystem, { seeds, dense }: Extent): void 
     it.each(seeds.slice(0, 4))('agree with large pages, seed %i', (seed) => {
       let promotions = 0;
       for (let part = 0; part < 4; part++) {
-        const scenario = new Scenario(make, 700 * seed + part, { policy, frames: part < 2 ? 400 : 110, largePages: 'promote' });
+        const scenario = new Scenario(make, 700 * seed + part, { policy, frames: part < 2 ? 400 : 136, largePages: 'promote' });
         scenario.play(500, 25);
         promotions += scenario.small.machine.pmaps.largePages?.promotions ?? 0;
       }
