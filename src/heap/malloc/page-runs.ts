@@ -39,7 +39,7 @@ export const PAGE_BYTES = 1 << PAGE_SHIFT;
 /** Words of a record. */
 export const RECORD = 6;
 /** Fields of a record. */
-export const RUN = 0;
+const RUN = 0;
 export const FREE = 1;
 export const USED = 2;
 export const SHAPE = 3;

@@ -22,7 +22,7 @@
 // In a hardened heap the links are mixed with the heap's key (HD7 in hardened.ts), and one is followed only if it leads to a block of its
 // class that has the mark; otherwise the class's list is given up. A plain heap's key is 0, and its malloc tests that.
 //
-// Cost: malloc and free O(1), about 8 ns; a new run 1 ns for each of its blocks; reclaim O(free blocks), once for a 16th of growth. Own
+// Cost: malloc and free O(1), about 6 ns; a new run 1 ns for each of its blocks; reclaim O(free blocks), once for a 16th of growth. Own
 // words 2.6 KiB and 24 bytes for each KiB. A block carries nothing; a class wastes up to an eighth of each block, and its free blocks.
 // Free of a block with the mark searches its class's list: a block freed twice is found, one that only looks so is freed.
 // What slab.ts does otherwise: its blocks have a bit each, outside them; a run is known to be empty at once, freed memory stays as it was.

@@ -258,15 +258,14 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     if ((address & aligned) >>> 0 !== address || block < first || !(block < w[topAt]!)) return refuse(address);
     const tag = w[block]!;
     if ((tag & (USED | WAITING)) !== USED) return refuse(address);
-    if ((tag & (LARGE | PREV_USED)) !== PREV_USED) {
-      melt(block);
-      return true;
+    let leaving = block;
+    if ((tag & (LARGE | PREV_USED)) === PREV_USED) {
+      const at = places + (tag >>> 3);
+      leaving = w[at]!;
+      w[at] = block;
+      w[block] = tag | WAITING;
     }
-    const at = places + (tag >>> 3);
-    const other = w[at]!;
-    w[at] = block;
-    w[block] = tag | WAITING;
-    if (other !== 0) melt(other);
+    if (leaving !== 0) melt(leaving);
     return true;
   }
 
