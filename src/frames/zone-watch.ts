@@ -6,7 +6,7 @@
 // A zone has frames by what boot freed into it, not by its bounds: memory maps have holes. One of a few dozen frames is short below 1/16 of
 // them, as a whole machine is (system/page-queue.ts), or nothing would be left of it. An allocator without zones is never short here.
 //
-// Source: Linux 2.4's balancing of zones. Elsewhere: the marks (zoned-allocator.ts), who wakes the daemon (system/daemon-wakes.ts).
+// Source: Linux 2.4's balancing of zones. Elsewhere: the marks (zoned-allocator.ts), who wakes the daemon (system/daemon-runs.ts).
 
 import type { FrameAllocator, FrameZone } from './frame-allocator.ts';
 

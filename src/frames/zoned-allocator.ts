@@ -13,7 +13,7 @@
 //
 // The sum of marks protects the lower zones: what falls through from above leaves them more than what is meant for them does.
 // Metadata: the buddy systems', 9 bytes per frame. Cost: the buddy system's and a few comparisons.
-// Source: Linux 2.4's alloc_pages (marks and their sum). Elsewhere: who is woken below a mark (system/daemon-wakes.ts).
+// Source: Linux 2.4's alloc_pages (marks and their sum). Elsewhere: who is woken below a mark (system/daemon-runs.ts).
 
 import { invariant, type Pfn } from '../base/index.ts';
 import { BuddyAllocator, buddyAllocator } from './buddy-allocator.ts';

@@ -2,7 +2,7 @@
 
 export * from './address-map.ts';
 export * from './buffer-list.ts';
-export * from './daemon-wakes.ts';
+export * from './daemon-runs.ts';
 export * from './machine.ts';
 export * from './memory-object.ts';
 export * from './memory-system.ts';

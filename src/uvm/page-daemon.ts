@@ -19,8 +19,8 @@
 // Source: uvm_pdaemon.c; Cranor and Parulkar 1999, section 6 (slots reassigned at page-out so that any pages cluster).
 
 import { EventType, type Pfn } from '../base/index.ts';
-import type { FrameTable, PhysicalMemory, WatchedZone } from '../frames/index.ts';
-import { CLUSTER_PAGES, DaemonWakes } from '../system/index.ts';
+import type { FrameTable } from '../frames/index.ts';
+import { CLUSTER_PAGES, DaemonRuns } from '../system/index.ts';
 import type { UvmCore } from './core.ts';
 import { PageClasses } from './page-classes.ts';
 
@@ -46,22 +46,19 @@ export class PageDaemon {
   readonly #classes: PageClasses;
   /** Where the search for resident pages with slots goes on. */
   #slotHand = 0;
-  readonly #wakes: DaemonWakes;
-  /** What this run is to fill: all of memory, or a zone of it. */
-  #filling: PhysicalMemory | WatchedZone;
+  readonly #runs: DaemonRuns;
 
   constructor(core: UvmCore) {
     this.#core = core;
     this.#table = core.machine.frames.table;
     this.#setAside = new Int32Array(core.machine.ram.frameCount);
     this.#classes = new PageClasses(core);
-    this.#wakes = new DaemonWakes(core.machine, core.queue);
-    this.#filling = core.machine.frames;
+    this.#runs = new DaemonRuns(core, (target) => this.#evictTo(target));
   }
 
   /** Runs if memory, or a zone of it, is low. */
   wakeIfLow(): void {
-    this.#wakes.wakeIfLow(this);
+    this.#runs.wakeIfLow();
   }
 
   /** Makes room for a request that lacked memory. Returns false when that did nothing: no page evicted, and `target` not free. */
@@ -69,42 +66,22 @@ export class PageDaemon {
     return this.run(target) > 0 || this.#core.machine.frames.freeCount >= target;
   }
 
-  /** Gives back what the kernel keeps for later, then evicts pages until `target` frames are free or nothing more can be evicted. Returns the pages evicted. */
+  /** Gives back what the kernel keeps for later, and evicts pages, until `target` frames are free or nothing more can be evicted. Returns the pages evicted. */
   run(target: number): number {
-    const evicted = this.#fill(this.#core.machine.frames, target);
-    this.#wakes.ran(evicted);
-    return evicted;
+    return this.#runs.run(target);
   }
 
-  /** Evicts pages of zones without plenty until `zone` has its high mark or nothing more can be evicted. Returns the pages evicted. */
-  relieve(zone: WatchedZone): number {
-    const evicted = this.#fill(zone, zone.high);
-    this.#filling = this.#core.machine.frames;
-    return evicted;
-  }
-
-  #fill(memory: PhysicalMemory | WatchedZone, target: number): number {
-    const { machine, queue, statistics } = this.#core;
-    const before = this.#evicted;
-    this.#filling = memory;
-    statistics.daemonWakes++;
-    machine.events.emit(EventType.daemon, 0, memory.freeCount, target);
-    if (memory.freeCount < target) this.#wakes.reap();
+  #evictTo(target: number): void {
+    const before = this.#runs.evicted;
     this.#begin();
     this.#scan(target, 'spare');
     // Nothing but spared pages was left: now those.
-    if (this.#evicted === before && this.#sparedPages > 0) this.#scan(target, 'take');
-    // Pages that went away leave empty tables and slabs behind.
-    if (memory.freeCount < target) this.#wakes.reap();
-    statistics.reactivated = queue.policy.reactivations + statistics.daemonHeld;
-    const evicted = this.#evicted - before;
-    statistics.daemonFreed += evicted;
-    return evicted;
+    if (this.#runs.evicted === before && this.#sparedPages > 0) this.#scan(target, 'take');
   }
 
   /** Evicts these pages, which the policy knows, whatever their class. Returns how many of them it could. */
   giveBack(pages: Int32Array, count: number): number {
-    const before = this.#evicted;
+    const before = this.#runs.evicted;
     this.#begin();
     this.#sparing = 'take';
     for (let i = 0; i < count; i++) {
@@ -113,11 +90,7 @@ export class PageDaemon {
       if (this.#clusterSize === CLUSTER_PAGES) this.#flushCluster();
     }
     this.#end();
-    return this.#evicted - before;
-  }
-
-  get #evicted(): number {
-    return this.#core.statistics.evictedClean + this.#core.statistics.evictedDirty;
+    return this.#runs.evicted - before;
   }
 
   #begin(): void {
@@ -135,11 +108,11 @@ export class PageDaemon {
   /** Scans to the target, and up to a cluster further while a cluster is begun but not full: one write costs little more for 16 pages. */
   #scan(target: number, sparing: 'spare' | 'take'): void {
     const { queue, statistics } = this.#core;
-    const before = this.#evicted;
+    const before = this.#runs.evicted;
     this.#sparing = sparing;
     this.#sparedPages = 0;
-    while (this.#filling.freeCount + this.#clusterSize < (this.#clusterSize === 0 ? target : target + CLUSTER_PAGES)) {
-      if (this.#dirtyKept >= DIRTY_REACTIVATIONS && this.#evicted > before) break;
+    while (this.#runs.filling.freeCount + this.#clusterSize < (this.#clusterSize === 0 ? target : target + CLUSTER_PAGES)) {
+      if (this.#dirtyKept >= DIRTY_REACTIVATIONS && this.#runs.evicted > before) break;
       const victim = queue.policy.victim();
       if (victim < 0) break;
       statistics.daemonScans++;
@@ -158,18 +131,12 @@ export class PageDaemon {
       this.#core.statistics.daemonHeld++;
       this.#core.machine.events.emit(EventType.reactivate, 0, frame);
       this.#keep(frame);
-    } else if (this.#isElsewhere(frame)) this.#keep(frame);
+    } else if (this.#runs.isElsewhere(frame)) this.#keep(frame);
     else if (this.#sparing === 'spare' && this.#classes.isSpared(frame)) {
       this.#sparedPages++;
       this.#keep(frame);
     } else if (this.#core.swapped.owns(frame)) this.#evictToSwap(frame);
     else this.#evictObjectPage(frame);
-  }
-
-  /** A zone is to be filled, and the frame would not help: its own has plenty. */
-  #isElsewhere(frame: Pfn): boolean {
-    const { frames } = this.#core.machine;
-    return this.#filling !== frames && frames.zones.hasPlenty(frame);
   }
 
   /** A loan to the kernel names the frame itself: the page cannot leave it. */
@@ -213,19 +180,11 @@ export class PageDaemon {
 
   /** The owner needs the frame no more: it is free, or its borrower's and goes out as such. */
   #letGo(frame: Pfn, state: 'clean' | 'dirty'): void {
-    if (this.#table.borrower(frame) === 0) this.#freeEvicted(frame, state);
+    if (this.#table.borrower(frame) === 0) this.#runs.freeEvicted(frame, state);
     else {
       this.#core.anons.adoptBorrowed(frame);
       this.#evictToSwap(frame);
     }
-  }
-
-  #freeEvicted(frame: Pfn, state: 'clean' | 'dirty'): void {
-    const { machine, queue, statistics } = this.#core;
-    if (state === 'dirty') statistics.evictedDirty++;
-    else statistics.evictedClean++;
-    machine.events.emit(EventType.evict, 0, frame, state === 'dirty' ? 1 : 0);
-    queue.freeFrame(frame);
   }
 
   /** Writes the gathered pages in as few operations as the free slots allow. */
@@ -304,7 +263,7 @@ export class PageDaemon {
     statistics.swapPagesOut++;
     swapped.setSlot(frame, slot);
     swapped.leave(frame);
-    if (this.#table.borrower(frame) === 0) this.#freeEvicted(frame, 'dirty');
+    if (this.#table.borrower(frame) === 0) this.#runs.freeEvicted(frame, 'dirty');
     else {
       // The cluster is being written: the anon's turn comes in another run.
       anons.adoptBorrowed(frame);

@@ -2,7 +2,9 @@
 // a list of accesses through those tables, and what came of each, and every bit that the processor left in the tables, must be what Quire
 // says: the exact translation (translation.ts) for faults and registers, the walk for accessed and dirty bits.
 //
-// It needs qemu-system-riscv64, -riscv32, -aarch64 and -x86_64; what is not installed is skipped, and says so.
+// A MIPS has no walk of its own: there the guest fills its TLB from the table by one shift, and sets the marks that the processor's exceptions ask for.
+//
+// It needs qemu-system-riscv64, -riscv32, -aarch64, -x86_64 and -mipsel; what is not installed is skipped, and says so.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,6 +18,7 @@ import {
   amd64FiveLevel,
   faultRegisters,
   i386,
+  mips,
   type PageTableFormat,
   PTE_ACCESSED,
   PTE_DIRTY,
@@ -110,6 +113,23 @@ const arm: Board = {
   reporter: 'kernel',
 };
 
+const mipsim: Board = {
+  command: 'qemu-system-mipsel',
+  // The board wants firmware, which never runs: the processor begins in the guest.
+  options: (image) => {
+    const load = ['-device', `loader,file=${image},addr=0x200000,force-raw=on`, '-device', 'loader,addr=0x80200300,cpu-num=0'];
+    return ['-M', 'mipssim', '-cpu', '24Kc', '-bios', image, ...load];
+  },
+  guest: 'mips',
+  base: 0x200,
+  // The guest reads the table by kseg0.
+  settle: (view, _, root) => view.setUint32(TABLE_BASE, Number(root | 0x8000_0000n), true),
+  cause: 'Cause',
+  // Nothing of kuseg is the kernel's alone.
+  mode: 'user',
+  reporter: 'user',
+};
+
 const boards: readonly (readonly [PageTableFormat, Board])[] = [
   [sv32, riscv('qemu-system-riscv32', 'riscv32')],
   [sv39, riscv('qemu-system-riscv64', 'riscv64')],
@@ -119,6 +139,7 @@ const boards: readonly (readonly [PageTableFormat, Board])[] = [
   [pae, x86],
   [amd64, x86],
   [amd64FiveLevel, x86],
+  [mips, mipsim],
 ];
 
 type Kind = 0 | 1 | 2;
@@ -159,7 +180,7 @@ class Scenario {
     // The kernel's own value in an entry that is not present must mean nothing to a processor.
     this.mmu.writeAbsent(this.#leaf(0x416), 2 ** Math.min(31, this.mmu.absentBits) - 1);
     const above = format.levels.length - 2;
-    this.mmu.mapLarge(ROOT, LARGE_PAGE, above, pfn(0), all | PTE_WRITE, this.#supply);
+    if (format !== mips) this.mmu.mapLarge(ROOT, LARGE_PAGE, above, pfn(0), all | PTE_WRITE, this.#supply);
     for (const page of [0x411, 0x412, 0x413, 0x414, 0x415, 0x416, 0x417, 0x3_fe00, 0x3_fe01, 0x3_0000, LARGE_PAGE + 39]) {
       this.probes.push({ page, kind: 0 }, { page, kind: 1 });
     }

@@ -1,6 +1,6 @@
 // The MIPS R4000: the processor has no page table at all, only a TLB that the kernel fills (MIPS R4000 Microprocessor User's Manual, 2nd
 // edition, 1994, chapter 4; mips-tlb.ts is that TLB). The table is the kernel's own, two levels of 1,024 words, laid out so that the
-// refill handler gets EntryLo by one shift:
+// refill handler gets EntryLo by one shift, or nothing where P is 0 (the other bits are then the kernel's, a swap slot or so):
 //
 //   entry       31                12 11  9   8   7   6   5       3   2   1   0
 //               | frame             | C    | D | V | G | .   . |wired| . | W | P |          entry >>> 6 = EntryLo: PFN C D V G

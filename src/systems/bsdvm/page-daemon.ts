@@ -13,8 +13,8 @@
 // Source: 4.4BSD's vm_pageout.c and swap_pager.c; Cranor and Parulkar 1999, section 6.
 
 import { EventType, type Pfn } from '../../base/index.ts';
-import { FrameKind, type FrameTable, type PhysicalMemory, type WatchedZone } from '../../frames/index.ts';
-import { DaemonWakes } from '../../system/index.ts';
+import { FrameKind, type FrameTable } from '../../frames/index.ts';
+import { DaemonRuns } from '../../system/index.ts';
 import type { BsdCore } from './core.ts';
 import type { VmObject } from './vm-object.ts';
 
@@ -29,62 +29,35 @@ export class PageDaemon {
   readonly #writing = new Int32Array(1);
   /** Set when a write failed in this run: then dirty anonymous pages are not tried again. */
   #swapFailed = false;
-  readonly #wakes: DaemonWakes;
-  /** What this run is to fill: all of memory, or a zone of it. */
-  #filling: PhysicalMemory | WatchedZone;
+  readonly #runs: DaemonRuns;
 
   constructor(core: BsdCore) {
     this.#core = core;
     this.#table = core.machine.frames.table;
     this.#setAside = new Int32Array(core.machine.ram.frameCount);
-    this.#wakes = new DaemonWakes(core.machine, core.queue);
-    this.#filling = core.machine.frames;
+    this.#runs = new DaemonRuns(core, (target) => this.#evictTo(target));
   }
 
   /** Runs if memory, or a zone of it, is low. */
   wakeIfLow(): void {
-    this.#wakes.wakeIfLow(this);
+    this.#runs.wakeIfLow();
   }
 
-  /**
-   * Gives back what the kernel keeps for later, then evicts pages until `target` frames are free or nothing more can be evicted; then gives
-   * back cached objects without pages too. Returns the pages evicted.
-   */
+  /** Gives back what the kernel keeps for later, and evicts pages, until `target` frames are free or nothing more can be evicted. Returns the pages evicted. */
   run(target: number): number {
-    const evicted = this.#fill(this.#core.machine.frames, target);
-    this.#wakes.ran(evicted);
-    return evicted;
+    return this.#runs.run(target);
   }
 
-  /** Evicts pages of zones without plenty until `zone` has its high mark or nothing more can be evicted. Returns the pages evicted. */
-  relieve(zone: WatchedZone): number {
-    const evicted = this.#fill(zone, zone.high);
-    this.#filling = this.#core.machine.frames;
-    return evicted;
-  }
-
-  #fill(memory: PhysicalMemory | WatchedZone, target: number): number {
-    const { machine, queue, objects, statistics } = this.#core;
-    const before = statistics.evictedClean + statistics.evictedDirty;
-    this.#filling = memory;
-    statistics.daemonWakes++;
-    machine.events.emit(EventType.daemon, 0, memory.freeCount, target);
+  /** At last it gives back cached objects without pages too. */
+  #evictTo(target: number): void {
     this.#swapFailed = false;
-    if (memory.freeCount < target) this.#wakes.reap();
     this.#scan(target);
-    if (memory.freeCount < target) {
-      objects.dropEmptyCached();
-      this.#wakes.reap();
-    }
-    statistics.reactivated = queue.policy.reactivations + statistics.daemonHeld;
-    const evicted = statistics.evictedClean + statistics.evictedDirty - before;
-    statistics.daemonFreed += evicted;
-    return evicted;
+    if (this.#runs.filling.freeCount < target) this.#core.objects.dropEmptyCached();
   }
 
   #scan(target: number): void {
     const { queue, statistics } = this.#core;
-    while (this.#filling.freeCount < target) {
+    while (this.#runs.filling.freeCount < target) {
       const victim = queue.policy.victim();
       if (victim < 0) break;
       statistics.daemonScans++;
@@ -108,15 +81,9 @@ export class PageDaemon {
       this.#core.statistics.daemonHeld++;
       this.#core.machine.events.emit(EventType.reactivate, 0, frame);
       this.#keep(frame);
-    } else if (this.#isElsewhere(frame)) this.#keep(frame);
+    } else if (this.#runs.isElsewhere(frame)) this.#keep(frame);
     else if (this.#table.kind(frame) === FrameKind.anon) this.#evictAnonymous(frame);
     else this.#evictFilePage(frame);
-  }
-
-  /** A zone is to be filled, and the frame would not help: its own has plenty. */
-  #isElsewhere(frame: Pfn): boolean {
-    const { frames } = this.#core.machine;
-    return this.#filling !== frames && frames.zones.hasPlenty(frame);
   }
 
   #evictFilePage(frame: Pfn): void {
@@ -130,7 +97,7 @@ export class PageDaemon {
     }
     machine.pmaps.pageProtect(frame, 'none');
     object.pages.set(index, 0);
-    this.#freeEvicted(frame, dirty ? 'dirty' : 'clean');
+    this.#runs.freeEvicted(frame, dirty ? 'dirty' : 'clean');
   }
 
   #evictAnonymous(frame: Pfn): void {
@@ -144,7 +111,7 @@ export class PageDaemon {
     }
     machine.pmaps.pageProtect(frame, 'none');
     object.pages.set(index, 0);
-    this.#freeEvicted(frame, dirty ? 'dirty' : 'clean');
+    this.#runs.freeEvicted(frame, dirty ? 'dirty' : 'clean');
   }
 
   /** Writes a dirty anonymous page to its place. Returns false when it has no place or the write failed; the page stays, dirty. */
@@ -169,13 +136,5 @@ export class PageDaemon {
     statistics.swapPagesOut++;
     machine.events.emit(EventType.swapOut, 0, slot, 1);
     return true;
-  }
-
-  #freeEvicted(frame: Pfn, state: 'clean' | 'dirty'): void {
-    const { machine, queue, statistics } = this.#core;
-    if (state === 'dirty') statistics.evictedDirty++;
-    else statistics.evictedClean++;
-    machine.events.emit(EventType.evict, 0, frame, state === 'dirty' ? 1 : 0);
-    queue.freeFrame(frame);
   }
 }
