@@ -232,6 +232,11 @@ export class HashedMmu implements Mmu {
     return 0;
   }
 
+  frameOf(root: Pfn, vpn: number): Pfn | -1 {
+    const entry = this.leaf(root, vpn);
+    return entry === 0 ? -1 : this.#entries.frame(entry);
+  }
+
   largeLevel(): number {
     return -1;
   }

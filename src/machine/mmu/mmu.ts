@@ -110,6 +110,9 @@ export interface Mmu {
    */
   mapLarge(root: Pfn, vpn: number, level: number, frame: Pfn, flags: number, supply: TableSupply): number;
 
+  /** Returns the frame that page `vpn` reaches, by a page of any size and whatever its rights; -1 if it is not mapped. Changes no mark. */
+  frameOf(root: Pfn, vpn: number): Pfn | -1;
+
   /** Returns the level of the entry that maps a large page with page `vpn` in it, or -1 if none does. */
   largeLevel(root: Pfn, vpn: number): number;
 

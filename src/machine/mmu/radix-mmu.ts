@@ -115,6 +115,20 @@ export class RadixMmu implements Mmu {
     return entry;
   }
 
+  frameOf(root: Pfn, vpn: number): Pfn | -1 {
+    if (vpn >= this.pages) return -1;
+    let table = root;
+    let level = 0;
+    let entry = this.#entryAt(table, vpn, 0);
+    while (level < this.#leafLevel && this.#entries.isTable(entry)) {
+      table = this.#entries.frame(entry);
+      entry = this.#entryAt(table, vpn, ++level);
+    }
+    if (!this.#entries.has(entry, PTE_PRESENT)) return -1;
+    const frame = this.#entries.frame(entry);
+    return level === this.#leafLevel ? frame : ((frame + (vpn % 2 ** this.format.levels[level]!.shift)) as Pfn);
+  }
+
   largeLevel(root: Pfn, vpn: number): number {
     if (vpn >= this.pages) return -1;
     let table = root;

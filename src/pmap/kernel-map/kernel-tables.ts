@@ -93,6 +93,7 @@ export class KernelTables {
 
   /** Maps frames in a row from `page` on. Returns false, with nothing mapped, if there is no frame for a table. */
   mapRun(page: number, frame: number, count: number): boolean {
+    if (count === 1) return this.#mapOne(page, frame);
     for (let done = 0; done < count; ) {
       const mapped =
         this.#mapLarge(page + done, frame + done, count - done) || this.#mapSmall(page + done, count - done, (i) => frame + done + i);
@@ -107,6 +108,7 @@ export class KernelTables {
 
   /** The same for frames wherever they lie. */
   mapFrames(page: number, frames: ArrayLike<number>, offset: number, count: number): boolean {
+    if (count === 1) return this.#mapOne(page, frames[offset] as number);
     for (let done = 0; done < count; ) {
       const from = offset + done;
       const mapped = this.#mapSmall(page + done, count - done, (i) => frames[from + i] as number);
@@ -121,6 +123,10 @@ export class KernelTables {
 
   /** Unmaps pages that are all mapped, large ones as a whole. */
   unmap(page: number, count: number): void {
+    if (count === 1) {
+      this.#unmapSmall(page, 1);
+      return;
+    }
     for (let done = 0; done < count; ) {
       const level = this.#large.length === 0 ? -1 : this.#mmu.largeLevel(this.#root, page + done);
       done += level === -1 ? this.#unmapSmall(page + done, count - done) : this.#unmapLarge(page + done, level);
@@ -130,11 +136,7 @@ export class KernelTables {
   /** Returns the frame that a page reaches by the page tables, or -1. */
   frameAt(page: number): number {
     this.steps += this.#levels;
-    const level = this.#large.length === 0 ? -1 : this.#mmu.largeLevel(this.#root, page);
-    const entry = level === -1 ? this.#mmu.leaf(this.#root, page) : this.#mmu.entryAt(this.#root, page, level);
-    if (entry === 0 || !this.#mmu.hasFlags(entry, PTE_PRESENT)) return -1;
-    const frame = this.#mmu.entryFrame(entry);
-    return level === -1 ? frame : frame + (page % 2 ** (this.#mmu.format.levels[level]?.shift ?? 0));
+    return this.#mmu.frameOf(this.#root, page);
   }
 
   /** Gives all tables and records back. Nothing is mapped, or only what `unmap` would not mind. */
@@ -159,6 +161,17 @@ export class KernelTables {
       return pages;
     }
     return 0;
+  }
+
+  /** What `#mapSmall` does for one page, which is what most mappings are. */
+  #mapOne(page: number, frame: number): boolean {
+    this.steps += this.#levels;
+    const entry = this.#mmu.ensureLeaf(this.#root, page, this.#supply, pfn(frame));
+    if (entry === 0) return false;
+    this.#mmu.setEntry(entry, pfn(frame), KERNEL_FLAGS);
+    this.entriesWritten++;
+    this.mappedPages++;
+    return true;
   }
 
   /** Maps the pages up to the end of a leaf table, or `count`, one by one. Returns how many, 0 if there is no frame for the table. */
