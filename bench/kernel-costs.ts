@@ -38,14 +38,16 @@ export interface CostRequest {
   readonly repeats: number;
   /** Of zero fill, refill and copy-on-write: the page table's format; default: that of a run. */
   readonly pageTable?: string;
+  /** Of zero fill, copy-on-write and swap in memory: by which addresses the kernel reaches frames; default: their physical ones. */
+  readonly kernelMap?: string;
 }
 
 /** Names of the costs that can be asked for. */
 export type CostName = keyof typeof costs;
 
 /** Measures one kind of cost in this process. */
-export function measureCost({ what, pages, repeats, pageTable }: CostRequest): Numbers {
-  return costs[what](pages, repeats, pageTable);
+export function measureCost({ what, pages, repeats, ...design }: CostRequest): Numbers {
+  return costs[what](pages, repeats, design);
 }
 
 const costs = {
@@ -56,7 +58,7 @@ const costs = {
   copyOnWrite,
   onePage,
   fork,
-  swapMemory: (pages: number, repeats: number) => swap(pages, repeats, new MemoryDevice(swapSlots(pages))),
+  swapMemory: (pages: number, repeats: number, design: Design = {}) => swap(pages, repeats, new MemoryDevice(swapSlots(pages)), design),
   swapFile: (pages: number, repeats: number) => {
     const device = FileDevice.temporary(swapSlots(pages));
     try {
@@ -90,7 +92,10 @@ interface Arena {
   readonly process: Process;
 }
 
-function makeArena(frames: number, swapDevice?: BlockDevice, pageTable?: string): Arena {
+/** What else is chosen of a machine. */
+type Design = Pick<CostRequest, 'pageTable' | 'kernelMap'>;
+
+function makeArena(frames: number, swapDevice?: BlockDevice, { pageTable, kernelMap }: Design = {}): Arena {
   const { machine, system } = buildMachine({
     ramBytes: frames * PAGE_SIZE,
     frames: frameAllocatorNames[0] as string,
@@ -100,6 +105,7 @@ function makeArena(frames: number, swapDevice?: BlockDevice, pageTable?: string)
     seed: 1,
     ...(swapDevice !== undefined && { swap: swapDevice }),
     ...(pageTable !== undefined && { pageTable }),
+    ...(kernelMap !== undefined && { kernelMap }),
   });
   const space = must(system.createSpace(LAYOUT, machine.liveTlb(0)));
   return { machine, system, process: new Process(machine, system, space, () => performance.now()) };
@@ -109,8 +115,8 @@ function framesFor(pages: number): number {
   return Math.ceil(pages * SPARE_SHARE) + SPARE_FRAMES;
 }
 
-function zeroFill(pages: number, repeats: number, pageTable?: string) {
-  const arena = makeArena(framesFor(pages), undefined, pageTable);
+function zeroFill(pages: number, repeats: number, design: Design = {}) {
+  const arena = makeArena(framesFor(pages), undefined, design);
   return leastOf(repeats, () => {
     mapPages(arena, pages);
     const fault = counted(arena, pages, zeroFills, () => trapEach(arena, pages, 1));
@@ -141,8 +147,8 @@ function zeroedFill(pages: number, repeats: number) {
   });
 }
 
-function refill(pages: number, repeats: number, pageTable?: string) {
-  const arena = makeArena(framesFor(pages), undefined, pageTable);
+function refill(pages: number, repeats: number, design: Design = {}) {
+  const arena = makeArena(framesFor(pages), undefined, design);
   mapPages(arena, pages);
   trapEach(arena, pages, 1);
   return leastOf(repeats, () => {
@@ -182,8 +188,8 @@ function imagePager(pages: number): Pager {
   return { kind: 'image', name: 'image', pages, read: (_index, into) => void into.set(bytes) };
 }
 
-function copyOnWrite(pages: number, repeats: number, pageTable?: string) {
-  const arena = makeArena(2 * framesFor(pages), undefined, pageTable);
+function copyOnWrite(pages: number, repeats: number, design: Design = {}) {
+  const arena = makeArena(2 * framesFor(pages), undefined, design);
   const { machine, system, process } = arena;
   mapPages(arena, pages);
   trapEach(arena, pages, 1);
@@ -248,8 +254,8 @@ function swapSlots(pages: number): number {
 }
 
 /** Nanoseconds per page that comes in; for each of them another one goes out. */
-function swap(pages: number, repeats: number, device: BlockDevice) {
-  const arena = makeArena(Math.ceil(pages / OVERCOMMIT), device);
+function swap(pages: number, repeats: number, device: BlockDevice, design: Design = {}) {
+  const arena = makeArena(Math.ceil(pages / OVERCOMMIT), device, design);
   mapPages(arena, pages);
   trapEach(arena, pages, 1);
   return leastOf(repeats, () => ({

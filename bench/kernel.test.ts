@@ -14,6 +14,11 @@ describe('the kernel benchmark', () => {
       expect(cost).toBeGreaterThan(0);
     }
     expect(steps).toContain('zeroFill');
+    expect(Object.keys(result.maps ?? {})).toEqual(['identity', 'linear', 'regions', 'dynamic']);
+    for (const costs of Object.values(result.maps ?? {})) {
+      expect(Object.keys(costs).sort()).toEqual(['copyOnWrite', 'swap', 'unmap', 'zeroFill']);
+      for (const cost of Object.values(costs)) expect(cost).toBeGreaterThan(0);
+    }
     // Either there is a peer, or a sentence says why not.
     expect(Object.keys(result.linux).length > 0).toBe(result.linuxAbsence === undefined);
   });

@@ -2,6 +2,7 @@
 // machine. The two sides take turns, several times, and the least of each counts.
 
 import { MIB, PAGE_SIZE } from '../src/base/index.ts';
+import { kernelMapChoices } from '../src/systems/index.ts';
 import type { CostName } from './kernel-costs.ts';
 import type { Laboratory } from './laboratory.ts';
 import { type LinuxCost, linuxPeer } from './linux.ts';
@@ -34,12 +35,16 @@ export interface KernelResult {
   readonly linux: Numbers;
   /** Nanoseconds per page of plain file I/O. */
   readonly fileIo: Numbers;
+  /** Zero fill, copy-on-write and swap, in the same unit, by kernel map. */
+  readonly maps?: Readonly<Record<string, Numbers>>;
   /** Why there are no numbers of Linux. */
   readonly linuxAbsence?: string;
 }
 
 /** One fifth of the pages do for swap: it is slower, and its file is on a disk that others use. */
 const SWAP_SHARE = 5;
+/** What a kernel map is in the way of. */
+const mapCosts: readonly CostName[] = ['zeroFill', 'copyOnWrite', 'swapMemory'];
 const faultCosts: readonly CostName[] = ['zeroFill', 'refill', 'image', 'copyOnWrite'];
 
 /** A fork is one operation, not one per page: more rounds, so that its code is optimized as that of a fault is. */
@@ -56,6 +61,7 @@ export function measureKernel(settings: KernelSettings, laboratory: Pick<Laborat
   let quire: Numbers = {};
   let linux: Numbers = {};
   let fileIo: Numbers = {};
+  const maps: Record<string, Numbers> = {};
   const cost = (what: CostName, share = 1): Numbers => {
     tell(what);
     return laboratory.cost({ what, pages: Math.ceil(pages / share), repeats });
@@ -83,11 +89,18 @@ export function measureKernel(settings: KernelSettings, laboratory: Pick<Laborat
       quire = merge(quire, { swapMemory: cost('swapMemory', SWAP_SHARE)['swap'] as number });
       quire = merge(quire, { swapFile: cost('swapFile', SWAP_SHARE)['swap'] as number });
       fileIo = merge(fileIo, cost('fileIo', SWAP_SHARE));
+      for (const map of kernelMapChoices) {
+        tell(`kernel map ${map}`);
+        for (const what of mapCosts) {
+          const share = what === 'swapMemory' ? SWAP_SHARE : 1;
+          maps[map] = merge(maps[map] ?? {}, laboratory.cost({ what, pages: Math.ceil(pages / share), repeats, kernelMap: map }));
+        }
+      }
     }
   } finally {
     peer.dispose();
   }
-  return { settings, quire, linux, fileIo, ...(peer.absence !== undefined && { linuxAbsence: peer.absence }) };
+  return { settings, quire, linux, fileIo, maps, ...(peer.absence !== undefined && { linuxAbsence: peer.absence }) };
 }
 
 /** Numbers of both, the lesser where both have one. */
@@ -110,7 +123,7 @@ const forks: readonly (readonly [name: string, title: string])[] = [
 ];
 
 /** The tables that people read. */
-export function kernelTables({ quire, linux, fileIo, linuxAbsence }: KernelResult): Table[] {
+export function kernelTables({ quire, linux, fileIo, maps, linuxAbsence }: KernelResult): Table[] {
   const ratio = (name: string): string => share(quire[name], linux[name]);
   const forkSizes = Object.keys(quire).flatMap((name) => /^fork(\d+)$/.exec(name)?.[1] ?? []);
   const plain = (fileIo['writeClusters'] ?? 0) + (fileIo['readPages'] ?? 0);
@@ -152,7 +165,20 @@ export function kernelTables({ quire, linux, fileIo, linuxAbsence }: KernelResul
       ],
       notes: [],
     },
+    ...(maps === undefined ? [] : [mapTable(maps)]),
   ];
+}
+
+function mapTable(maps: Readonly<Record<string, Numbers>>): Table {
+  return {
+    title: 'Kernel maps',
+    about:
+      'Nanoseconds per page, as above, where the kernel reaches frames by their physical addresses (identity), and where it maps each frame ' +
+      'before it zeroes, copies or pages it; lower is better.',
+    headings: ['kernel map', 'zero-fill fault', 'copy-on-write fault', 'swap in and out, memory'],
+    rows: Object.entries(maps).map(([map, { zeroFill, copyOnWrite, swap }]) => [map, whole(zeroFill), whole(copyOnWrite), whole(swap)]),
+    notes: [],
+  };
 }
 
 function whole(nanoseconds: number | undefined, unit = 1): string {

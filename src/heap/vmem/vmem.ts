@@ -16,7 +16,7 @@
 //
 // A request reserves the tags that it may need before it begins (tag-pool.ts), so it is done whole or not at all, and freeing needs nothing.
 // It finds a place if there is one: what the caches hold back is given up first, then the source is asked.
-// Cost: allocate and free together 0.1 us by instant fit, 0.04 us from a quantum cache; best fit looks at all of one list, next fit at all
+// Cost (Node 20): allocate and free together 0.2 us by instant fit, 0.06 us from a quantum cache; best fit looks at all of one list, next fit at all
 // segments. 32 bytes for a segment.
 
 import { invariant, KernelPanic } from '../../base/index.ts';

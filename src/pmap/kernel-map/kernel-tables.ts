@@ -21,9 +21,6 @@ interface LargePage {
   readonly pages: number;
 }
 
-/** Frames in a row: a stretch that is mapped, or an array of them. */
-type FrameAt = (index: number) => number;
-
 /** The page tables of one kernel map. Made by `KernelTables.create`. */
 export class KernelTables {
   /** Pages of a space. */
@@ -95,8 +92,7 @@ export class KernelTables {
   mapRun(page: number, frame: number, count: number): boolean {
     if (count === 1) return this.#mapOne(page, frame);
     for (let done = 0; done < count; ) {
-      const mapped =
-        this.#mapLarge(page + done, frame + done, count - done) || this.#mapSmall(page + done, count - done, (i) => frame + done + i);
+      const mapped = this.#mapLarge(page + done, frame + done, count - done) || this.#mapSmall(page + done, frame + done, count - done);
       if (mapped === 0) {
         this.unmap(page, done);
         return false;
@@ -110,8 +106,7 @@ export class KernelTables {
   mapFrames(page: number, frames: ArrayLike<number>, offset: number, count: number): boolean {
     if (count === 1) return this.#mapOne(page, frames[offset] as number);
     for (let done = 0; done < count; ) {
-      const from = offset + done;
-      const mapped = this.#mapSmall(page + done, count - done, (i) => frames[from + i] as number);
+      const mapped = this.#mapList(page + done, frames, offset + done, count - done);
       if (mapped === 0) {
         this.unmap(page, done);
         return false;
@@ -165,26 +160,49 @@ export class KernelTables {
 
   /** What `#mapSmall` does for one page, which is what most mappings are. */
   #mapOne(page: number, frame: number): boolean {
-    this.steps += this.#levels;
-    const entry = this.#mmu.ensureLeaf(this.#root, page, this.#supply, pfn(frame));
+    const entry = this.#ensure(page, frame);
     if (entry === 0) return false;
     this.#mmu.setEntry(entry, pfn(frame), KERNEL_FLAGS);
-    this.entriesWritten++;
-    this.mappedPages++;
+    this.#mapped(1);
     return true;
   }
 
   /** Maps the pages up to the end of a leaf table, or `count`, one by one. Returns how many, 0 if there is no frame for the table. */
-  #mapSmall(page: number, count: number, frameOf: FrameAt): number {
-    const { runPages, entryBytes } = this.#mmu;
-    const run = Math.min(count, runPages - (page % runPages));
-    this.steps += this.#levels;
-    const first = this.#mmu.ensureLeaf(this.#root, page, this.#supply, pfn(frameOf(0)));
+  #mapSmall(page: number, frame: number, count: number): number {
+    const { entryBytes } = this.#mmu;
+    const first = this.#ensure(page, frame);
     if (first === 0) return 0;
-    for (let i = 0; i < run; i++) this.#mmu.setEntry(first + i * entryBytes, pfn(frameOf(i)), KERNEL_FLAGS);
-    this.entriesWritten += run;
-    this.mappedPages += run;
-    return run;
+    const run = this.#runFrom(page, count);
+    for (let i = 0; i < run; i++) this.#mmu.setEntry(first + i * entryBytes, pfn(frame + i), KERNEL_FLAGS);
+    return this.#mapped(run);
+  }
+
+  /** The same for a list of frames. */
+  #mapList(page: number, frames: ArrayLike<number>, offset: number, count: number): number {
+    const { entryBytes } = this.#mmu;
+    const first = this.#ensure(page, frames[offset] as number);
+    if (first === 0) return 0;
+    const run = this.#runFrom(page, count);
+    for (let i = 0; i < run; i++) this.#mmu.setEntry(first + i * entryBytes, pfn(frames[offset + i] as number), KERNEL_FLAGS);
+    return this.#mapped(run);
+  }
+
+  /** Returns the entry for a page that is to reach `frame`, or 0. */
+  #ensure(page: number, frame: number): number {
+    this.steps += this.#levels;
+    return this.#mmu.ensureLeaf(this.#root, page, this.#supply, pfn(frame));
+  }
+
+  /** Of `count` pages, those whose entries lie side by side. */
+  #runFrom(page: number, count: number): number {
+    const { runPages } = this.#mmu;
+    return Math.min(count, runPages - (page % runPages));
+  }
+
+  #mapped(count: number): number {
+    this.entriesWritten += count;
+    this.mappedPages += count;
+    return count;
   }
 
   #unmapLarge(page: number, level: number): number {
@@ -196,8 +214,7 @@ export class KernelTables {
   }
 
   #unmapSmall(page: number, count: number): number {
-    const { runPages } = this.#mmu;
-    const run = Math.min(count, runPages - (page % runPages));
+    const run = this.#runFrom(page, count);
     this.steps += this.#levels;
     this.#clear(this.#mmu.leaf(this.#root, page), run);
     this.mappedPages -= run;

@@ -13,6 +13,9 @@ import type { KernelTables } from './kernel-tables.ts';
 /** Slots whose tables are made at boot: more than any transfer maps at once. */
 const PREPARED_SLOTS = 64;
 
+/** A word whose slots are all given. */
+const ALL = 0xffff_ffff;
+
 /** The slots of one window. Made by `Window.create`. */
 export class Window {
   readonly first: number;
@@ -71,12 +74,11 @@ export class Window {
     const end = slot + count;
     const begins =
       end <= this.slots && isSet(this.#given, slot) && (slot === 0 || !isSet(this.#given, slot - 1) || isSet(this.#last, slot - 1));
-    let last = slot;
-    while (begins && last < end && !isSet(this.#last, last)) last++;
-    if (!begins || last !== end - 1) throw new KernelPanic('KM3', `${count} slots from slot ${slot} on are no mapping`);
+    if (!begins || nextSet(this.#last, slot, end) !== end - 1)
+      throw new KernelPanic('KM3', `${count} slots from slot ${slot} on are no mapping`);
     this.#tables.unmap(page, count);
-    for (let each = slot; each < end; each++) clear(this.#given, each);
-    clear(this.#last, last);
+    clearAll(this.#given, slot, end);
+    clearAll(this.#last, end - 1, end);
     this.#used -= count;
     this.#lowest = Math.min(this.#lowest, slot);
   }
@@ -110,29 +112,44 @@ export class Window {
     for (let slot = this.#lowest; slot < this.slots; ) {
       const word = this.#given[slot >>> 5] as number;
       this.#tables.steps++;
-      if ((slot & 31) === 0 && word === 0xffff_ffff) {
-        [run, slot] = [0, slot + 32];
-        continue;
-      }
-      run = isSet(this.#given, slot) ? 0 : run + 1;
-      slot++;
-      if (run === count) return slot - count;
+      const isWhole = (slot & 31) === 0 && (word === 0 || word === ALL);
+      run = isWhole ? (word === 0 ? run + 32 : 0) : isSet(this.#given, slot) ? 0 : run + 1;
+      slot += isWhole ? 32 : 1;
+      // The last word may have bits beyond the last slot.
+      if (run >= count && slot - run + count <= this.slots) return slot - run;
     }
     return -1;
   }
 
   #take(slot: number, count: number): void {
-    for (let each = slot; each < slot + count; each++) set(this.#given, each);
-    set(this.#last, slot + count - 1);
+    setAll(this.#given, slot, slot + count);
+    setAll(this.#last, slot + count - 1, slot + count);
     this.#used += count;
     if (slot === this.#lowest) this.#lowest = slot + count;
   }
 }
 
 const isSet = (words: Uint32Array, slot: number): boolean => (((words[slot >>> 5] as number) >>> (slot & 31)) & 1) === 1;
-const set = (words: Uint32Array, slot: number): void => {
-  words[slot >>> 5] = (words[slot >>> 5] as number) | (1 << (slot & 31));
-};
-const clear = (words: Uint32Array, slot: number): void => {
-  words[slot >>> 5] = (words[slot >>> 5] as number) & ~(1 << (slot & 31));
-};
+/** Returns the bits of word `at` that are in [from, to). */
+function bitsOf(at: number, from: number, to: number): number {
+  const low = Math.max(0, from - at * 32);
+  const high = Math.min(32, to - at * 32);
+  return (high === 32 ? -1 : (1 << high) - 1) & (-1 << low);
+}
+
+function setAll(words: Uint32Array, from: number, to: number): void {
+  for (let at = from >>> 5; at * 32 < to; at++) words[at] = (words[at] as number) | bitsOf(at, from, to);
+}
+
+function clearAll(words: Uint32Array, from: number, to: number): void {
+  for (let at = from >>> 5; at * 32 < to; at++) words[at] = (words[at] as number) & ~bitsOf(at, from, to);
+}
+
+/** Returns the first slot in [from, to) whose bit is set, or -1. */
+function nextSet(words: Uint32Array, from: number, to: number): number {
+  for (let at = from >>> 5; at * 32 < to; at++) {
+    const bits = (words[at] as number) & bitsOf(at, from, to);
+    if (bits !== 0) return at * 32 + 31 - Math.clz32(bits & -bits);
+  }
+  return -1;
+}
