@@ -1,6 +1,7 @@
 // `quire kernel`: the kernel's own memory. Each question is a command of its own, in a file of its own (kernel-<question>-command.ts).
 
 import { Command } from 'commander';
+import { kernelHeapCommand } from './kernel-heap-command.ts';
 import { kernelMapsCommand } from './kernel-maps-command.ts';
 import { kernelVmemCommand } from './kernel-vmem-command.ts';
 import type { Terminal } from './terminal.ts';
@@ -9,6 +10,7 @@ import type { Terminal } from './terminal.ts';
 export function kernelCommand(terminal: Terminal, finish: (exitCode: number | Promise<number>) => void): Command {
   return new Command('kernel')
     .summary("compare designs for the kernel's own memory")
+    .addCommand(kernelHeapCommand(terminal, finish))
     .addCommand(kernelMapsCommand(terminal, finish))
     .addCommand(kernelVmemCommand(terminal, finish));
 }

@@ -160,12 +160,13 @@ describe('quire run', () => {
     mkdirSync(join(folder, 'a=b'));
     const settings = ['--ram', '1.5G', '--swap', '64k', '--swap-file', 's', '--policy', 'fifo', '--frames', 'stack', '--mmu', 'off'];
     const world = ['--dir', `/x=${folder}/a=b`, '--dir', `y=${folder}`, '--env', 'A=1=2', '--env', 'B=', '--env', 'HOME'];
-    const rest = ['--class-limits', 'netbsd', '--argv0', 'me', '--deterministic', '--seed', '4294967295'];
+    const rest = ['--class-limits', 'netbsd', '--kernel-heap', 'buddy', '--argv0', 'me', '--deterministic', '--seed', '4294967295'];
     expect(asked(...settings, ...world, ...rest, program)).toMatchObject({
       ramBytes: 1536 * MIB,
       swapBytes: 65_536,
       swapFiles: [{ path: 's', sizeBytes: 65_536, priority: 0 }],
       classLimits: 'netbsd',
+      kernelHeap: 'buddy',
       policy: 'fifo',
       frames: 'stack',
       mmu: 'off',

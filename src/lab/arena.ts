@@ -2,6 +2,7 @@
 // small (128 MiB), so that their TLBs are, and belong to no program.
 
 import { type Errno, type FailurePlan, MIB, PAGE_SIZE, pageOf, type VirtAddr } from '../base/index.ts';
+import type { KernelHeapKind } from '../heap/index.ts';
 import { type BlockDevice, Tlb } from '../machine/index.ts';
 import {
   FaultOutcome,
@@ -29,6 +30,8 @@ export interface ArenaOptions {
   readonly system: string;
   readonly ramBytes: number;
   readonly swap?: BlockDevice;
+  /** Where the kernel keeps its own records; default: the machine's. */
+  readonly kernelHeap?: KernelHeapKind;
   /** Injected failures of frame allocation. */
   readonly frameFailures?: FailurePlan;
 }

@@ -77,6 +77,8 @@ export { measureSpeed, type ReplaySpeed, type SpeedOptions } from './heap/replay
 export type { ContentCheck, HeapFault } from './heap/shadow-map.ts';
 export { type SpaceCost, type SpaceSettings, spaceCost } from './heap/space-cost.ts';
 export { type HeapSubject, ownSubject, ownSubjects, type SubjectBacking, type SubjectKind, type SubjectOptions } from './heap/subject.ts';
+export { type ConstructionResult, type KernelHeapResult, measureConstruction, measureKernelHeap } from './kernel/heap-speed.ts';
+export { type HeapWorkloadKind, heapWorkloads } from './kernel/heap-workload.ts';
 export { type KernelMapCost, type KernelMapResult, type KernelMapWork, measureKernelMap } from './kernel/map-costs.ts';
 export { measureVmem, type VmemDesign, type VmemResult, vmemDesigns } from './kernel/vmem-speed.ts';
 export { miniatureMisses } from './miniature.ts';

@@ -29,6 +29,7 @@ export {
 } from './heap-parts.ts';
 export { formatHeapTest, type HeapTestReport, heapTestData, isCorrect, scriptLines } from './heap-test-text.ts';
 export { htmlPage, type PageFacts } from './html-page.ts';
+export { kernelHeapData, kernelHeapParts, kernelHeapRows } from './kernel-heap-parts.ts';
 export { kernelMapRows, kernelMapsData, kernelMapsParts, vmemData, vmemParts, vmemRows } from './kernel-parts.ts';
 export { lruSteps, type MissCurves, missCurveParts, missCurvesSvg } from './miss-curves.ts';
 export { formatFreeList, formatPlace, formatPlacement, formatSolvedPlacement } from './placement-text.ts';

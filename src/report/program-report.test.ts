@@ -5,7 +5,7 @@ import { assemble } from '../../test/support/assemble.ts';
 import { MIB } from '../base/index.ts';
 import { MemoryDevice } from '../machine/index.ts';
 import { type MemorySystem, PROT_NONE, PROT_READ } from '../system/index.ts';
-import { buildMachine, systemNames } from '../systems/index.ts';
+import { buildMachine, kernelHeapNames, systemNames } from '../systems/index.ts';
 import { deterministicClock, deterministicRandom, Program } from '../wasm/index.ts';
 import { formatRunReport, programReport, type RunReport } from './index.ts';
 
@@ -15,8 +15,12 @@ const storing = assemble(`(module (memory (export "memory") 1)
   (func (export "_start") (i32.store (i32.const ${ADDRESS}) (i32.add (i32.const 1) (i32.load (i32.const ${ADDRESS}))))))`);
 
 /** Runs a program after `prepare` has changed its space, and reports. */
-function reportOf(systemName: string, prepare: (system: MemorySystem, program: Program) => void, classLimits = 'none'): RunReport {
-  const names = { frames: 'bitmap', policy: 'uvm', system: systemName, classLimits };
+function reportOf(
+  systemName: string,
+  prepare: (system: MemorySystem, program: Program) => void,
+  { classLimits = 'none', kernelHeap = 'slab' } = {},
+): RunReport {
+  const names = { frames: 'bitmap', policy: 'uvm', system: systemName, classLimits, kernelHeap };
   const swapDevices = [3, 5].map((pages, index) => ({ device: new MemoryDevice(pages), priority: index }));
   const { machine, system } = buildMachine({ ramBytes: 4 * MIB, ...names, swapDevices, liveSpaces: 1, seed: 1 });
   const wasi = { clock: deterministicClock(), random: deterministicRandom(1) };
@@ -52,6 +56,19 @@ describe.each(systemNames)('the report of a run under %s', (name) => {
     });
   });
 
+  it.each(kernelHeapNames)('says what the kernel heap %s has cost', (kernelHeap) => {
+    const report = reportOf(name, () => {}, { kernelHeap });
+    const costs = report.kernelHeap;
+    expect(costs).toMatchObject({ design: kernelHeap, reapedFrames: 0 });
+    expect(costs?.peakFrames).toBeGreaterThanOrEqual(report.kernelBytes.heap / 4096);
+    expect(costs?.askedBytes).toBeGreaterThan(100);
+    expect(costs?.givenBytes).toBeGreaterThanOrEqual(costs?.askedBytes ?? 0);
+    expect(costs?.magazineHits === undefined).toBe(kernelHeap !== 'magazines');
+    expect(formatRunReport(report, { width: 120, color: 'none' })).toMatch(
+      new RegExp(`its peak +[\\d.]+ KiB +${kernelHeap}: .* given, .* not asked for, 0 frames reaped`),
+    );
+  });
+
   it('counts locked pages in the map', () => {
     let pages = 0;
     const report = reportOf(name, (system, program) => {
@@ -83,6 +100,6 @@ describe.each(systemNames)('the report of a run under %s', (name) => {
 });
 
 it('names class limits that are not the default', () => {
-  expect(reportOf('uvm', () => undefined, 'netbsd').classLimits).toBe('netbsd');
+  expect(reportOf('uvm', () => undefined, { classLimits: 'netbsd' }).classLimits).toBe('netbsd');
   expect(reportOf('uvm', () => undefined)).not.toHaveProperty('classLimits');
 });

@@ -59,5 +59,22 @@ export function describeHeapPressure(make: MakeSystem): void {
       }
       expect(onlyWithThem).toBeGreaterThan(0);
     });
+
+    it('loses no page while the kernel heap keeps as many frames idle as are needed', () => {
+      const caches = kernelHeapKinds.find(({ name }) => name === 'caches') as KernelHeapKind;
+      const { machine, system, newProcess } = smallMachineOf(make, { frames: 128, swapPages: 512, kernelHeap: caches });
+      const { heap, frames } = machine;
+      const process = newProcess();
+      const at = system.map(process.space, { size: 64 * PAGE_SIZE, protection: PROT_READ | PROT_WRITE, sharing: 'private' }) as number;
+      for (let page = 0; page < 20; page++) store(process, at + page * PAGE_SIZE, page);
+      const blocks = Array.from({ length: 120 }, () => heap.allocate(1000, HeapUse.loan));
+      for (const block of blocks) heap.free(block, 1000, HeapUse.loan);
+      const taken: number[] = [];
+      while (frames.freeCount > 2) taken.push(heap.allocate(PAGE_SIZE, HeapUse.loan));
+      for (let page = 20; page < 22; page++) store(process, at + page * PAGE_SIZE, page);
+      const { evictedClean, evictedDirty } = system.statistics();
+      expect([evictedClean, evictedDirty, heap.costs().reapedFrames]).toEqual([0, 0, 30]);
+      for (const block of taken) heap.free(block, PAGE_SIZE, HeapUse.loan);
+    });
   });
 }

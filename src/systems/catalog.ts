@@ -138,8 +138,8 @@ export interface MachineDescription {
   readonly largePages?: LargePages;
   /** What keeps the areas of a space: see `rangeMapNames`; default: the first. */
   readonly ranges?: string;
-  /** Where the kernel keeps its own records: see `kernelHeapNames`; default: the first. */
-  readonly kernelHeap?: string;
+  /** Where the kernel keeps its own records: see `kernelHeapNames`, or a design of the caller's; default: the first. */
+  readonly kernelHeap?: string | KernelHeapKind;
   /** How the kernel reaches frames: see `kernelMapChoices`; default: the first. */
   readonly kernelMap?: string;
   /** Programs that will run on it at the same time. */
@@ -185,7 +185,7 @@ export function buildMachine(description: MachineDescription): { readonly machin
     frameAllocator: findFrameAllocator(frames),
     pageTableFormat: findPageTable(pageTable),
     rangeMap: findRangeMap(ranges),
-    kernelHeap: findKernelHeap(kernelHeap),
+    kernelHeap: typeof kernelHeap === 'string' ? findKernelHeap(kernelHeap) : kernelHeap,
     ...(kernelMap !== kernelMapChoices[0] && { kernelMap: findKernelMap(kernelMap) }),
   });
   const system = systemKind.make(machine, policyKind, classLimits);

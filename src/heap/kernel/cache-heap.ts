@@ -47,6 +47,8 @@ class CacheHeap implements KernelHeap {
   readonly #words: Uint32Array;
   readonly #failure: FailurePlan | undefined;
   readonly #accounts = new HeapAccounts();
+  readonly #given = this.#accounts.given;
+  readonly #back = this.#accounts.back;
   readonly #caches: ObjectCaches;
   /** Caches of magazines by size; none for a design without. */
   readonly #sources: readonly ObjectCache[];
@@ -94,15 +96,17 @@ class CacheHeap implements KernelHeap {
     if (block === 0) return physAddr(0);
     const bytes = store.cache.objectBytes;
     zeroWords(this.#words, block >>> 2, bytes >>> 2);
-    this.#accounts.give(use, bytes, sizeBytes);
+    this.#given[use] = (this.#given[use] as number) + bytes;
+    if (bytes !== sizeBytes) this.#accounts.addRounding(bytes - sizeBytes);
     return physAddr(block);
   }
 
   free(address: number, sizeBytes: number, use: HeapUse): void {
     const { cache, magazines } = this.#storeFor(sizeBytes, use);
     (magazines ?? cache).expectGiven(address);
-    this.#accounts.expectUse(use, cache.objectBytes, address);
-    this.#accounts.takeBack(use, cache.objectBytes);
+    const bytes = cache.objectBytes;
+    if ((this.#given[use] as number) - (this.#back[use] as number) < bytes) this.#accounts.expectUse(use, bytes, address);
+    this.#back[use] = (this.#back[use] as number) + bytes;
     if (magazines !== undefined) magazines.free(address);
     else cache.free(address);
   }

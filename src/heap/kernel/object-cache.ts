@@ -143,6 +143,8 @@ export class ObjectCache {
   /** Words from an object to its link. */
   readonly #link: number;
   readonly #alignment: number;
+  /** By frames of a slab: bytes of its objects. */
+  readonly #spans: Int32Array;
   readonly #frames: number;
   readonly #construct: ((address: number) => void) | undefined;
   readonly #destruct: ((address: number) => void) | undefined;
@@ -172,6 +174,10 @@ export class ObjectCache {
     this.#words = memory.ram.words;
     this.#id = id;
     this.#alignment = alignment;
+    this.#spans = Int32Array.from({ length: MOST_FRAMES + 1 }, (_, frames) => {
+      const bytes = frames * PAGE_SIZE;
+      return bytes - (bytes % this.#stride);
+    });
     this.#frames = framesFor(this.#stride);
     this.#construct = construct;
     this.#destruct = destruct;
@@ -251,7 +257,7 @@ export class ObjectCache {
     const header = table.index(slab);
     const offset = address - slab * PAGE_SIZE - colourOf(header);
     const isOfCache = ((header >>> CACHE_SHIFT) & CACHE_MASK) === this.#id;
-    return isOfCache && offset >= 0 && offset % this.#stride === 0 && offset / this.#stride < this.#countOf(header);
+    return isOfCache && offset >= 0 && offset < (this.#spans[framesOf(header)] as number) && offset % this.#stride === 0;
   }
 
   #isOnFreeList(address: number): boolean {
@@ -261,7 +267,7 @@ export class ObjectCache {
   }
 
   #countOf(header: number): number {
-    return Math.floor((framesOf(header) * PAGE_SIZE) / this.#stride);
+    return (this.#spans[framesOf(header)] as number) / this.#stride;
   }
 
   /** Gives the frames of empty slabs back. Returns how many. */
@@ -305,11 +311,10 @@ export class ObjectCache {
 
   /** Lays out a fresh slab, lowest object first. */
   #cut(slab: Pfn, frames: number): void {
-    const count = Math.floor((frames * PAGE_SIZE) / this.#stride);
-    const start = slab * PAGE_SIZE + this.#colourFor(frames * PAGE_SIZE - count * this.#stride);
+    const span = this.#spans[frames] as number;
+    const start = slab * PAGE_SIZE + this.#colourFor(frames * PAGE_SIZE - span);
     let next = 0;
-    for (let i = count - 1; i >= 0; i--) {
-      const object = start + i * this.#stride;
+    for (let object = start + span - this.#stride; object >= start; object -= this.#stride) {
       this.#construct?.(object);
       this.mark(object);
       this.#words[(object >>> 2) + this.#link] = next;
