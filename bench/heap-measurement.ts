@@ -10,6 +10,8 @@ export interface HeapRequest {
   readonly subjects: readonly string[];
   readonly traces: readonly NamedTrace[];
   readonly effort: HeapEffort;
+  /** `known`: that of another measurement, and null here; default `measured`. */
+  readonly utilization?: 'measured' | 'known';
 }
 
 /** How long to measure. */
@@ -25,7 +27,7 @@ export interface HeapRate {
   readonly subject: string;
   readonly trace: string;
   readonly operationsPerSecond: number;
-  /** Peak of the payload by the peak of the heap; null if a replay was given up, or a block not given. */
+  /** Peak of the payload by the peak of the heap; null if a replay was given up, a block not given, or it was not asked for. */
   readonly utilization: number | null;
 }
 
@@ -35,7 +37,7 @@ export interface HeapMeasurement {
 }
 
 /** Measures. */
-export async function measureHeap({ subjects, traces, effort }: HeapRequest): Promise<HeapMeasurement> {
+export async function measureHeap({ subjects, traces, effort, utilization: asked }: HeapRequest): Promise<HeapMeasurement> {
   const rates: HeapRate[] = [];
   for (const { name, path } of traces) {
     const trace = await timedTrace(path);
@@ -45,7 +47,7 @@ export async function measureHeap({ subjects, traces, effort }: HeapRequest): Pr
     if (heaps.length > 1) for (const { heap } of heaps) speedOf(heap, trace, { ...effort, milliseconds: effort.milliseconds / 4 });
     for (const { name: subject, heap } of heaps) {
       const { operationsPerSecond, operations } = speedOf(heap, trace, effort);
-      const utilization = operations < trace.length ? null : utilizationOf(trace, await makeSubject(subject));
+      const utilization = asked === 'known' || operations < trace.length ? null : utilizationOf(trace, await makeSubject(subject));
       rates.push({ subject, trace: name, operationsPerSecond, utilization });
     }
   }

@@ -1,22 +1,28 @@
 // The heap benchmark: malloc traces of real programs replayed on every allocator, on a dlmalloc compiled to WebAssembly and on the npm
 // package @thi.ng/malloc; how fast, how tight, and whether six kinds of heap in one process slow each other.
 
-import type { HeapEffort, HeapRate } from './heap-measurement.ts';
-import { missingPeers, peerNames, subjectNames } from './heap-subjects.ts';
+import { goalsTable } from './heap-goals.ts';
+import type { HeapRate } from './heap-measurement.ts';
+import {
+  type HeapResult,
+  type HeapSettings,
+  heapGoals,
+  isPeer,
+  keptOf,
+  meanUtilization,
+  rateOf,
+  ratioToDlmalloc,
+  ratioToThiNg,
+  TENFOLD,
+  traceNames,
+} from './heap-result.ts';
+import { missingPeers, subjectNames } from './heap-subjects.ts';
 import { heapTraces, type NamedTrace } from './heap-traces.ts';
 import type { Laboratory } from './laboratory.ts';
-import { geometricMean } from './statistics.ts';
 import type { Table } from './table.ts';
 
-/** How much to do. */
-export interface HeapSettings {
-  readonly effort: HeapEffort;
-  /** Turns that all subjects take; the best counts. */
-  readonly turns: number;
-}
-
-/** The full benchmark: some five minutes. */
-export const heapSettings: HeapSettings = { effort: { milliseconds: 500, mostMilliseconds: 2000 }, turns: 2 };
+/** The full benchmark: some three minutes, half of them Node's starting. */
+export const heapSettings: HeapSettings = { effort: { milliseconds: 200, mostMilliseconds: 1500 }, turns: 2 };
 /** Enough to see that everything works. */
 export const quickHeapSettings: HeapSettings = { effort: { milliseconds: 10, mostMilliseconds: 100 }, turns: 1 };
 
@@ -27,26 +33,11 @@ export interface HeapChoice {
   readonly traces?: readonly NamedTrace[];
 }
 
-/** What was measured. */
-export interface HeapResult {
-  readonly settings: HeapSettings;
-  readonly traces: readonly { readonly name: string; readonly kind: 'recorded' | 'generated' }[];
-  readonly subjects: readonly string[];
-  /** Each subject on each trace in a process of its own. */
-  readonly alone: readonly HeapRate[];
-  /** Those of `TOGETHER`, in one process. */
-  readonly together: readonly HeapRate[];
-}
-
 /** The kinds that share a process. */
 const TOGETHER = ['segregated', 'tlsf', 'size-classes', 'dlmalloc', 'buddy', 'best-fit'];
 
-/** What each design has to reach: its speed by the wasm dlmalloc's, and its mean utilization. */
-const goals: Readonly<Record<string, { readonly ratio: number; readonly utilization: number }>> = {
-  segregated: { ratio: 1.1, utilization: 0.94 },
-  'size-classes': { ratio: 2.2, utilization: 0.8 },
-  tlsf: { ratio: 1, utilization: 0.92 },
-};
+/** So near to ten times thi.ng's speed, on either side, one turn leaves it open whether the goal is reached. */
+const OPEN = 1.3;
 
 /** Measures everything; `tell` gets a word before each step. */
 export async function measureHeaps(
@@ -58,20 +49,36 @@ export async function measureHeaps(
   const missing = missingPeers();
   const subjects = subjectNames.filter((name) => !missing.includes(name) && (only.includes(name) || name === 'wasm-dlmalloc'));
   const { effort, turns } = settings;
-  const alone: HeapRate[] = [];
-  const together: HeapRate[] = [];
+  const named = traces.map(({ name, kind }) => ({ name, kind }));
   const six = TOGETHER.filter((name) => subjects.includes(name));
+  let result: HeapResult = { settings, traces: named, subjects, alone: [], together: [] };
   for (let turn = 1; turn <= turns; turn++) {
+    const alone: HeapRate[] = [];
+    const together: HeapRate[] = [];
+    const utilization = turn === 1 ? 'measured' : 'known';
     for (const subject of subjects) {
       tell(`${subject}, turn ${turn} of ${turns}`);
-      for (const trace of traces) alone.push(...(await laboratory.heap({ subjects: [subject], traces: [trace], effort })).rates);
+      for (const trace of traces)
+        if (turn === 1 || isAskedAgain(result, subject, trace))
+          alone.push(...(await laboratory.heap({ subjects: [subject], traces: [trace], effort, utilization })).rates);
     }
     tell(`${six.length} kinds in one process, turn ${turn} of ${turns}`);
-    if (six.length < 2) continue;
-    for (const trace of traces) together.push(...(await laboratory.heap({ subjects: six, traces: [trace], effort })).rates);
+    if (six.length > 1)
+      for (const trace of traces.filter(({ kind }) => turn === 1 || kind === 'recorded'))
+        together.push(...(await laboratory.heap({ subjects: six, traces: [trace], effort, utilization })).rates);
+    result = { ...result, alone: bestOf([...result.alone, ...alone]), together: bestOf([...result.together, ...together]) };
   }
-  const named = traces.map(({ name, kind }) => ({ name, kind }));
-  return { settings, traces: named, subjects, alone: bestOf(alone), together: bestOf(together) };
+  return result;
+}
+
+/** Tells whether a goal hangs on a rate, so that one turn is not enough. */
+function isAskedAgain(result: HeapResult, subject: string, { name, kind }: NamedTrace): boolean {
+  if (kind === 'recorded' && (subject === 'wasm-dlmalloc' || TOGETHER.includes(subject))) return true;
+  const isOpen = (own: string): boolean => {
+    const ratio = ratioToThiNg(result, own, name) / TENFOLD;
+    return ratio < OPEN && ratio > 1 / OPEN;
+  };
+  return subject === 'thi.ng' ? result.subjects.some((own) => !isPeer(own) && isOpen(own)) : !isPeer(subject) && isOpen(subject);
 }
 
 function bestOf(rates: readonly HeapRate[]): HeapRate[] {
@@ -79,34 +86,24 @@ function bestOf(rates: readonly HeapRate[]): HeapRate[] {
   for (const rate of rates) {
     const key = `${rate.subject} ${rate.trace}`;
     const known = best.get(key);
-    if (known === undefined || rate.operationsPerSecond > known.operationsPerSecond) best.set(key, rate);
+    const better = known === undefined || rate.operationsPerSecond > known.operationsPerSecond ? rate : known;
+    best.set(key, { ...better, utilization: known === undefined ? rate.utilization : known.utilization });
   }
   return [...best.values()];
 }
 
 /** The tables that people read. */
 export function heapTables(result: HeapResult): Table[] {
-  return [summaryTable(result), ratesTable(result, 'recorded'), ratesTable(result, 'generated')];
+  return [summaryTable(result), ratesTable(result, 'recorded'), ratesTable(result, 'generated'), goalsTable(result)];
 }
-
-function rateOf(rates: readonly HeapRate[], subject: string, trace: string): HeapRate | undefined {
-  return rates.find((rate) => rate.subject === subject && rate.trace === trace);
-}
-
-const speedOf = (rates: readonly HeapRate[], subject: string, trace: string): number =>
-  rateOf(rates, subject, trace)?.operationsPerSecond ?? Number.NaN;
 
 const percent = (share: number | null | undefined): string =>
   share === null || share === undefined || Number.isNaN(share) ? '-' : (100 * share).toFixed(1);
 
 const fixed = (number: number, digits: number): string => (Number.isNaN(number) ? '-' : number.toFixed(digits));
 
-function namesOf({ traces }: HeapResult, kind: 'recorded' | 'generated'): string[] {
-  return traces.filter((trace) => trace.kind === kind).map(({ name }) => name);
-}
-
 function ratesTable(result: HeapResult, kind: 'recorded' | 'generated'): Table {
-  const names = namesOf(result, kind);
+  const names = traceNames(result, kind);
   const { subjects, alone } = result;
   return {
     title: kind === 'recorded' ? 'Recordings of real programs' : 'Generated traces',
@@ -126,24 +123,16 @@ function ratesTable(result: HeapResult, kind: 'recorded' | 'generated'): Table {
 }
 
 function summaryTable(result: HeapResult): Table {
-  const { traces, subjects, alone, together } = result;
-  const recorded = namesOf(result, 'recorded');
-  const all = traces.map(({ name }) => name);
-  const ratios = (subject: string, to: string, names: readonly string[]): number[] =>
-    names.map((trace) => speedOf(alone, subject, trace) / speedOf(alone, to, trace));
-  const rows = subjects.map((subject) => {
-    const goal = goals[subject];
-    const shares = recorded.map((trace) => rateOf(alone, subject, trace)?.utilization ?? Number.NaN);
-    const kept = all.map((trace) => speedOf(together, subject, trace) / speedOf(alone, subject, trace));
-    const isPeer = peerNames.some((peer) => peer === subject);
+  const rows = result.subjects.map((subject) => {
+    const goal = heapGoals[subject];
     return [
       subject,
-      fixed(geometricMean(ratios(subject, 'wasm-dlmalloc', recorded)), 2),
+      fixed(ratioToDlmalloc(result, subject), 2),
       goal ? `${goal.ratio}` : '',
-      percent(shares.reduce((sum, share) => sum + share, 0) / shares.length),
+      percent(meanUtilization(result, subject)),
       goal ? percent(goal.utilization) : '',
-      isPeer ? '' : fixed(Math.min(...ratios(subject, 'thi.ng', all)), 1),
-      together.some((rate) => rate.subject === subject) ? fixed(geometricMean(kept), 2) : '',
+      isPeer(subject) ? '' : fixed(Math.min(...traceNames(result).map((trace) => ratioToThiNg(result, subject, trace))), 1),
+      result.together.some((rate) => rate.subject === subject) ? fixed(keptOf(result, subject), 2) : '',
     ];
   });
   return {

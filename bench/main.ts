@@ -3,7 +3,8 @@
 import process from 'node:process';
 import { Argument, Command } from 'commander';
 import { type FramesResult, framesSettings, framesTables, measureAllFrames, quickFramesSettings } from './frames.ts';
-import { type HeapResult, heapSettings, heapTables, measureHeaps, quickHeapSettings } from './heap.ts';
+import { heapSettings, heapTables, measureHeaps, quickHeapSettings } from './heap.ts';
+import type { HeapResult } from './heap-result.ts';
 import { type KernelResult, kernelSettings, kernelTables, measureKernel, quickKernelSettings } from './kernel.ts';
 import { answerRequest, ownProcesses } from './laboratory.ts';
 import { type MovingResult, measureMoving, movingSettings, movingTables, quickMovingSettings } from './moving.ts';

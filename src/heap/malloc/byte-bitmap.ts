@@ -14,7 +14,7 @@
 //   room    the word may have a zero byte: where a small request looks; who finds that it has none clears the bit
 //   empty   the word is 0: where a request of 64 bytes or more looks, since 63 free bytes have such a word among theirs
 //
-// Two blocks of each kind (a size up to 2 KiB, a range of sizes above) wait when they are freed, their bits as they are, for the next request of
+// Two blocks of each kind (a size up to 1 KiB, a range of sizes above) wait when they are freed, their bits as they are, for the next request of
 // their size. Else malloc looks where a block of this kind was freed or given last, then for a while from where it looked last (next fit),
 // and then takes from top. What waits is freed and the whole heap searched when top has risen by a 16th since that was in vain, and before a
 // request fails. The bits lie in the heap; when top outgrows them, bits of twice the reach are placed at top, and the old ones are free.
@@ -36,9 +36,9 @@ import { MAX_REQUEST, reach, wordsReader } from './boundary-tags.ts';
 import { HeapHeader } from './heap-header.ts';
 import type { HeapMemory } from './heap-memory.ts';
 
-/** Kinds of blocks by size: one for each size up to 2 KiB, in units of 8 bytes; four for each power of two up to 128 KiB; one for the rest. */
-const EXACT_KINDS = 256;
-const EXACT_LOG = 11;
+/** Kinds of blocks by size: one for each size up to 1 KiB, in units of 8 bytes; four for each power of two up to 128 KiB; one for the rest. */
+const EXACT_KINDS = 128;
+const EXACT_LOG = 10;
 const LARGEST_LOG = 17;
 const KINDS = EXACT_KINDS + 4 * (LARGEST_LOG - EXACT_LOG) + 1;
 /** So many free stretches are looked at from the rover on, in so many bytes and so many times the request's, before top is taken. */
@@ -512,8 +512,9 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
   function flush(): void {
     for (let wait = WAIT; wait < WAIT + 2 * KINDS; wait++) {
       const waiting = words[wait]! >>> 0;
+      if (waiting === 0) continue;
       words[wait] = 0;
-      if (waiting !== 0) release(waiting, sizeAt(waiting));
+      release(waiting, sizeAt(waiting));
     }
   }
 
