@@ -1,14 +1,14 @@
 // Best fit over boundary tags (boundary-tags.ts), exactly: always a least free block that is large enough.
 //
-//   small   n = 4, 6, ... 62 words: a circle for each size      large   from 64 words: a tree by size for each power of two, equal sizes a ring
+//   small   n = 4, 6, ... 62 words: a circle for each size      large   from 64 words: trees by size, eight per power of two, equal sizes a ring
 //
-//     bin -> b -> b -> bin                                                       [ 190 ] = 190 = 190
+//     bin -> b -> b -> bin                                                       [ 562 ] = 562 = 562
 //                                                                               /       \
-//                                                                         [ 132 ]       [ 254 ]
+//                                                                         [ 514 ]       [ 574 ]
 //                                                                               \
-//                                                                              [ 136 ] = 136
+//                                                                              [ 520 ] = 520
 //
-//   state   | top | map: a bit per bin | another per tree | bins: first, last ... | roots ... |
+//   state   | top | map: a bit per bin | a bit per tree | bins: first, last ... | roots ... |
 //   free    | tag | next | previous | smaller | larger | ... | n |      small blocks: next, previous only
 //
 // A small request takes a block of the first bin that is not empty; the map tells it. If there is none, or the request is large, one way
@@ -24,7 +24,7 @@
 //   BF3  a ring holds all large free blocks of one size; `smaller` of those that are not its node is RINGED
 //   BF4  a bit is set exactly if its bin or tree is not empty
 //
-// Cost: O(1) for a small block among small ones; else about 2 log2 of the free large sizes, for each size that enters or leaves.
+// Cost: O(1) for a small block among small ones; else about 2 log2 of the free sizes of one tree, for each size that enters or leaves.
 // Source: Knuth 1, 2.5 (best fit); Standish 1980, 6.2 (trees by size); Seidel and Aragon 1996 (treaps).
 
 import { type AllocatorDesign, type AllocatorOptions, expectHeap, type HeapAllocator } from './allocator.ts';
@@ -53,12 +53,15 @@ const USED = USED_BIT;
 const LARGE_LOG = 6;
 const LARGE_WORDS = 1 << LARGE_LOG;
 const BINS = LARGE_WORDS >>> 1;
+/** log2 of the trees per power of two. */
+const SUB_LOG = 3;
 /** Words of a whole 4 GiB: the last power of two is 2^29 to 2^30 - 1. */
-const TREES = 30 - LARGE_LOG;
+const TREES = (30 - LARGE_LOG) << SUB_LOG;
+const TREE_MAP_WORDS = TREES >>> 5;
 
 const MAP = 1;
 const TREE_MAP = 2;
-const BIN = 3;
+const BIN = TREE_MAP + TREE_MAP_WORDS;
 const ROOT = BIN + 2 * BINS;
 const STATE_WORDS = ROOT + TREES;
 
@@ -74,6 +77,12 @@ const RINGED = -1;
 /** Mixes a size, one to one; the constant is 2^32 / golden ratio. */
 function hash(n: number): number {
   return Math.imul(n, 0x9e37_79b1);
+}
+
+/** Returns the tree of `n` words. */
+function treeOf(n: number): number {
+  const log = 31 - Math.clz32(n);
+  return ((log - LARGE_LOG - 1) << SUB_LOG) + (n >>> (log - SUB_LOG));
 }
 
 /** Returns the number of the lowest bit that is set in `bits`, which is not 0. */
@@ -100,8 +109,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   const treeMapAt = topAt + TREE_MAP;
   /** The word that would be the tag of bin 0: that of n words is n words further. */
   const bins = topAt + BIN - 1;
-  /** The root of the tree from 2^k words on is k words further. */
-  const roots = topAt + ROOT - LARGE_LOG;
+  const roots = topAt + ROOT;
   let words = memory.words;
   let end = memory.end >>> 2;
   const view = wordsReader(memory, () => words);
@@ -140,10 +148,11 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     w[block + PREVIOUS] = block;
     w[block + SMALLER] = 0;
     w[block + LARGER] = 0;
-    const tree = 31 - Math.clz32(n);
+    const tree = treeOf(n);
     if (w[roots + tree] === 0) {
       w[roots + tree] = block;
-      w[treeMapAt] = (w[treeMapAt] as number) | (1 << tree);
+      const at = treeMapAt + (tree >>> 5);
+      w[at] = (w[at] as number) | (1 << (tree & 31));
     } else insertBelow(roots + tree, block, n);
   }
 
@@ -204,7 +213,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   /** Takes a node out of the tree, for the next of its ring, or without one. */
   function removeNode(block: number, next: number, n: number): void {
     const w = view();
-    const tree = 31 - Math.clz32(n);
+    const tree = treeOf(n);
     let at = roots + tree;
     // `> 0`: a tree that was overwritten must not hold this loop for ever.
     for (let node = w[at] as number; node !== block && node > 0; node = w[at] as number)
@@ -217,8 +226,15 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
       w[next + LARGER] = larger;
     } else if (smaller === 0 || larger === 0) {
       w[at] = smaller | larger;
-      if (w[roots + tree] === 0) w[treeMapAt] = (w[treeMapAt] as number) & ~(1 << tree);
+      if (w[roots + tree] === 0) unmark(tree);
     } else join(at, smaller, larger);
+  }
+
+  /** Clears the bit of a tree that has lost its last block. */
+  function unmark(tree: number): void {
+    const w = view();
+    const at = treeMapAt + (tree >>> 5);
+    w[at] = (w[at] as number) & ~(1 << (tree & 31));
   }
 
   /** Makes one tree of two, all of whose sizes in the first are smaller, at the word `from`. */
@@ -243,11 +259,17 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
 
   /** The least large block of at least `n` words; 0 if there is none. */
   function findLarge(n: number): number {
-    const tree = n < LARGE_WORDS ? LARGE_LOG : 31 - Math.clz32(n);
+    const w = view();
+    const tree = n < LARGE_WORDS ? 0 : treeOf(n);
     const block = findIn(tree, n);
     if (block !== 0) return block;
-    const others = (view()[treeMapAt] as number) & (-2 << tree);
-    return others === 0 ? 0 : findIn(lowestBit(others), n);
+    let at = tree >>> 5;
+    let bits = (w[treeMapAt + at] as number) & (-2 << (tree & 31));
+    while (bits === 0) {
+      if (++at === TREE_MAP_WORDS) return 0;
+      bits = (w[treeMapAt + at] as number) | 0;
+    }
+    return findIn((at << 5) + lowestBit(bits), n);
   }
 
   /** The same in one tree; of a ring not its node. */
@@ -377,9 +399,12 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
 
   function checkIndex(free: ReadonlyMap<number, number>): void {
     let seen = 0;
-    for (let tree = LARGE_LOG; tree < LARGE_LOG + TREES; tree++) {
-      const inTree = checkTree(words[roots + tree] as number, 1 << tree, (2 << tree) - 2, free);
-      expectHeap((((words[treeMapAt] as number) >>> tree) & 1) === Math.min(inTree, 1), 'BF4', 4 * treeMapAt, `the bit of tree ${tree}`);
+    for (let tree = 0; tree < TREES; tree++) {
+      const unit = 1 << ((tree >>> SUB_LOG) + LARGE_LOG - SUB_LOG);
+      const least = ((1 << SUB_LOG) + (tree & ((1 << SUB_LOG) - 1))) * unit;
+      const inTree = checkTree(words[roots + tree] as number, least, least + unit - 2, free);
+      const at = treeMapAt + (tree >>> 5);
+      expectHeap((((words[at] as number) >>> (tree & 31)) & 1) === Math.min(inTree, 1), 'BF4', 4 * at, `the bit of tree ${tree}`);
       seen += inTree;
     }
     for (let n = 0; n < LARGE_WORDS; n += 2) {
