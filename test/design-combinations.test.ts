@@ -1,10 +1,10 @@
-// Real programs on every combination of frame allocator, page-table format and range map, the kernel heaps in turn: each design must work beside
+// Real programs on every combination of frame allocator, page-table format and range map, the kernel heaps and kernel maps in turn: each design must work beside
 // all the others.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MIB, PAGE_SIZE } from '../src/base/index.ts';
-import { frameAllocatorNames, kernelHeapNames, pageTableNames, rangeMapNames } from '../src/systems/index.ts';
+import { frameAllocatorNames, kernelHeapNames, kernelMapChoices, pageTableNames, rangeMapNames } from '../src/systems/index.ts';
 import { fine, pythonPath, TestProgram } from './support/run-program.ts';
 
 /** Returns one name for each pair of frame allocator and page-table format, round and round, `further` on. */
@@ -21,13 +21,17 @@ describe.each(frameAllocatorNames)('on frames of the %s allocator', (frames) => 
   it.each(pageTableNames)('and page tables of format %s, mallocstress over every range map', (pageTable) => {
     for (const [number, ranges] of rangeMapNames.entries()) {
       const kernelHeap = inTurn(kernelHeapNames, frames, pageTable, number);
-      const { exit, stdout } = program.run({ ramBytes: 128 * PAGE_SIZE, args, frames, pageTable, ranges, kernelHeap });
-      expect([exit, stdout], `over the range map ${ranges} and the kernel heap ${kernelHeap}`).toEqual([fine, flat.stdout]);
+      const kernelMap = inTurn(kernelMapChoices, frames, pageTable, number);
+      const { exit, stdout } = program.run({ ramBytes: 128 * PAGE_SIZE, args, frames, pageTable, ranges, kernelHeap, kernelMap });
+      expect([exit, stdout], `over the range map ${ranges}, the kernel heap ${kernelHeap} and the kernel map ${kernelMap}`).toEqual([
+        fine,
+        flat.stdout,
+      ]);
     }
   });
 });
 
-// Every two designs of different kinds meet once: the third and the fourth go round.
+// Every two designs of different kinds meet once: the third and those after it go round.
 describe.skipIf(!existsSync(pythonPath))('CPython', () => {
   const python = new TestProgram('python', existsSync(pythonPath) ? readFileSync(pythonPath) : new Uint8Array());
   const world = { args: ['-I', '-S', '-c', 'print(sum(range(1000)))'], environ: { PYTHONHASHSEED: '0' } };
@@ -37,8 +41,12 @@ describe.skipIf(!existsSync(pythonPath))('CPython', () => {
     it.each(pageTableNames)('and page tables of format %s', (pageTable) => {
       const ranges = inTurn(rangeMapNames, frames, pageTable);
       const kernelHeap = inTurn(kernelHeapNames, frames, pageTable, pageTableNames.indexOf(pageTable));
-      const { exit, stdout } = python.run({ ...world, ramBytes: 16 * MIB, frames, pageTable, ranges, kernelHeap });
-      expect([exit, stdout], `over the range map ${ranges} and the kernel heap ${kernelHeap}`).toEqual([fine, flat.stdout]);
+      const kernelMap = inTurn(kernelMapChoices, frames, pageTable);
+      const { exit, stdout } = python.run({ ...world, ramBytes: 16 * MIB, frames, pageTable, ranges, kernelHeap, kernelMap });
+      expect([exit, stdout], `over the range map ${ranges}, the kernel heap ${kernelHeap} and the kernel map ${kernelMap}`).toEqual([
+        fine,
+        flat.stdout,
+      ]);
     });
   });
 });

@@ -1,7 +1,7 @@
 // Real programs under every kernel map: each prints what it prints on flat memory, under both managers, with room and without.
 
 import { describe, expect, it } from 'vitest';
-import { FailurePlan, MIB, PAGE_SIZE } from '../src/base/index.ts';
+import { FailurePlan, MIB, PAGE_SIZE, UsageError } from '../src/base/index.ts';
 import { buildMachine, kernelMapChoices, systemNames } from '../src/systems/index.ts';
 import { quire } from './support/quire-command.ts';
 import { fine, TestProgram } from './support/run-program.ts';
@@ -27,6 +27,26 @@ describe.each(maps)('under kernel map %s', (kernelMap) => {
     const { exit, stdout, statistics } = program.run({ ramBytes: 80 * PAGE_SIZE, args, kernelMap, pageTable });
     expect([exit, stdout]).toEqual([fine, flat.stdout]);
     expect(statistics.swapPagesOut).toBeGreaterThan(0);
+  });
+});
+
+describe.each(maps)('a frame that is not given, under kernel map %s', (kernelMap) => {
+  it('is refused at boot or changes nothing that the program prints', () => {
+    const program = TestProgram.kernel('mallocstress');
+    const machine = { ramBytes: 64 * PAGE_SIZE, args: ['500', '1500'], kernelMap };
+    const count = new FailurePlan();
+    const { stdout } = program.run({ ...machine, frameFailures: count });
+    let refused = 0;
+    for (let k = 0; k < count.requests; k += 1 + (k >> 3)) {
+      try {
+        const failed = program.run({ ...machine, frameFailures: new FailurePlan(k) });
+        expect([failed.exit, failed.stdout]).toEqual([fine, stdout]);
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error;
+        refused++;
+      }
+    }
+    expect(refused).toBeLessThan(10);
   });
 });
 
