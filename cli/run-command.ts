@@ -62,6 +62,7 @@ export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (
         .choices(largePageChoices)
         .default(largePageChoices[0]),
     )
+    .option('--tlb <list>', "TLBs to send the program's references through: ENTRIES:WAYS[:REPLACEMENT], or names of processors")
     .addOption(new Option('--ranges <name>', 'what keeps the areas of a space').choices(rangeMapNames).default(rangeMapNames[0]))
     .addOption(
       new Option('--kernel-heap <name>', 'where the kernel keeps its records').choices(kernelHeapNames).default(kernelHeapNames[0]),

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { programReport, type RunReport } from '../src/report/index.ts';
 import type { Machine, MemorySystem } from '../src/system/index.ts';
 import { buildMachine } from '../src/systems/index.ts';
-import { Program, type ProgramExit } from '../src/wasm/index.ts';
+import { Program, type ProgramExit, type ReferenceObserver } from '../src/wasm/index.ts';
 import { tuneEngine } from './engine-settings.ts';
 import { ExitCode } from './exit-code.ts';
 import { guestWorld } from './guest-world.ts';
@@ -36,6 +36,7 @@ function prepare(options: RunOptions, host: RunHost, swap: SwapFiles): { machine
       frames: options.frames,
       pageTable: options.pageTable,
       largePages: options.largePages,
+      ...(options.tlbDesigns && { tlbDesigns: options.tlbDesigns }),
       ranges: options.ranges,
       kernelHeap: options.kernelHeap,
       kernelMap: options.kernelMap,
@@ -72,13 +73,21 @@ function load(options: RunOptions, host: RunHost, machine: Machine, system: Memo
     liveSpace: 0,
     wasi: guestWorld(options, host),
     now: () => performance.now(),
-    ...(host.record && { record: host.record }),
+    ...recording(host, machine),
     ...(host.recordHeap && { recordHeap: host.recordHeap }),
     ...(host.heapCalls && { heapCalls: host.heapCalls }),
     observe: () => {
       if (++traps % PROGRESS_INTERVAL === 0) host.progress.update(snapshot);
     },
   });
+}
+
+/** Who is told of each reference: what the run was asked to record with, or the models of TLBs. */
+function recording({ record }: RunHost, { liveTlbs }: Machine): { readonly record?: ReferenceObserver } {
+  if (record !== undefined) return { record };
+  if (liveTlbs === undefined) return {};
+  // A length of 2 GiB and more arrives negative.
+  return { record: (base, offset, size) => liveTlbs.refer((base >>> 0) + (offset >>> 0), size >>> 0) };
 }
 
 function run(options: RunOptions, host: RunHost, machine: Machine, system: MemorySystem, program: Program, loadSeconds: number): RunReport {

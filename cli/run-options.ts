@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { MIB, PAGE_SIZE, UsageError } from '../src/base/index.ts';
-import type { MemoryRange } from '../src/machine/index.ts';
+import type { MemoryRange, TlbDesign } from '../src/machine/index.ts';
 import type { LargePages } from '../src/pmap/index.ts';
 import { formatBytes } from '../src/report/index.ts';
 import { MAX_RAM_BYTES, MIN_RAM_BYTES } from '../src/system/index.ts';
@@ -23,6 +23,7 @@ import { readMemoryMap, usableEnd } from './memory-map-file.ts';
 import { reasonOf } from './output-file.ts';
 import { formOfEnding } from './report-output.ts';
 import type { GrantedDirectory, RunOptions, SwapFileRequest } from './run-program.ts';
+import { parseTlbDesigns } from './tlb-options.ts';
 
 /** The options as commander leaves them: its choices are checked, the rest is text. */
 export interface RunFlags {
@@ -34,6 +35,7 @@ export interface RunFlags {
   readonly frames: string;
   readonly pageTable: string;
   readonly largePages: LargePages;
+  readonly tlb?: string;
   readonly ranges: string;
   readonly kernelHeap: string;
   readonly kernelMap: string;
@@ -100,6 +102,7 @@ export function runOptions(
     frames: flags.frames,
     pageTable: flags.pageTable,
     largePages: flags.largePages,
+    ...(flags.tlb !== undefined && { tlbDesigns: tlbDesignsOf(flags.tlb, flags) }),
     ranges: flags.ranges,
     kernelHeap: flags.kernelHeap,
     kernelMap: flags.kernelMap,
@@ -130,6 +133,11 @@ function memoryOf({ ram, memoryMap: path, mmu }: RunFlags): { ramBytes: number; 
     );
   }
   return { ramBytes: asked ?? end, memoryMap };
+}
+
+function tlbDesignsOf(text: string, { mmu, largePages }: RunFlags): TlbDesign[] {
+  if (mmu === 'off') throw new UsageError('--tlb: with --mmu off there are no pages to translate');
+  return parseTlbDesigns(text, '--tlb', largePages);
 }
 
 /** Returns the bytes of a module's file. Throws `UsageError` if it cannot be read. */

@@ -1,7 +1,7 @@
 // What `quire run` asks for: the settings of a run, checked, and what the command line lends it.
 
 import type { EventReader } from '../src/base/index.ts';
-import type { MemoryRange } from '../src/machine/index.ts';
+import type { MemoryRange, TlbDesign } from '../src/machine/index.ts';
 import type { LargePages } from '../src/pmap/index.ts';
 import type { RunReport } from '../src/report/index.ts';
 import type { Machine } from '../src/system/index.ts';
@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly frames: string;
   readonly pageTable: string;
   readonly largePages: LargePages;
+  /** TLBs to send the program's references through. */
+  readonly tlbDesigns?: readonly TlbDesign[];
   readonly ranges: string;
   readonly kernelHeap: string;
   readonly kernelMap: string;

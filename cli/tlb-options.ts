@@ -223,6 +223,29 @@ function parseArray(text: string, replacement: TlbReplacement, option: string): 
   return shape;
 }
 
+/**
+ * Reads TLBs for a live run, with commas: names of processors, and shapes as in `64:4`, `16:full:fifo`, `32:direct`.
+ * Throws a UsageError for what cannot be built.
+ */
+export function parseTlbDesigns(text: string, option: string, largePages: 'never' | 'promote'): TlbDesign[] {
+  return listOf(text).map((each) => {
+    const preset = tlbDesigns.find(({ name }) => name === each);
+    if (preset === undefined) return parseDesign(each, option);
+    if ((preset.pagesPerEntry ?? 1) === 1 || largePages === 'never') return preset;
+    throw new UsageError(`${option} ${each}: its entries are of several pages, which go with pages of one size; leave --large-pages out`);
+  });
+}
+
+function parseDesign(text: string, option: string): TlbDesign {
+  const names = tlbDesigns.map(({ name }) => name).join(', ');
+  if (!/^\d+:\w+(:[\w-]+)?$/.test(text)) {
+    throw new UsageError(`${option} ${text}: write ENTRIES:WAYS or ENTRIES:WAYS:REPLACEMENT, as in 64:4:fifo, or one of ${names}`);
+  }
+  const [entries = '', ways = '', replacement = 'lru'] = text.split(':');
+  const first = parseArray(`${entries}:${ways}`, replacementOf(replacement), option);
+  return { name: nameOf(first), first };
+}
+
 function countOfEntries(text: string, option: string): number {
   return atMost(parseCount(text, option, 1), MOST_ENTRIES, option);
 }

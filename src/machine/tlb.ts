@@ -68,6 +68,12 @@ export class Tlb {
   /** Tells the TLB which space it serves. Most need not know. */
   bind(_root: Pfn, _id: number): void {}
 
+  /** Tells the TLB that one large entry maps the pages from `first` on, or no longer does. Its words are per page: they stay. */
+  promoted(_first: number): void {}
+
+  /** See `promoted`. */
+  demoted(_first: number): void {}
+
   /** Lets loads of page `vpn` reach frame `pfn`. */
   fillRead(vpn: number, pfn: Pfn): void {
     if (vpn >= this.#entries) return;

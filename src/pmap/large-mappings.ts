@@ -88,6 +88,7 @@ export class LargeMappings implements LargePageCounts {
     }
     flags |= mmu.entryFlags(first);
     this.#frames.free(mmu.promote(pmap.root, page, base, flags));
+    pmap.tlb.promoted(page - index);
     pmap.tableFrames--;
     pmap.largePages++;
     this.mapped++;
@@ -118,6 +119,7 @@ export class LargeMappings implements LargePageCounts {
     }
     this.#mmu.demote(pmap.root, page, table);
     this.#table.setIndex(table, this.pages);
+    pmap.tlb.demoted(page - (page & (this.pages - 1)));
     pmap.tableFrames++;
     pmap.largePages--;
     this.mapped--;
@@ -152,6 +154,7 @@ export class LargeMappings implements LargePageCounts {
     pmap.largePages--;
     this.mapped--;
     pmap.tlb.invalidateRange(first, this.pages);
+    pmap.tlb.demoted(first);
   }
 
   /** What the marks of an entry are as flags of a frame. */

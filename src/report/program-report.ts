@@ -17,6 +17,7 @@ import type {
   HeatStrip,
   KernelMapFacts,
   LargePageFacts,
+  LiveTlbResult,
   PageTableFacts,
   RunReport,
   RunSeconds,
@@ -64,6 +65,7 @@ export function programReport(facts: RunFacts, machine: Machine, system: MemoryS
     pageTableFormat: machine.mmu.format.name,
     pageTable: pageTableFacts(machine, program),
     ...largePageFacts(machine),
+    ...tlbResults(machine),
     ranges: machine.rangeMap.name,
     seed: facts.seed,
     ramBytes: machine.ram.frameCount * PAGE_SIZE,
@@ -158,6 +160,20 @@ function pageTableFacts({ mmu, frames }: Machine, { process }: Program): PageTab
       },
     }),
   };
+}
+
+function tlbResults({ liveTlbs, mmu }: Machine): { readonly tlbs?: readonly LiveTlbResult[] } {
+  if (liveTlbs === undefined) return {};
+  const { architecture, levels } = mmu.format;
+  const tlbs = liveTlbs.counts().map(({ design, ...counts }) => ({
+    tlb: design.name,
+    entries: design.first.entries,
+    ways: design.first.ways,
+    replacement: design.first.replacement,
+    ...counts,
+    ...(architecture !== 'hashed' && { walkLoads: counts.misses * levels.length - counts.largeMisses }),
+  }));
+  return { tlbs };
 }
 
 function largePageFacts({ pmaps, frames }: Machine): { readonly largePages?: LargePageFacts } {

@@ -3,6 +3,7 @@
 import { counterSections, timeSection } from './counters-text.ts';
 import { headSentences, headTitle } from './head-text.ts';
 import { heatLines } from './heat-text.ts';
+import { liveTlbTable, liveTlbTitle } from './live-tlb-text.ts';
 import { mapTable } from './map-text.ts';
 import type { ReportPart } from './report-part.ts';
 import type { RunReport } from './run-report.ts';
@@ -20,6 +21,7 @@ export function runReportParts(report: RunReport): ReportPart[] {
     ...[timeSection(report), ...(report.mmu === 'off' ? [] : counterSections(report))].map(sectionPart),
   ];
   if (report.mmu !== 'off') {
+    if (report.tlbs) parts.push({ kind: 'table', caption: [liveTlbTitle(report.tlbs)], table: liveTlbTable(report.tlbs) });
     if (swap.devices) parts.push({ kind: 'table', caption: ['Swap devices'], table: swapDeviceTable(swap.devices) });
     parts.push({ kind: 'table', caption: ['Address map'], table: mapTable(map) });
     if (heat.length > 0) parts.push({ kind: 'characters', lines: heatLines(heat, HEAT_COLUMNS, textStyle('none')) });

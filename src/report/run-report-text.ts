@@ -3,6 +3,7 @@
 //   head       what ran and how it ended; the fault, if one stopped it     (head-text.ts)
 //   counters   time, faults, pages in RAM, evictions, kernel memory        (counters-text.ts)
 //   devices    the swap devices, where there is more than one             (swap-text.ts)
+//   TLBs       what they caught, where some were asked for                 (live-tlb-text.ts)
 //   map        the areas, as /proc/PID/maps shows them                     (map-text.ts)
 //   heat       the address space as strips of characters                   (heat-text.ts)
 //   notes      sentences that the run left
@@ -12,6 +13,7 @@
 import { counterLines, timeLines } from './counters-text.ts';
 import { headLines } from './head-text.ts';
 import { heatLines } from './heat-text.ts';
+import { liveTlbLines } from './live-tlb-text.ts';
 import { mapLines } from './map-text.ts';
 import type { RunReport } from './run-report.ts';
 import { swapDeviceLines } from './swap-text.ts';
@@ -30,6 +32,7 @@ export function formatRunReport(report: RunReport, { width, color }: ReportTextO
   const blocks = [headLines(report, width, style), timeLines(report, width, style)];
   if (report.mmu !== 'off') {
     blocks.push(...counterLines(report, width, style));
+    if (report.tlbs) blocks.push(liveTlbLines(report.tlbs, width, style));
     if (report.swap.devices) blocks.push(swapDeviceLines(report.swap.devices, style));
     blocks.push(mapLines(report.map, width, style));
     if (report.heat && report.heat.length > 0) blocks.push(heatLines(report.heat, width, style));

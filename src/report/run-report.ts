@@ -35,6 +35,7 @@ export interface RunReport {
   readonly pageTable?: PageTableFacts;
   /** What became of large pages, where some were to be made. */
   readonly largePages?: LargePageFacts;
+  readonly tlbs?: readonly LiveTlbResult[];
   /** What keeps the areas of the space: `red-black`. */
   readonly ranges?: string;
   /** The seed of everything random that the run may repeat. */
@@ -99,6 +100,25 @@ export interface PageTableFacts {
   readonly frames: number;
   /** Exceptions of a TLB that the kernel fills. */
   readonly tlb?: { readonly entries: number; readonly refills: number; readonly invalid: number; readonly modified: number };
+}
+
+/** A TLB that a live program's references went through (`--tlb`). */
+export interface LiveTlbResult {
+  readonly tlb: string;
+  readonly entries: number;
+  readonly ways: number;
+  readonly replacement: string;
+  /** The program's loads and stores, one for each page that they touch: firstHits + secondHits + misses. */
+  readonly references: number;
+  readonly firstHits: number;
+  readonly secondHits: number;
+  readonly misses: number;
+  /** Misses whose page was part of a large one. */
+  readonly largeMisses: number;
+  /** Entries that were dropped because the kernel changed what they say. */
+  readonly dropped: number;
+  /** Page table entries that the walks of all misses loaded, from the root down; not for hashed tables. */
+  readonly walkLoads?: number;
 }
 
 /** Large pages of a run (`--large-pages promote`), from its start to its end. */

@@ -9,6 +9,7 @@ import { bootPhysicalMemory, type FrameAllocatorKind, FrameKind, type PhysicalMe
 import { type KernelHeap, type KernelHeapKind, slabHeap } from '../heap/index.ts';
 import {
   type BlockDevice,
+  LiveTlbs,
   largePageFrames,
   type MemoryRange,
   type Mmu,
@@ -17,6 +18,8 @@ import {
   Ram,
   TLB_TABLE_SPAN,
   Tlb,
+  type TlbDesign,
+  WatchedTlb,
 } from '../machine/index.ts';
 import { type KernelMap, type KernelMapKind, type LargePages, MappedRam, PhysicalMap } from '../pmap/index.ts';
 import { type RangeMapKind, redBlackMap } from '../ranges/index.ts';
@@ -52,6 +55,8 @@ export interface MachineOptions {
   readonly liveSpaces: number;
   /** Whether full leaf tables of frames in a row become large pages, and pages get frames for that; default: never. */
   readonly largePages?: LargePages;
+  /** TLBs that the references of a live program go through, told by `liveTlbs.refer`; default: none. */
+  readonly tlbDesigns?: readonly TlbDesign[];
   /** Boot memory map; default: all of RAM usable. */
   readonly memoryMap?: readonly MemoryRange[];
   /** The swap device; without one nothing anonymous can be paged out. */
@@ -75,6 +80,8 @@ export class Machine {
   readonly pmaps: PhysicalMap;
   /** By which addresses the kernel reaches frames; undefined for their physical ones. */
   readonly kernelMap: KernelMap | undefined;
+  /** Models of TLBs that watch live space 0. */
+  readonly liveTlbs: LiveTlbs | undefined;
   readonly swap: BlockDevice | undefined;
   readonly rangeMap: RangeMapKind;
   readonly events = new EventRing();
@@ -113,6 +120,7 @@ export class Machine {
     this.mmu = this.#makeMmu(pageTableFormat);
     this.pmaps = new PhysicalMap({ mmu: this.mmu, frames: this.frames, heap: this.heap, events: this.events, largePages });
     this.kernelMap = options.kernelMap && this.#makeKernelMap(options.kernelMap);
+    this.liveTlbs = options.tlbDesigns && this.#watchTlb(options.tlbDesigns, options.seed);
     this.swap = options.swap;
     this.rangeMap = options.rangeMap ?? redBlackMap;
     this.seed = options.seed;
@@ -134,6 +142,13 @@ export class Machine {
     return map;
   }
 
+  #watchTlb(designs: readonly TlbDesign[], seed: number): LiveTlbs {
+    if (this.mmu.softwareTlb !== undefined) {
+      throw new UsageError(`the TLB of format ${this.mmu.format.name} is its own: choose another format to try others on`);
+    }
+    return new LiveTlbs(designs, this.pmaps.largePages?.pages ?? 0, seed);
+  }
+
   /** Byte addresses of the TLB tables of live space `index`. */
   tlbTables(index: number): { readonly readTable: number; readonly writeTable: number } {
     if (index >= this.#liveSpaces) throw new UsageError(`this machine was built for ${this.#liveSpaces} live spaces`);
@@ -145,6 +160,7 @@ export class Machine {
   liveTlb(index: number): Tlb {
     const { readTable, writeTable } = this.tlbTables(index);
     const { buffer } = this.ram;
+    if (index === 0 && this.liveTlbs !== undefined) return new WatchedTlb(this.liveTlbs, buffer, readTable, writeTable);
     return this.mmu.softwareTlb?.space(buffer, readTable, writeTable) ?? new Tlb(buffer, readTable, writeTable);
   }
 
@@ -153,6 +169,7 @@ export class Machine {
     this.frames.check();
     this.heap.check();
     this.pmaps.check();
+    this.liveTlbs?.check();
     this.kernelMap?.check();
   }
 }

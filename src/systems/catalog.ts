@@ -30,6 +30,7 @@ import {
   sv32,
   sv39,
   sv48,
+  type TlbDesign,
 } from '../machine/index.ts';
 import { livePolicies, type PolicyKind, replayPolicies } from '../paging/index.ts';
 import { type KernelMapKind, kernelMapKinds, type LargePages } from '../pmap/index.ts';
@@ -136,6 +137,8 @@ export interface MachineDescription {
   readonly pageTable?: string;
   /** See `largePageChoices`; default: the first. */
   readonly largePages?: LargePages;
+  /** TLBs that the references of the live program go through; default: none. */
+  readonly tlbDesigns?: readonly TlbDesign[];
   /** What keeps the areas of a space: see `rangeMapNames`; default: the first. */
   readonly ranges?: string;
   /** Where the kernel keeps its own records: see `kernelHeapNames`, or a design of the caller's; default: the first. */
