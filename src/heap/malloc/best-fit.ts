@@ -8,7 +8,7 @@
 //                                                                               \
 //                                                                              [ 520 ] = 520
 //
-//   state   | top | map: a bit per bin | a bit per tree | bins: first, last ... | roots ... |
+//   state   | top | map: a bit per bin | summary: words of the next map that are not 0 | a bit per tree | bins: first, last ... | roots ... |
 //   free    | tag | next | previous | smaller | larger | ... | n |      small blocks: next, previous only
 //
 // A small request takes a block of the first bin that is not empty; the map tells it. If there is none, or the request is large, one way
@@ -22,7 +22,7 @@
 //   BF1  a bin's circle, or a ring, leads through `next` and back through `previous` over free blocks of one size
 //   BF2  left of a node lie smaller sizes, right of it larger ones, and its children's hashes are smaller than its own
 //   BF3  a ring holds all large free blocks of one size; `smaller` of those that are not its node is RINGED
-//   BF4  a bit is set exactly if its bin or tree is not empty
+//   BF4  a bit is set exactly if its bin or tree is not empty, or its word of the trees' map not 0
 //
 // Cost: O(1) for a small block among small ones; else about 2 log2 of the free sizes of one tree, for each size that enters or leaves.
 // Source: Knuth 1, 2.5 (best fit); Standish 1980, 6.2 (trees by size); Seidel and Aragon 1996 (treaps).
@@ -60,7 +60,8 @@ const TREES = (30 - LARGE_LOG) << SUB_LOG;
 const TREE_MAP_WORDS = TREES >>> 5;
 
 const MAP = 1;
-const TREE_MAP = 2;
+const SUMMARY = 2;
+const TREE_MAP = 3;
 const BIN = TREE_MAP + TREE_MAP_WORDS;
 const ROOT = BIN + 2 * BINS;
 const STATE_WORDS = ROOT + TREES;
@@ -106,6 +107,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
   const { alignment } = options;
   const misaligned = alignment - 1;
   const mapAt = topAt + MAP;
+  const summaryAt = topAt + SUMMARY;
   const treeMapAt = topAt + TREE_MAP;
   /** The word that would be the tag of bin 0: that of n words is n words further. */
   const bins = topAt + BIN - 1;
@@ -153,6 +155,7 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
       w[roots + tree] = block;
       const at = treeMapAt + (tree >>> 5);
       w[at] = (w[at] as number) | (1 << (tree & 31));
+      w[summaryAt] = (w[summaryAt] as number) | (1 << (tree >>> 5));
     } else insertBelow(roots + tree, block, n);
   }
 
@@ -230,11 +233,13 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     } else join(at, smaller, larger);
   }
 
-  /** Clears the bit of a tree that has lost its last block. */
+  /** Clears the bits of a tree that has lost its last block. */
   function unmark(tree: number): void {
     const w = view();
     const at = treeMapAt + (tree >>> 5);
-    w[at] = (w[at] as number) & ~(1 << (tree & 31));
+    const bits = (w[at] as number) & ~(1 << (tree & 31));
+    w[at] = bits;
+    if (bits === 0) w[summaryAt] = (w[summaryAt] as number) & ~(1 << (tree >>> 5));
   }
 
   /** Makes one tree of two, all of whose sizes in the first are smaller, at the word `from`. */
@@ -265,9 +270,11 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
     if (block !== 0) return block;
     let at = tree >>> 5;
     let bits = (w[treeMapAt + at] as number) & (-2 << (tree & 31));
-    while (bits === 0) {
-      if (++at === TREE_MAP_WORDS) return 0;
-      bits = (w[treeMapAt + at] as number) | 0;
+    if (bits === 0) {
+      const others = (w[summaryAt] as number) & (-2 << at);
+      if (others === 0) return 0;
+      at = lowestBit(others);
+      bits = w[treeMapAt + at] as number;
     }
     return findIn((at << 5) + lowestBit(bits), n);
   }
@@ -405,6 +412,8 @@ function open(memory: HeapMemory, options: AllocatorOptions): HeapAllocator {
       const inTree = checkTree(words[roots + tree] as number, least, least + unit - 2, free);
       const at = treeMapAt + (tree >>> 5);
       expectHeap((((words[at] as number) >>> (tree & 31)) & 1) === Math.min(inTree, 1), 'BF4', 4 * at, `the bit of tree ${tree}`);
+      const isSummed = ((words[summaryAt] as number) >>> (tree >>> 5)) & 1;
+      expectHeap(isSummed === (words[at] === 0 ? 0 : 1), 'BF4', 4 * summaryAt, `the bit of word ${tree >>> 5}`);
       seen += inTree;
     }
     for (let n = 0; n < LARGE_WORDS; n += 2) {
