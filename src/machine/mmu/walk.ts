@@ -8,7 +8,7 @@
 //   MMU2  page numbers at or above 2^(bits of the format) are not present: an index never wraps around
 //
 // Three makers, one contract. Two levels of four-byte entries that cannot deny execution (i386, mips) walk unrolled; every other format
-// walks level by level over masks worked out before; and what these do not cover (large pages, flags in odd places, page numbers beyond bit
+// walks level by level over masks worked out before; and what these do not cover (the larger large pages, flags in odd places, page numbers beyond bit
 // operators) is walked entry by entry. Each makes a closure over its geometry.
 // Cost (Node 20, 8,192 pages in random order): docs/page-tables.md.
 // The walk is for a program's access: an entry that is not PTE_USER is forbidden to it.
@@ -71,13 +71,25 @@ function makeTwoLevelWalk(words: Uint32Array, format: PageTableFormat, entries: 
   const upperWriteMask = upperWrite | tableMaskLow;
   const upperAccessed = low[upperFlags & PTE_ACCESSED]!;
 
+  const walkLarge = (upperAt: number, upperEntry: number, vpn: number, store: boolean): number => {
+    const need = store ? leafWrite : leafRead;
+    if ((upperEntry & need) !== need) return FAULT_PROTECTION;
+    const mark = store ? written : accessed;
+    if ((upperEntry & mark) !== mark) words[upperAt] = upperEntry | mark;
+    return ((upperEntry >>> frameShift) & frameMask) + (vpn & leafMask);
+  };
+
   return (root, vpn, access) => {
     if (vpn >= pages) return FAULT_NOT_PRESENT;
     const store = access === ACCESS_WRITE;
     const upperAt = (root << FRAME_WORDS_SHIFT) + (vpn >>> upperShift);
     const upperEntry = words[upperAt]! | 0;
     const isTable = (upperEntry & (store ? upperWriteMask : upperReadMask)) === (store ? upperWrite : upperRead);
-    if (!isTable) return (upperEntry & present) === 0 ? FAULT_NOT_PRESENT : slowWalk(root, vpn, access);
+    if (!isTable) {
+      if ((upperEntry & present) === 0) return FAULT_NOT_PRESENT;
+      const isLarge = upper.large === true && (upperEntry & tableMaskLow) !== tableLow;
+      return isLarge ? walkLarge(upperAt, upperEntry, vpn, store) : slowWalk(root, vpn, access);
+    }
     const leafAt = (((upperEntry >>> frameShift) & frameMask) << FRAME_WORDS_SHIFT) + (vpn & leafMask);
     const leafEntry = words[leafAt]! | 0;
     const leafNeed = store ? leafWrite : leafRead;
@@ -118,9 +130,13 @@ function makeLevelWalk(words: Uint32Array, format: PageTableFormat, entries: Ent
   const accessed = low[PTE_ACCESSED]!;
   const written = low[PTE_ACCESSED | PTE_DIRTY]!;
 
-  const markUpper = (root: Pfn, vpn: number): void => {
+  /** The level whose entries may map the smallest large pages, or -1; and the page's number in one. */
+  const largeLevel = levels[leaf - 1]?.large === true ? leaf - 1 : -1;
+  const largeMask = indexMasks[leaf]!;
+
+  const markUpper = (root: Pfn, vpn: number, end: number): void => {
     let table: number = root;
-    for (let level = 0; level < leaf; level++) {
+    for (let level = 0; level < end; level++) {
       const at = (table << FRAME_WORDS_SHIFT) + (((vpn >>> shifts[level]!) & indexMasks[level]!) << wide);
       const entry = words[at]!;
       words[at] = ((entry ^ invertedLow) | upperMarks[level]!) ^ invertedLow;
@@ -138,7 +154,17 @@ function makeLevelWalk(words: Uint32Array, format: PageTableFormat, entries: Ent
       const at = (table << FRAME_WORDS_SHIFT) + (((vpn >>> shifts[level]!) & indexMasks[level]!) << wide);
       const entry = words[at]! | 0;
       const upper = words[at + wide]! | 0;
-      if ((entry & tableMaskLow) !== tableLow) return (entry & present) === 0 ? FAULT_NOT_PRESENT : slowWalk(root, vpn, access);
+      if ((entry & tableMaskLow) !== tableLow) {
+        if ((entry & present) === 0) return FAULT_NOT_PRESENT;
+        if (level !== largeLevel) return slowWalk(root, vpn, access);
+        denied |= (~(entry ^ invertedLow) & needLow[needs + leaf]!) | (~(upper ^ invertedHigh) & needHigh[needs + leaf]!);
+        if (denied !== 0) return FAULT_PROTECTION;
+        const mark = access === ACCESS_WRITE ? written : accessed;
+        const flags = entry ^ invertedLow;
+        if ((flags & mark) !== mark) words[at] = (flags | mark) ^ invertedLow;
+        if (unmarked !== 0) markUpper(root, vpn, level);
+        return (((entry >>> frameShift) | ((upper & highFrame) << (32 - frameShift))) & frameMask) + (vpn & largeMask);
+      }
       denied |= (~(entry ^ invertedLow) & needLow[needs + level]!) | (~(upper ^ invertedHigh) & needHigh[needs + level]!);
       unmarked |= ~(entry ^ invertedLow) & upperMarks[level]!;
       table = ((entry >>> frameShift) | ((upper & highFrame) << (32 - frameShift))) & frameMask;
@@ -152,7 +178,7 @@ function makeLevelWalk(words: Uint32Array, format: PageTableFormat, entries: Ent
     const mark = access === ACCESS_WRITE ? written : accessed;
     const flags = entry ^ invertedLow;
     if ((flags & mark) !== mark) words[at] = (flags | mark) ^ invertedLow;
-    if (unmarked !== 0) markUpper(root, vpn);
+    if (unmarked !== 0) markUpper(root, vpn, leaf);
     return ((entry >>> frameShift) | ((upper & highFrame) << (32 - frameShift))) & frameMask;
   };
 }
