@@ -1,6 +1,6 @@
 // Boot: from what the firmware says to a working physical memory.
 //
-//   memory map -> usable frames -> first fit for [ frame table | allocator metadata ] -> the rest freed into the allocator
+//   memory map -> usable frames -> first fit for [ frame table | allocator metadata ] -> the end of RAM spared, the rest freed into the allocator
 //
 // The two share one run of frames, so the overhead of both is real RAM: 32 bytes of table and the allocator's own bytes per frame
 // of RAM, holes included. Frame 0 is never used: address 0 means "none", and generated code keeps its scratch bytes there.
@@ -18,6 +18,8 @@ export interface BootOptions {
   /** Default: all of RAM is usable. */
   readonly memoryMap?: readonly MemoryRange[];
   readonly allocator: FrameAllocatorKind;
+  /** How many frames at the end of RAM are given out last, if they are usable (physical-memory.ts); default 0. */
+  readonly sparedFrames?: number;
   /** Asked once by every allocation. */
   readonly failure?: FailurePlan;
   /** Frames of a reservation (reservations.ts), a power of two; 0, the default: none are made. */
@@ -56,12 +58,14 @@ export function bootPhysicalMemory(options: BootOptions): PhysicalMemory {
   for (const { first, end, kind: memory } of ranges) setKinds(table, first, end, KIND_OF_MEMORY[memory]);
   setKinds(table, placed, placed + tableFrames, FrameKind.frameTable);
   table.setKind(0 as Pfn, FrameKind.reserved);
-  freeUsable(table, allocator);
+  const firstSpared = (ram.frameCount - (options.sparedFrames ?? 0)) as Pfn;
+  freeUsable(table, allocator, firstSpared);
   const records = words.subarray(tableWords, tableWords + reservationWords);
   return new PhysicalMemory({
     ram,
     table,
     allocator,
+    firstSpared,
     ...(options.failure !== undefined && { failure: options.failure }),
     ...(reservationFrames > 0 && { reservations: new Reservations(records, ram.frameCount, reservationFrames) }),
   });
@@ -97,9 +101,11 @@ function setKinds(table: FrameTable, first: number, end: number, kind: FrameKind
   for (let frame = first; frame < end; frame++) table.setKind(frame as Pfn, kind);
 }
 
-/** Frees every usable frame into the allocator, the highest first, so that a stack gives the lowest first as well. */
-function freeUsable(table: FrameTable, allocator: FrameAllocator): void {
+/** Frees every usable frame below `firstSpared` into the allocator, the highest first, so that a stack gives the lowest first as well; spares the others. */
+function freeUsable(table: FrameTable, allocator: FrameAllocator, firstSpared: Pfn): void {
   for (let frame = table.count - 1; frame > 0; frame--) {
-    if (table.kind(frame as Pfn) === FrameKind.free) allocator.free(frame as Pfn);
+    if (table.kind(frame as Pfn) !== FrameKind.free) continue;
+    if (frame < firstSpared) allocator.free(frame as Pfn);
+    else table.setKind(frame as Pfn, FrameKind.spared);
   }
 }

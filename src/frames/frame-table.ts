@@ -44,6 +44,8 @@ export const FrameKind = {
   vmem: 11,
   /** Free, but promised to a page of a reservation: the last to be given to anybody else (reservations.ts). */
   promised: 12,
+  /** Free, in the area that is given out last (physical-memory.ts). */
+  spared: 13,
 } as const;
 
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];

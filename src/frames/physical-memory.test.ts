@@ -14,10 +14,16 @@ import { zonedAllocator } from './zoned-allocator.ts';
 const KINDS = [bitmapAllocator, stackAllocator, listAllocator, cachedBuddyAllocator, zonedAllocator];
 
 /** Boots over RAM full of a byte that no zeroed frame has. */
-function boot(frames: number, allocator = bitmapAllocator, memoryMap?: readonly MemoryRange[], failure?: FailurePlan): PhysicalMemory {
+function boot(
+  frames: number,
+  allocator = bitmapAllocator,
+  memoryMap?: readonly MemoryRange[],
+  failure?: FailurePlan,
+  spared = 0,
+): PhysicalMemory {
   const ram = new Ram(new ArrayBuffer(frames * PAGE_SIZE), frames);
   ram.bytes.fill(0xa5);
-  return bootPhysicalMemory({ ram, allocator, ...(memoryMap && { memoryMap }), ...(failure && { failure }) });
+  return bootPhysicalMemory({ ram, allocator, sparedFrames: spared, ...(memoryMap && { memoryMap }), ...(failure && { failure }) });
 }
 
 const frames = (first: number, end: number, kind: MemoryKind = 'usable'): MemoryRange => ({
@@ -353,5 +359,84 @@ describe.each(KINDS)('PhysicalMemory with $name', (allocator) => {
       action(memory, frame);
       expect(() => memory.check(), id).toThrow(new RegExp(`^${id}`));
     }
+  });
+});
+
+describe.each(KINDS)('the spared area with $name', (allocator) => {
+  const SPARED = 8;
+  const spared = (memoryMap?: readonly MemoryRange[]): PhysicalMemory => boot(64, allocator, memoryMap, undefined, SPARED);
+
+  it('is free like all else, but given out last, from its low end, and taken back', () => {
+    const memory = spared();
+    expect([memory.managed, memory.freeCount]).toEqual([boot(64, allocator).managed, memory.managed]);
+    const given = drain(memory);
+    expect(given.slice(-SPARED)).toEqual([56, 57, 58, 59, 60, 61, 62, 63]);
+    memory.check();
+    for (const frame of [pfn(62), pfn(59), given[0] as Pfn]) memory.free(frame);
+    expect([memory.isSpared(pfn(59)), memory.isSpared(pfn(60)), memory.freeCount]).toEqual([true, false, 3]);
+    memory.check();
+    expect(drain(memory)).toEqual([given[0], 59, 62]);
+    memory.check();
+  });
+
+  it('is given out after the frames that are zeroed, and zeroed for who asks for zeros', () => {
+    const memory = spared();
+    memory.zeroIdle(64);
+    const given: number[] = [];
+    for (let frame = memory.allocateZeroed(FrameKind.anon); frame !== -1; frame = memory.allocateZeroed(FrameKind.anon)) {
+      expect(memory.ram.frame(frame).every((byte) => byte === 0)).toBe(true);
+      given.push(frame);
+    }
+    expect([given.length, given.slice(-SPARED)]).toEqual([memory.managed, [56, 57, 58, 59, 60, 61, 62, 63]]);
+  });
+
+  it('has the frame that a page is wished into, for pages of anons only, as long as it is spared and wished for', () => {
+    const memory = spared();
+    memory.zeroIdle(3);
+    memory.placeNext(pfn(61));
+    expect(memory.allocate(FrameKind.kernelHeap)).not.toBe(61);
+    expect(memory.allocateZeroed(FrameKind.anon, 5, 6)).toBe(61);
+    expect([memory.ram.frame(pfn(61)).every((byte) => byte === 0), memory.table.owner(pfn(61)), memory.table.index(pfn(61))]).toEqual([
+      true,
+      5,
+      6,
+    ]);
+    expect(memory.allocate(FrameKind.anon)).not.toBe(61);
+    memory.placeNext(pfn(63));
+    memory.placeNext(0);
+    expect(memory.allocate(FrameKind.anon)).toBeLessThan(56);
+    memory.placeNext(pfn(2));
+    expect(memory.allocate(FrameKind.anon)).toBeLessThan(56);
+    memory.placeNext(pfn(63));
+    expect(memory.allocate(FrameKind.anon)).toBe(63);
+    memory.check();
+  });
+
+  it('is given up when a run is wanted that only it makes possible', () => {
+    const memory = spared();
+    expect(memory.allocateRun(memory.managed, FrameKind.kernelHeap)).not.toBe(-1);
+    memory.check();
+    for (let frame = 56; frame < 64; frame++) memory.free(pfn(frame));
+    expect([memory.freeCount, memory.countOf(FrameKind.free)]).toEqual([SPARED, SPARED]);
+    memory.check();
+  });
+
+  it('leaves out what the memory map says is no memory to use', () => {
+    const memory = spared([frames(0, 60), frames(62, 63), frames(60, 62, 'bad')]);
+    expect([memory.countOf(FrameKind.spared), memory.isSpared(pfn(61)), memory.isSpared(pfn(63)), memory.isSpared(pfn(64))]).toEqual([
+      5,
+      false,
+      false,
+      false,
+    ]);
+    expect(drain(memory).slice(-5)).toEqual([56, 57, 58, 59, 62]);
+    memory.check();
+  });
+
+  it('is counted right when allocations fail', () => {
+    const memory = boot(64, allocator, undefined, new FailurePlan(1), SPARED);
+    memory.placeNext(pfn(60));
+    expect([memory.allocate(FrameKind.anon), memory.allocate(FrameKind.anon)]).toContain(-1);
+    memory.check();
   });
 });

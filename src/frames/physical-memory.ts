@@ -1,13 +1,17 @@
 // Physical memory at work: the allocator says which frames are free, the frame table says what the others are for, and this class
 // keeps the two in step and counts. It knows no addresses and no policies.
 //
-//   | 0 reserved | frame table, allocator metadata | managed frames ............ | holes of the memory map | managed ... |
+//   | 0 reserved | frame table, allocator metadata | managed frames ............ | holes of the memory map | managed ... | spared |
 //
-//   PH1  a frame is free in the allocator exactly if its kind is free; one of kind zeroed or promised is given there, and free for all others
+//   PH1  a frame is free in the allocator exactly if its kind is free; one of kind zeroed, promised or spared is given there, and free for all others
 //   PH2  the counts by kind are those of the table, and add up to the frames of RAM
 //   PH3  only frames that nobody maps, wires or borrows are freed, and only frames that were allocated
 //   PH4  the zeroed list, linked through the frame table, has exactly the frames of kind zeroed, and all their bytes are 0
+//   PH5  a frame of the spared area is of kind spared if it is free, and no frame elsewhere is
 //
+// The spared area at the end of RAM is for whoever wants a page in a certain frame, such as a stack in frames side by side. Its frames are free
+// like all others, but given out last and from the low end, and `placeNext` gives a chosen one. So the area costs nothing while memory is short,
+// and is whole while it is not.
 // A frame that `allocateAt` gives may be its page's own of a reservation (reservations.ts). When nothing else is free, the oldest is broken.
 // Zeroing happens in allocateZeroed, or before it in idle time (zeroIdle), not in free: a frame's old bytes are gone before its next owner can see them, and a frame that
 // is overwritten as a whole (a copy, a page read from swap) is never zeroed in vain.
@@ -27,6 +31,7 @@ export type AllocatedKind = Exclude<
   | typeof FrameKind.free
   | typeof FrameKind.zeroed
   | typeof FrameKind.promised
+  | typeof FrameKind.spared
   | typeof FrameKind.permanent
   | typeof FrameKind.frameTable
 >;
@@ -40,6 +45,8 @@ export interface PhysicalMemoryParts {
   readonly failure?: FailurePlan;
   /** Runs of frames for large pages; none are made without it. */
   readonly reservations?: Reservations;
+  /** The spared area is the frames from this one on; none if not given. */
+  readonly firstSpared?: Pfn;
 }
 
 /** Number of frame kinds. */
@@ -63,6 +70,12 @@ export class PhysicalMemory {
   readonly #reservations: Reservations | undefined;
   /** Frames freed since a run was last looked for in vain: looking again before as many as it needs is work for nothing. */
   #freedSinceNoRun = Number.POSITIVE_INFINITY;
+  /** First frame of the spared area; beyond RAM once it was given up. */
+  #firstSpared: number;
+  /** No frame of the area below this one is spared. */
+  #nextSpared: number;
+  /** The frame that the next page of an anon gets if it is spared, 0 for none. */
+  #place = 0;
 
   /** Counts what the table says; every frame of kind free is free in the allocator. */
   constructor(parts: PhysicalMemoryParts) {
@@ -71,8 +84,10 @@ export class PhysicalMemory {
     this.allocator = parts.allocator;
     this.#failure = parts.failure;
     this.#reservations = parts.reservations;
+    this.#firstSpared = parts.firstSpared ?? this.table.count;
+    this.#nextSpared = this.#firstSpared;
     for (let frame = 0; frame < this.table.count; frame++) this.#count(this.table.kind(frame as Pfn), 1);
-    this.managed = this.allocator.freeCount;
+    this.managed = this.freeCount;
     this.zones = new ZoneWatch(this.allocator);
   }
 
@@ -106,10 +121,12 @@ export class PhysicalMemory {
   }
 
   #allocate(kind: AllocatedKind, owner: number, index: number): Pfn | -1 {
+    if (this.#place !== 0 && this.#isPlaced(kind)) return this.#giveSpared(this.#place, kind, owner, index);
     let frame = this.allocator.allocate();
     if (frame === -1) {
       const zeroed = this.#giveZeroed(kind, owner, index);
-      if (zeroed !== -1 || !this.#breakOldest()) return zeroed;
+      if (zeroed !== -1) return zeroed;
+      if (!this.#breakOldest()) return this.#giveLowestSpared(kind, owner, index);
       frame = this.allocator.allocate();
     }
     this.#give(frame as Pfn, kind, owner, index);
@@ -123,7 +140,7 @@ export class PhysicalMemory {
   }
 
   #allocateZeroed(kind: AllocatedKind, owner: number, index: number): Pfn | -1 {
-    if (this.#zeroed !== 0) {
+    if (this.#zeroed !== 0 && !(this.#place !== 0 && this.#isPlaced(kind))) {
       this.#zeroHits++;
       return this.#giveZeroed(kind, owner, index);
     }
@@ -140,7 +157,8 @@ export class PhysicalMemory {
    */
   allocateAt(place: PagePlace, content: 'zeros' | 'overwritten', kind: AllocatedKind, owner: number, index = 0): Pfn | -1 {
     if (this.#failure?.next() === true) return -1;
-    const frame = this.#reservations === undefined ? 0 : this.#takePromised(this.#reservations, place);
+    const isElsewhere = this.#reservations === undefined || (this.#place !== 0 && this.#isPlaced(kind));
+    const frame = isElsewhere ? 0 : this.#takePromised(this.#reservations as Reservations, place);
     if (frame === 0) return content === 'zeros' ? this.#allocateZeroed(kind, owner, index) : this.#allocate(kind, owner, index);
     this.#count(FrameKind.promised, -1);
     this.#count(kind, 1);
@@ -150,6 +168,50 @@ export class PhysicalMemory {
       this.ram.zero(frame as Pfn);
     }
     return frame as Pfn;
+  }
+
+  /**
+   * Says which frame of the spared area the next page of an anon is to get; it gets any other if that one is not spared at that moment.
+   * 0: no matter which. The caller takes its wish back when what it wished for is done.
+   */
+  placeNext(frame: Pfn | 0): void {
+    this.#place = frame;
+  }
+
+  /** Tells whether `frame` could be had by `placeNext` now. */
+  isSpared(frame: Pfn): boolean {
+    return frame < this.table.count && this.table.kind(frame) === FrameKind.spared;
+  }
+
+  #isPlaced(kind: AllocatedKind): boolean {
+    return kind === FrameKind.anon && this.isSpared(this.#place as Pfn);
+  }
+
+  /** No other frame is left: gives the lowest that is spared. Returns -1 if there is none. */
+  #giveLowestSpared(kind: AllocatedKind, owner: number, index: number): Pfn | -1 {
+    if (this.countOf(FrameKind.spared) === 0) return -1;
+    while (!this.isSpared(this.#nextSpared as Pfn)) this.#nextSpared++;
+    return this.#giveSpared(this.#nextSpared, kind, owner, index);
+  }
+
+  #giveSpared(number: number, kind: AllocatedKind, owner: number, index: number): Pfn {
+    const frame = number as Pfn;
+    this.#count(FrameKind.spared, -1);
+    this.#count(kind, 1);
+    this.table.assign(frame, kind, owner, index);
+    return frame;
+  }
+
+  /** Gives the spared area up for good: a run is wanted that it may be in the way of. */
+  #giveUpSpared(): void {
+    for (let number = this.#firstSpared; number < this.table.count; number++) {
+      const frame = number as Pfn;
+      if (!this.isSpared(frame)) continue;
+      this.allocator.free(frame);
+      this.#setFree(frame, FrameKind.free);
+    }
+    this.#firstSpared = this.table.count;
+    this.#nextSpared = this.table.count;
   }
 
   /** Takes the page's own frame of its reservation, which is made if there is none. Returns 0 if it has no such frame. */
@@ -249,6 +311,10 @@ export class PhysicalMemory {
       this.collectFree();
       first = this.allocator.allocateRun(count, constraints);
     }
+    if (first === -1 && this.countOf(FrameKind.spared) > 0) {
+      this.#giveUpSpared();
+      first = this.allocator.allocateRun(count, constraints);
+    }
     if (first === -1) return -1;
     for (let i = 0; i < count; i++) this.#give((first + i) as Pfn, kind, 0, 0);
     return first;
@@ -269,7 +335,7 @@ export class PhysicalMemory {
 
   /** Free frames that the allocator does not know as such. */
   get #freeBesides(): number {
-    return this.countOf(FrameKind.zeroed) + this.countOf(FrameKind.promised);
+    return this.countOf(FrameKind.zeroed) + this.countOf(FrameKind.promised) + this.countOf(FrameKind.spared);
   }
 
   /** Makes an allocated frame another owner's, of another kind: a loan that becomes its borrower's, say. The bytes stay. */
@@ -297,6 +363,12 @@ export class PhysicalMemory {
     this.#count(table.kind(frame), -1);
     if (run !== 0) {
       this.#promiseAgain(this.#reservations as Reservations, run, frame);
+      return;
+    }
+    if (frame >= this.#firstSpared) {
+      this.#count(FrameKind.spared, 1);
+      table.clear(frame, FrameKind.spared);
+      if (frame < this.#nextSpared) this.#nextSpared = frame;
       return;
     }
     this.allocator.free(frame);
@@ -328,7 +400,10 @@ export class PhysicalMemory {
         'PH1',
         () => `frame ${frame} of kind ${kind} is ${free ? 'free' : 'given'} in the allocator`,
       );
-      invariant(!free || this.table.isClear(frame), 'FT1', () => `frame ${frame} is free but its record is not clear`);
+      const spared = kind === FrameKind.spared;
+      invariant(!spared || (i >= this.#nextSpared && i >= this.#firstSpared), 'PH5', () => `frame ${frame} is spared, but not in the area`);
+      invariant(!free || i < this.#firstSpared, 'PH5', () => `frame ${frame} of the spared area is free but not spared`);
+      invariant(!(free || spared) || this.table.isClear(frame), 'FT1', () => `frame ${frame} is free but its record is not clear`);
       const mapped = this.table.mapSpace(frame) !== 0;
       invariant(
         mapped || (this.table.mapVpn(frame) === 0 && this.table.mapMore(frame) === 0),
@@ -394,6 +469,7 @@ export class PhysicalMemory {
       kind !== FrameKind.free &&
       kind !== FrameKind.zeroed &&
       kind !== FrameKind.promised &&
+      kind !== FrameKind.spared &&
       kind !== FrameKind.permanent &&
       kind !== FrameKind.frameTable;
     invariant(allocated, 'PH3', () => `frame ${frame} (${known ? `kind ${kind}` : 'beyond RAM'}) is not an allocated frame`);

@@ -4,3 +4,4 @@ export { memchr, memcmp, memcpy, memmove, memset, strlen } from './memory-functi
 export { HEAT_CELL_BYTES, Process, type Stopwatch } from './process.ts';
 export * from './scripts/index.ts';
 export { type GuardPlacement, type GuardSettings, SpaceHeap, type SpaceHeapSettings, type SpaceHeapUsage } from './space-heap/index.ts';
+export { StackWindow } from './stack-window.ts';

@@ -9,7 +9,7 @@
 //   PR1  when `trap` returns, every page of the access has a valid TLB word for it at the same time
 // The memory manager holds the pages it has just mapped, so resolving the second page of an access does not evict the first.
 
-import { addressOf, EventType, invariant, PAGE_MASK, PAGE_SIZE, pageOf } from '../base/index.ts';
+import { addressOf, EventType, invariant, PAGE_MASK, PAGE_SIZE, type Pfn, pageOf } from '../base/index.ts';
 import { FAULT_PROTECTION } from '../machine/index.ts';
 import type { Pmap } from '../pmap/index.ts';
 import { FaultOutcome, type Machine, type MemorySystem, PROT_NONE, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
@@ -28,6 +28,12 @@ const PAGES_32_BIT = 0x10_0000;
 const MAX_TRIES = 16;
 /** One refill in this many is timed: reading the clock costs more than a refill. */
 const REFILL_SAMPLE = 64;
+
+/** Wishes where in RAM pages are to lie. */
+export interface PagePlacement {
+  /** Returns the frame of the spared area in which `page` should be, or 0. */
+  frameOf(page: number): Pfn | 0;
+}
 
 /** Milliseconds of some clock; the host's, or one that stands still where runs must repeat exactly. */
 export type Stopwatch = () => number;
@@ -50,6 +56,7 @@ export class Process {
   readonly #pmap: Pmap;
   readonly #now: Stopwatch;
   readonly #bytes: Uint8Array;
+  #placement: PagePlacement | undefined;
   #faultMs = 0;
   #sampledMs = 0;
   #sampledRefills = 0;
@@ -116,13 +123,54 @@ export class Process {
   #fault(page: number, access: 0 | 1, address: number, size: number): void {
     this.reserveStack();
     const start = this.#now();
+    const frame = this.#placement === undefined ? 0 : this.#placement.frameOf(page);
+    if (frame !== 0) this.machine.frames.placeNext(frame);
     const outcome = this.system.fault(this.space, page, access);
+    if (frame !== 0) this.machine.frames.placeNext(0);
+    this.#countFault(page, start);
+    if (outcome === FaultOutcome.resolved) return;
+    throw new GuestFault(outcome, address, size, access === 1 ? 'write' : 'read');
+  }
+
+  #countFault(page: number, start: number): void {
     const cell = Math.floor(page / PAGES_PER_CELL);
     if (cell < this.heat.length) this.heat[cell] = (this.heat[cell] as number) + 1;
     if (this.#pmap.residentPages > this.peakResident) this.peakResident = this.#pmap.residentPages;
     this.#faultMs += this.#now() - start;
-    if (outcome === FaultOutcome.resolved) return;
-    throw new GuestFault(outcome, address, size, access === 1 ? 'write' : 'read');
+  }
+
+  /** From now on pages are brought into the frames that `placement` wishes, where those can be had. */
+  place(placement: PagePlacement): void {
+    this.#placement = placement;
+  }
+
+  /**
+   * Brings `page` in for writing, as a store of the program would, into `frame` if it is not in memory, and locks it. Returns whether it is locked in that
+   * frame now; if not, nothing is locked. Does nothing if that cannot be: the page may not be written, or frame or page are otherwise in use.
+   */
+  lockPage(page: number, frame: Pfn): boolean {
+    const { machine, system, space } = this;
+    const address = addressOf(page);
+    const now = machine.pmaps.extract(this.#pmap, page);
+    const isThere = now === frame;
+    if (!(isThere || (now === -1 && machine.frames.isSpared(frame))) || !system.allows(space, address, PAGE_SIZE, PROT_READ | PROT_WRITE))
+      return false;
+    this.reserveStack();
+    const start = this.#now();
+    if (!this.#writes(page)) machine.events.emit(EventType.fault, this.#pmap.id, page, 1, isThere ? 1 : 0);
+    machine.frames.placeNext(frame);
+    const error = system.lock(space, address, PAGE_SIZE);
+    machine.frames.placeNext(0);
+    this.#countFault(page, start);
+    if (error !== 0) return false;
+    if (machine.pmaps.extract(this.#pmap, page) === frame && this.#writes(page)) return true;
+    system.unlock(space, address, PAGE_SIZE);
+    return false;
+  }
+
+  /** Tells whether a store to `page` needs no fault, and fills the TLB for it. */
+  #writes(page: number): boolean {
+    return this.#pmap.tlb.writes(page) || this.machine.pmaps.refill(this.#pmap, page, 1) >= 0;
   }
 
   /** Returns the physical address of the byte at `address`, faulting its page in. Valid until the next fault but `HELD` others. */

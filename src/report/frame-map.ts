@@ -30,7 +30,8 @@ export function frameMap(machine: Machine, system: MemorySystem, spaces: readonl
 
 function emptyCell({ frames }: Machine, frame: Pfn): string {
   const kind = frames.table.kind(frame);
-  if (kind === FrameKind.free || kind === FrameKind.zeroed || kind === FrameKind.promised) return '.';
+  const isFree = kind === FrameKind.free || kind === FrameKind.zeroed || kind === FrameKind.promised || kind === FrameKind.spared;
+  if (isFree) return '.';
   return kind === FrameKind.anon || kind === FrameKind.object ? '~' : '#';
 }
 

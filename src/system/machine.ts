@@ -1,10 +1,12 @@
 // A machine: the hardware and the kernel floors that every memory manager stands on, put together once.
 //
-//   memory: [ RAM frames ............ | read TLB | void | write TLB | void ]     one WebAssembly.Memory of fixed size
+//   memory: [ RAM frames ....... | stack runs | read TLB | void | write TLB | void ]     one WebAssembly.Memory of fixed size
+//
+// The stack runs are frames like all others, but given out last (the spared area of frames/): a live program's stack finds them side by side.
 //
 // `check()` walks everything the machine and its manager know: after each test all live machines are checked.
 
-import { EventRing, type FailurePlan, KIB, MIB, PAGE_SIZE, UsageError } from '../base/index.ts';
+import { EventRing, type FailurePlan, KIB, MIB, PAGE_SIZE, type Pfn, UsageError } from '../base/index.ts';
 import { bootPhysicalMemory, type FrameAllocatorKind, FrameKind, type PhysicalMemory } from '../frames/index.ts';
 import { type KernelHeap, type KernelHeapKind, slabHeap } from '../heap/index.ts';
 import {
@@ -38,6 +40,12 @@ const MIN_MANAGED_FRAMES = 28;
 const WASM_PAGE = 65536;
 /** Read and write tables of one space. */
 const TABLES_PER_SPACE = 2;
+/** Of RAM, the stack runs of all spaces together are at most one part in this many: the rest is where page tables and heap come first ... */
+const STACK_RUNS_DIVISOR = 16;
+/** ... and each has at most 1 MiB, as much as most programs reserve for their stack. */
+const STACK_RUN_FRAMES = MIB / PAGE_SIZE;
+/** A smaller machine has none: what is locked for a stack would be a large part of what programs run in. */
+const STACK_RUNS_LEAST_RAM = 512 * KIB;
 
 /** What a machine is built from. */
 export interface MachineOptions {
@@ -57,6 +65,8 @@ export interface MachineOptions {
   readonly largePages?: LargePages;
   /** TLBs that the references of a live program go through, told by `liveTlbs.refer`; default: none. */
   readonly tlbDesigns?: readonly TlbDesign[];
+  /** Whether live spaces get stack runs; default `off`. */
+  readonly stackRuns?: 'on' | 'off';
   /** Boot memory map; default: all of RAM usable. */
   readonly memoryMap?: readonly MemoryRange[];
   /** The swap device; without one nothing anonymous can be paged out. */
@@ -67,6 +77,12 @@ export interface MachineOptions {
   readonly frameFailures?: FailurePlan;
   /** Injected failures of kernel-heap allocation. */
   readonly heapFailures?: FailurePlan;
+}
+
+/** Frames side by side: [first, end). */
+export interface FrameRun {
+  readonly first: Pfn;
+  readonly end: Pfn;
 }
 
 /** Hardware, frames, kernel heap, pmap and events of one machine. */
@@ -88,6 +104,7 @@ export class Machine {
   readonly seed: number;
   readonly #tablesStart: number;
   readonly #liveSpaces: number;
+  readonly #stackRunFrames: number;
 
   /** Boots. Throws a `UsageError` for too little or too much RAM, and for a memory map that leaves too little of it. */
   constructor(options: MachineOptions) {
@@ -99,6 +116,7 @@ export class Machine {
     }
     this.#tablesStart = Math.ceil(ramBytes / WASM_PAGE) * WASM_PAGE;
     this.#liveSpaces = options.liveSpaces;
+    this.#stackRunFrames = options.stackRuns === 'on' ? stackRunFrames(ramBytes, options.liveSpaces) : 0;
     const total = this.#tablesStart + options.liveSpaces * TABLES_PER_SPACE * TLB_TABLE_SPAN;
     this.memory = options.liveSpaces > 0 ? allocateMemory(total) : undefined;
     const MachineRam = options.kernelMap === undefined ? Ram : MappedRam;
@@ -108,6 +126,7 @@ export class Machine {
       ram: this.ram,
       allocator: options.frameAllocator,
       reservationFrames: largePages === 'promote' ? largeFramesOf(pageTableFormat) : 0,
+      sparedFrames: options.liveSpaces * this.#stackRunFrames,
       ...(options.memoryMap !== undefined && { memoryMap: options.memoryMap }),
       ...(options.frameFailures !== undefined && { failure: options.frameFailures }),
     });
@@ -149,11 +168,22 @@ export class Machine {
     return new LiveTlbs(designs, this.pmaps.largePages?.pages ?? 0, seed);
   }
 
-  /** Byte addresses of the TLB tables of live space `index`. */
-  tlbTables(index: number): { readonly readTable: number; readonly writeTable: number } {
+  /** Byte addresses of the TLB tables of live space `index`, and of the end of its stack run if it has one: what its program's code is made for. */
+  tlbTables(index: number): { readonly readTable: number; readonly writeTable: number; readonly stackEnd?: number } {
     if (index >= this.#liveSpaces) throw new UsageError(`this machine was built for ${this.#liveSpaces} live spaces`);
     const readTable = this.#tablesStart + index * TABLES_PER_SPACE * TLB_TABLE_SPAN;
-    return { readTable, writeTable: readTable + TLB_TABLE_SPAN };
+    const run = this.stackRun(index);
+    return { readTable, writeTable: readTable + TLB_TABLE_SPAN, ...(run !== undefined && { stackEnd: run.end * PAGE_SIZE }) };
+  }
+
+  /**
+   * The frames [first, end) that the stack of live space `index` should get, its top page the last of them. Undefined where there is none, and
+   * where the hardware's TLB is small: what goes past it would not be seen there.
+   */
+  stackRun(index: number): FrameRun | undefined {
+    if (this.#stackRunFrames === 0 || this.mmu.softwareTlb !== undefined) return undefined;
+    const end = this.ram.frameCount - index * this.#stackRunFrames;
+    return { first: (end - this.#stackRunFrames) as Pfn, end: end as Pfn };
   }
 
   /** The TLB of live space `index`, over its tables. */
@@ -178,6 +208,11 @@ function largeFramesOf(format: PageTableFormat): number {
   const frames = largePageFrames(format);
   if (frames > 0) return frames;
   throw new UsageError(`page tables of format ${format.name} have no large pages: choose another format, or leave large pages out`);
+}
+
+function stackRunFrames(ramBytes: number, liveSpaces: number): number {
+  if (liveSpaces === 0 || ramBytes < STACK_RUNS_LEAST_RAM) return 0;
+  return Math.min(STACK_RUN_FRAMES, Math.floor(ramBytes / PAGE_SIZE / STACK_RUNS_DIVISOR / liveSpaces));
 }
 
 function allocateMemory(bytes: number): WebAssembly.Memory {

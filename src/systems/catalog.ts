@@ -147,6 +147,8 @@ export interface MachineDescription {
   readonly kernelMap?: string;
   /** Programs that will run on it at the same time. */
   readonly liveSpaces: number;
+  /** Whether their stacks may have frames side by side, which makes programs faster; default `on`. */
+  readonly stackRuns?: 'on' | 'off';
   /** A swap device of priority 0. */
   readonly swap?: BlockDevice;
   /** Swap devices that are put into use after it, each with its priority: the highest is filled first. */
@@ -184,6 +186,7 @@ export function buildMachine(description: MachineDescription): { readonly machin
   requireClassLimits(systemKind, classLimits);
   const policyKind = findPolicy(policy);
   const machine = new Machine({
+    stackRuns: 'on',
     ...options,
     frameAllocator: findFrameAllocator(frames),
     pageTableFormat: findPageTable(pageTable),

@@ -19,6 +19,7 @@
 //   GC1  TLB words change only inside an imported function (trap, size, grow, copy, ... or a WASI call)
 //   GC2  when the trap returns, the words for the whole accessed range [ea, ea + size) are valid at the same time, for the access asked
 //   GC3  frame 0 is never handed out, so physical addresses of pages are >= 4096; its first 64 bytes serve straddling accesses
+//   GC4  what the limit in `WINDOW_LIMIT_EXPORT` says is in the window stays there (W1 to W3 in process/stack-window.ts); the kernel lowers it never, and raises it only in `enter`
 
 /** The module name of Quire's imports in rewritten code. */
 export const QUIRE_MODULE = 'quire';
@@ -44,6 +45,11 @@ export interface QuireImports {
   readonly init: (segment: number, destination: number, source: number, length: number) => void;
   /** data.drop. */
   readonly drop: (segment: number) => void;
+  /**
+   * Imported only by code with a window: asks for the `WINDOW_MARGIN` bytes below `stackPointer`. Returns 0 if they are in the window now,
+   * else 1, and then every function stands in the table `DEEP_EXPORT`.
+   */
+  readonly enter: (stackPointer: number) => number;
   /** Imported only by code that records: told of each access, and of each range of a bulk one, before it is done. Arguments as of `trap`; `size` may be any. */
   readonly reference: ReferenceObserver;
   /** Imported only by code whose heap calls are told: a function of the malloc family begins. */
@@ -73,4 +79,24 @@ export interface CodeLayout {
   readonly readTable: number;
   /** Byte address of the write table, a multiple of 4. */
   readonly writeTable: number;
+  /** Physical address one past the frames that are kept for the stack, a multiple of the page size; undefined where there are none. */
+  readonly stackEnd?: number;
 }
+
+/** How far below the stack pointer at its entry a function may reach without a table, in bytes. Most frames are smaller: of CPython's 99 in 100 are at most 352. */
+export const WINDOW_MARGIN = 1024;
+
+/** Where the window of a program is; baked into the code as constants. */
+export interface WindowLayout {
+  /** Guest address one past the stack's last page: a multiple of the page size, below 2^31. */
+  readonly top: number;
+  /** What takes a guest address in the window to the physical one: at least 0, so that it fits into the offset of an access. */
+  readonly delta: number;
+}
+
+/** The export that holds the limit of the window: 2^32 - 1 - max(0, bytes - WINDOW_MARGIN + 1), as a 32-bit pattern. */
+export const WINDOW_LIMIT_EXPORT = 'quire:window';
+/** The export that is the table of deep functions, one for each own function of the original. */
+export const DEEP_EXPORT = 'quire:deep';
+/** The module name under which deep code imports what it shares with the code that has the window: that code's exports. */
+export const SHARED_MODULE = 'quire:shared';

@@ -11,8 +11,11 @@
 // stack, and every access through a null pointer, meets page 0; in a data-first one both silently reach data (the report says so).
 
 import { PAGE_SIZE, UsageError } from '../base/index.ts';
+import type { WindowLayout } from './abi.ts';
 import { type ModuleInfo, SegmentKind } from './binary/index.ts';
 
+/** Windows lie below this, so that their addresses are positive 32-bit numbers. */
+const HIGHEST_WINDOW = 0x7fff_f000;
 /** Bytes in a page of `memory.size`. */
 export const WASM_PAGE_BYTES = 65536;
 /** memory.grow stops here, below the mmap area, which needs room whatever the program does. */
@@ -66,6 +69,16 @@ export function layOut(info: ModuleInfo, addresses: Float64Array): AddressLayout
     mapLow: BREAK_LIMIT + GUARD_BYTES,
     mapHigh: SPACE_TOP,
   };
+}
+
+/**
+ * Returns where the window of a program's stack is, if it can have one: generated code adds what takes the stack to its frames to the
+ * offsets of accesses, so the frames must lie higher in RAM than the stack in its space.
+ */
+export function windowLayout({ stackTop }: AddressLayout, stackEnd: number | undefined): WindowLayout | undefined {
+  if (stackTop === undefined || stackEnd === undefined) return undefined;
+  const top = Math.ceil(stackTop / PAGE_SIZE) * PAGE_SIZE;
+  return top <= Math.min(stackEnd, HIGHEST_WINDOW) ? { top, delta: stackEnd - top } : undefined;
 }
 
 /** Returns where each active segment goes; globals are imported ones, by index. Passive segments get NaN. */

@@ -17,6 +17,8 @@ export interface ProgramObservers {
   readonly reference: ReferenceObserver;
   /** Called by code whose heap calls are told. */
   readonly heap: HeapObserver;
+  /** Called by code with a window, where the stack reaches its end. */
+  readonly enter: QuireImports['enter'];
 }
 
 /** Makes the imports of one program. `growLimit` is the byte address that memory.grow may reach. */
@@ -40,6 +42,13 @@ export function kernelImports(
       }
     },
     size: pages,
+    enter: (stackPointer) => {
+      try {
+        return observers.enter(stackPointer);
+      } catch (error) {
+        throw seenFromProgram(error);
+      }
+    },
     grow: (delta) => {
       process.reserveStack();
       const old = pages();

@@ -5,11 +5,11 @@
 // Nothing of the image is copied at start: its pages come in by faults, like everything else. Whatever can be refused is refused
 // by `load`, before the program's first instruction, with one sentence. Elsewhere: the trap (process/), the WASI calls (wasi/).
 
-import { type Errno, EventType, PAGE_SIZE, UsageError } from '../base/index.ts';
-import { Process, type Stopwatch } from '../process/index.ts';
+import { type Errno, EventType, PAGE_SIZE, type Pfn, UsageError } from '../base/index.ts';
+import { Process, StackWindow, type Stopwatch } from '../process/index.ts';
 import { type Machine, type MemoryObject, type MemorySystem, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
-import { type CodeLayout, type HeapObserver, QUIRE_MODULE, type QuireImports, type ReferenceObserver } from './abi.ts';
-import { type AddressLayout, initialAreas, layOut, segmentAddresses } from './address-layout.ts';
+import { type CodeLayout, type HeapObserver, QUIRE_MODULE, type QuireImports, type ReferenceObserver, type WindowLayout } from './abi.ts';
+import { type AddressLayout, initialAreas, layOut, segmentAddresses, windowLayout } from './address-layout.ts';
 import { type ModuleInfo, readModule } from './binary/index.ts';
 import { aboutModule, compileModule, requireCommand } from './command.ts';
 import { ImagePager } from './image-pager.ts';
@@ -18,6 +18,7 @@ import { PagedMemory } from './paged-memory.ts';
 import { exitOf, type ProgramExit } from './program-exit.ts';
 import {
   type CodeLocation,
+  DEEP_MODULE_NAME,
   type HeapCall,
   hasTimeZoneStub,
   heapCallsOf,
@@ -28,6 +29,7 @@ import {
   whyNotHeapCall,
 } from './rewrite/index.ts';
 import { createWasi, type Wasi, type WasiOptions } from './wasi/index.ts';
+import { WindowEntry } from './window-entry.ts';
 
 /** What to run, and on what. */
 export interface ProgramOptions {
@@ -64,6 +66,15 @@ export interface ProgramCode {
   readonly rewritten: RewrittenModule;
   readonly module: WebAssembly.Module;
   readonly image: ImagePager;
+  /** Of code that has one. */
+  readonly window?: CodeWindow;
+}
+
+/** The window that a program's code has. */
+interface CodeWindow {
+  readonly layout: WindowLayout;
+  /** Makes the code without, once. */
+  readonly deep: () => { readonly rewritten: RewrittenModule; readonly module: WebAssembly.Module };
 }
 
 /** What the code is to tell of. */
@@ -86,9 +97,25 @@ export function prepareCode(bytes: Uint8Array, name: string, tables: CodeLayout,
   const { references = 'off', heap = 'off' } = recording;
   const heapCalls = heap === 'on' ? requireHeapCalls(info, name, recording.heapCalls) : [];
   const options = { layout: tables, nullPage: layout.nullPage, recording: references, heapCalls };
-  const rewritten = aboutModule(name, () => rewriteModule(info, options));
+  const window = windowLayout(layout, tables.stackEnd);
+  const rewritten = aboutModule(name, () => rewriteModule(info, { ...options, ...(window && { window }) }));
   const module = compileModule(rewritten.bytes, name);
-  return { info, layout, rewritten, module, image: new ImagePager(bytes, info.data, addresses, layout.initialEnd / PAGE_SIZE) };
+  const image = new ImagePager(bytes, info.data, addresses, layout.initialEnd / PAGE_SIZE);
+  if (window === undefined || rewritten.form !== 'window') return { info, layout, rewritten, module, image };
+  const deep = once(() => {
+    const code = rewriteModule(info, { ...options, form: 'deep' });
+    return { rewritten: code, module: compileModule(code.bytes, name) };
+  });
+  return { info, layout, rewritten, module, image, window: { layout: window, deep } };
+}
+
+/** Returns a function that makes something at its first call and returns it at every one. */
+function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 /** Returns the functions of the malloc family, with malloc and free among them. */
@@ -105,6 +132,8 @@ function requireHeapCalls(info: ModuleInfo, name: string, given: readonly HeapCa
 }
 
 const ignored = (): void => undefined;
+/** Only code with a window calls it. */
+const noWindow = (): number => 1;
 
 /** A loaded program: run it once. */
 export class Program {
@@ -112,6 +141,7 @@ export class Program {
   readonly #options: ProgramOptions;
   readonly #code: ProgramCode;
   readonly #wasi: Wasi;
+  readonly #window: WindowEntry | undefined;
   #instance: WebAssembly.Instance | undefined;
 
   private constructor(options: ProgramOptions, code: ProgramCode, process: Process, wasi: Wasi) {
@@ -119,6 +149,18 @@ export class Program {
     this.#code = code;
     this.process = process;
     this.#wasi = wasi;
+    this.#window = this.#openWindow();
+  }
+
+  /** Code that was made for frames elsewhere runs without them. */
+  #openWindow(): WindowEntry | undefined {
+    const { window } = this.#code;
+    if (window === undefined) return undefined;
+    const { top, delta } = window.layout;
+    const run = this.#options.machine.stackRun(this.#options.liveSpace);
+    const end = (top + delta) / PAGE_SIZE;
+    const frames = run?.end === end ? run : { first: end as Pfn, end: end as Pfn };
+    return new WindowEntry(new StackWindow(this.process, top, frames), top, this.process.reserveStack, () => window.deep().module);
   }
 
   /** Builds the address space and compiles the program. Throws a `UsageError` if it cannot run here. */
@@ -150,7 +192,8 @@ export class Program {
   run(): ProgramExit {
     const { machine, observe = ignored, record = ignored, recordHeap = { enter: ignored, leave: ignored } } = this.#options;
     const { info, layout } = this.#code;
-    const observers = { trap: observe, reference: record, heap: recordHeap };
+    const enter = this.#window?.enter ?? noWindow;
+    const observers = { trap: observe, reference: record, heap: recordHeap, enter };
     const quire = kernelImports(this.process, machine.memory as WebAssembly.Memory, info, layout.growLimit, observers);
     const space = this.process.space.pmap.id;
     machine.events.emit(EventType.start, space);
@@ -163,7 +206,9 @@ export class Program {
   #run(quire: QuireImports): ProgramExit {
     const { module } = this.#code;
     try {
-      this.#instance = new WebAssembly.Instance(module, { ...this.#wasi.modules, [QUIRE_MODULE]: { ...quire } });
+      const imports = { ...this.#wasi.modules, [QUIRE_MODULE]: { ...quire } };
+      this.#instance = new WebAssembly.Instance(module, imports);
+      this.#window?.attach(imports, this.#instance.exports);
       (this.#instance.exports['_start'] as () => void)();
       return { kind: 'exit', code: 0 };
     } catch (error) {
@@ -171,6 +216,16 @@ export class Program {
     } finally {
       this.#wasi.close();
     }
+  }
+
+  /** Whether the code has a window. */
+  get codeForm(): RewrittenModule['form'] {
+    return this.#code.rewritten.form;
+  }
+
+  /** Whether some function was done without the window, since its stack frame did not lie there. */
+  get leftWindow(): boolean {
+    return this.#window?.hasDeepCode ?? false;
   }
 
   /** The shadow-stack pointer as it is now, if the module has one. */
@@ -181,13 +236,18 @@ export class Program {
 
   /** Returns where in the original module the innermost frame of a call stack is, from the engine's text of it. */
   locate(stack: string): CodeLocation | undefined {
-    for (const [, index, offset] of stack.matchAll(/wasm-function\[(\d+)\]:0x([0-9a-f]+)/g)) {
-      const place = this.#code.rewritten.locate(Number(index), Number.parseInt(offset as string, 16));
+    for (const [, module, index, offset] of stack.matchAll(FRAME_OF_CODE)) {
+      const code =
+        module === DEEP_MODULE_NAME && this.#code.window !== undefined ? this.#code.window.deep().rewritten : this.#code.rewritten;
+      const place = code.locate(Number(index), Number.parseInt(offset as string, 16));
       if (place !== undefined) return place;
     }
     return undefined;
   }
 }
+
+/** A frame of WebAssembly code in the engine's text of a call stack: the module's name where it is Quire's own, function index, byte offset. */
+const FRAME_OF_CODE = new RegExp(`(?:(${DEEP_MODULE_NAME})[^\\s:]*:)?wasm-function\\[(\\d+)\\]:0x([0-9a-f]+)`, 'g');
 
 function checkSegments(layout: AddressLayout): void {
   if (layout.dataEnd <= layout.initialEnd) return;

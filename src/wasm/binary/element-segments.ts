@@ -10,18 +10,21 @@ const NOT_ACTIVE = 1;
 const EXPLICIT = 2;
 const EXPRESSIONS = 4;
 
-/** Reads the whole element section; `visit` sees every function index, in file order. */
-export function visitElements(reader: ByteReader, visit: FunctionIndexVisitor): void {
+/** Reads the whole element section; `visit` sees every function index and `visitTable` every table index that is spelt out, in file order. */
+export function visitElements(reader: ByteReader, visit: FunctionIndexVisitor, visitTable?: (tableIndex: number) => void): void {
   const count = reader.count();
-  for (let i = 0; i < count; i++) visitElement(reader, visit);
+  for (let i = 0; i < count; i++) visitElement(reader, visit, visitTable);
 }
 
-function visitElement(reader: ByteReader, visit: FunctionIndexVisitor): void {
+function visitElement(reader: ByteReader, visit: FunctionIndexVisitor, visitTable?: (tableIndex: number) => void): void {
   const at = reader.position;
   const flags = reader.u32();
   if (flags > 7) reader.fail(`an element segment has unknown flags 0x${flags.toString(16)}`, at);
   if ((flags & NOT_ACTIVE) === 0) {
-    if ((flags & EXPLICIT) !== 0) reader.u32();
+    if ((flags & EXPLICIT) !== 0) {
+      const table = reader.u32();
+      visitTable?.(table);
+    }
     readConstant(reader, visit);
   }
   // The type or kind of the items is left out only in the two forms that the MVP had.

@@ -184,7 +184,12 @@ const sectionReaders: Readonly<Record<number, (draft: Draft, reader: ByteReader)
   [SectionId.start]: (draft, reader) => {
     draft.startFunction = functionIndex(draft, reader);
   },
-  [SectionId.element]: (_, reader) => visitElements(reader, () => undefined),
+  [SectionId.element]: (draft, reader) => {
+    const checkTable = (table: number): void => {
+      if (table >= draft.tables.length) reader.fail(`there is no table ${table}`);
+    };
+    visitElements(reader, () => undefined, checkTable);
+  },
   [SectionId.code]: readBodies,
   [SectionId.data]: (draft, reader) => {
     draft.data = readDataSegments(reader, draft.globals.length);

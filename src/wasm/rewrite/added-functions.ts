@@ -25,6 +25,8 @@ const HOST_FUNCTIONS = [
   { name: 'fill', type: signature([i32, i32, i32]) },
   { name: 'init', type: signature([i32, i32, i32, i32]) },
   { name: 'drop', type: signature([i32]) },
+  // Only code with a window has this.
+  { name: 'enter', type: signature([i32], [i32]) },
   // Only code that records has these.
   { name: 'reference', type: signature([i32, i32, i32, i32]) },
   { name: 'heapEnter', type: signature([]) },
@@ -75,11 +77,12 @@ export class AddedFunctions {
   /** Quire's imports, in index order. */
   readonly hosts: readonly (typeof HOST_FUNCTIONS)[number][];
 
-  constructor(module: ModuleInfo, recording: Recording, heapCalls: readonly HeapCall[]) {
+  constructor(module: ModuleInfo, recording: Recording, heapCalls: readonly HeapCall[], window: 'window' | 'none') {
     this.recording = recording;
     this.heapCalls = heapCalls;
     this.hosts = HOST_FUNCTIONS.filter(({ name }) => {
       if (name === 'reference') return recording === 'on';
+      if (name === 'enter') return window === 'window';
       return heapCalls.length > 0 || (name !== 'heapEnter' && name !== 'heapLeave');
     });
     this.#importedCount = module.importedFunctionCount;

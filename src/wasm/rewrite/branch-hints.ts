@@ -1,4 +1,4 @@
-// Which way the branches of generated code go: nearly every access hits. An engine that knows it lays the misses out of the way, and
+// Which way the branches of generated code go: nearly every access hits, and nearly every stack frame is in the window. An engine that knows it lays the misses out of the way, and
 // keeps values in registers for the hits.
 //
 // Measured: see docs/decisions.md. Source: the section `metadata.code.branch_hint` of the WebAssembly branch hinting proposal. V8 reads
@@ -7,12 +7,14 @@
 import { ByteWriter } from './byte-writer.ts';
 
 const SECTION_NAME = 'metadata.code.branch_hint';
+const UNLIKELY = 0;
 const LIKELY = 1;
 
 /** Collects the hints of one module's functions, in the order of their indices. */
 export class BranchHints {
   // Positions in the code of the function under way.
   #positions = new Uint32Array(64);
+  #directions = new Uint8Array(64);
   #count = 0;
   readonly #functions = new ByteWriter(1 << 12);
   #functionCount = 0;
@@ -24,11 +26,24 @@ export class BranchHints {
 
   /** Notes that the `if` at `position` of the function's instructions is nearly always taken. Positions ascend. */
   likely(position: number): void {
+    this.#add(position, LIKELY);
+  }
+
+  /** Notes that it is hardly ever taken. */
+  unlikely(position: number): void {
+    this.#add(position, UNLIKELY);
+  }
+
+  #add(position: number, direction: number): void {
     if (this.#count === this.#positions.length) {
       const longer = new Uint32Array(2 * this.#count);
       longer.set(this.#positions);
       this.#positions = longer;
+      const directions = new Uint8Array(2 * this.#count);
+      directions.set(this.#directions);
+      this.#directions = directions;
     }
+    this.#directions[this.#count] = direction;
     this.#positions[this.#count++] = position;
   }
 
@@ -41,7 +56,7 @@ export class BranchHints {
     for (let i = 0; i < this.#count; i++) {
       out.u32(declarationBytes + (this.#positions[i] as number));
       out.u8(1);
-      out.u8(LIKELY);
+      out.u8(this.#directions[i] as number);
     }
     this.#functionCount++;
   }

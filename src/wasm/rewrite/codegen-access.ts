@@ -24,6 +24,7 @@ import { Op, ValueType } from '../binary/index.ts';
 import { type AddedFunctions, HELPER_NEAR } from './added-functions.ts';
 import type { BranchHints } from './branch-hints.ts';
 import type { ByteWriter } from './byte-writer.ts';
+import type { WindowCode } from './codegen-window.ts';
 import { type FunctionLocals, LocalRole } from './function-locals.ts';
 import type { Inlining } from './inlining.ts';
 import { isLoad, kindOpcode, kindShift, kindType } from './memory-access.ts';
@@ -49,6 +50,8 @@ export interface CodegenContext {
   readonly nullPage: NullPage;
   readonly inlining: Inlining;
   readonly functions: AddedFunctions;
+  /** Undefined for code without a window. */
+  readonly window: WindowCode | undefined;
 }
 
 /** A value to be stored: in a local, or (local < 0) made by a constant instruction, `bytes[start, end)` of the original. One object, reused. */
@@ -132,6 +135,13 @@ export class AccessCode {
   /** Emits an access by its helper; its operands are on the stack. */
   called(kind: number, offset: number): void {
     this.#emitCall(kind, offset);
+  }
+
+  /** Emits an access in the function's own stack frame; its operands are on the stack. */
+  inWindow(kind: number, offset: number, { layout }: WindowCode): void {
+    this.#out.sequence(kindOpcode(kind));
+    this.#out.u8(0);
+    this.#out.u32(layout.delta + offset);
   }
 
   /** Emits a load at a constant address: its page's word is at a known place. The address and size must lie within one page. */

@@ -5,7 +5,10 @@
 // (inlining.ts).
 //
 // F1  Only locals that the guest declared may be named by guest code (else it could reach ours): checked here, not by the engine.
-// F2  Only functions and data segments that the guest declared, likewise.
+// F2  Only functions, data segments, globals and tables that the guest declared, likewise.
+//
+// A function whose stack frame lies in the window (codegen-window.ts) is followed by an operand stack that knows addresses in the frame. If it
+// turns out that its frame pointer does not stay as it is (CW1), or that nothing is gained, it is rewritten again without.
 
 import {
   ByteReader,
@@ -27,6 +30,8 @@ import { ByteWriter } from './byte-writer.ts';
 import { CodeRun, type PositionRecorder } from './code-run.ts';
 import { AccessCode, type CodegenContext, ON_STACK, type StoredValue } from './codegen-access.ts';
 import { emitAfterLoad, emitExtractLane, type VectorLowering, vectorLowerings } from './codegen-vector.ts';
+import { emitEntryCheck, isInWindow, type Prologue, readPrologue, type WindowCode } from './codegen-window.ts';
+import { FrameOperands } from './frame-operands.ts';
 import { FunctionLocals, LocalRole } from './function-locals.ts';
 import { inliningOf } from './inlining.ts';
 import { isLoad, KIND_V128_LOAD, KIND_V128_STORE, kindOf, kindShift, kindType } from './memory-access.ts';
@@ -35,6 +40,21 @@ import { type StubStore, timeZoneStubStores } from './time-zone-stub.ts';
 // What to do with the instruction at `at` of the file, whose opcode has been read. A table of them, not a chain of tests: the engine
 // then compiles each by itself and early, where it used to inline all into the one loop and interpreted that until it was done.
 type InstructionHandler = (at: number) => void;
+
+/** A function with fewer accesses in its frame keeps them as others are: the check at its entry would cost as much. */
+const LEAST_WINDOW_ACCESSES = 2;
+/** Instructions whose first immediate is a table's index, by second opcode after 0xFC; those of two tables have both first. */
+const TABLE_FIRST: ReadonlySet<number> = new Set([OpFC.tableCopy, OpFC.tableGrow, OpFC.tableSize, OpFC.tableFill]);
+
+/** How many accesses of a body, or of a module, became what. */
+export interface AccessCounts {
+  /** In the stack frame, without a table. */
+  window: number;
+  /** With their hit path inlined. */
+  inlined: number;
+  /** By a call of a helper. */
+  called: number;
+}
 
 /** Rewrites function bodies of one module, one after another. */
 export class FunctionRewriter {
@@ -48,6 +68,10 @@ export class FunctionRewriter {
   readonly branchHints = new BranchHints();
   /** Whether the body last rewritten has a loop. */
   control: 'straight' | 'loop' = 'straight';
+  /** Of the body last rewritten. */
+  readonly counts: AccessCounts = { window: 0, inlined: 0, called: 0 };
+  /** Whether some body so far names functions or element segments in a way that a second module cannot share. */
+  isShareable = true;
   readonly #access: AccessCode;
   readonly #value: StoredValue;
   readonly #run: CodeRun;
@@ -62,6 +86,9 @@ export class FunctionRewriter {
   #hot = false;
   // Whether the last alignment hint read was the access's size.
   #honest = false;
+  // The body's prologue while it is rewritten with the window.
+  #prologue: Prologue | undefined;
+  readonly #operands: FrameOperands;
 
   constructor(module: ModuleInfo, context: CodegenContext, record?: PositionRecorder) {
     this.#module = module;
@@ -70,6 +97,7 @@ export class FunctionRewriter {
     this.#access = new AccessCode(this.code, context, this.locals, this.branchHints);
     this.#value = { local: -1, start: 0, end: 0, bytes: module.bytes };
     this.#reader = new ByteReader(module.bytes, 0, 0, '');
+    this.#operands = new FrameOperands(module, new ByteReader(module.bytes, 0, module.bytes.length, 'code'));
     this.#handlers = Array.from({ length: 256 }, (_, opcode) => this.#handlerOf(opcode));
   }
 
@@ -82,15 +110,18 @@ export class FunctionRewriter {
     const reader = new ByteReader(module.bytes, start, end, `the code of function ${functionIndex}`);
     this.#reader = reader;
     this.#localCount = this.#countLocals(functionIndex);
-    this.locals.reset(this.#localCount);
-    this.code.length = 0;
-    this.branchHints.begin();
-    this.control = 'straight';
     const first = reader.position;
-    this.#run.reset(first);
     const stub = this.#context.nullPage === 'unmapped' ? timeZoneStubStores(module, i) : undefined;
-    if (stub !== undefined) this.#rewriteStub(stub, end);
-    else this.#rewriteInstructions(inliningOf(this.#context.inlining, end - start, this.#moduleBytes));
+    if (stub !== undefined) {
+      this.#begin(first);
+      this.#rewriteStub(stub, end);
+      return first;
+    }
+    const inlining = inliningOf(this.#context.inlining, end - start, this.#moduleBytes);
+    if (!this.#rewriteInWindow(i, inlining)) {
+      this.#begin(first);
+      this.#rewriteInstructions(inlining);
+    }
     return first;
   }
 
@@ -108,6 +139,42 @@ export class FunctionRewriter {
     out.u32(declarations.length + this.code.length);
     out.append(declarations);
     out.append(this.code);
+  }
+
+  /** Begins the body's code, which begins at `first` of the file. */
+  #begin(first: number): void {
+    this.locals.reset(this.#localCount);
+    this.code.length = 0;
+    this.branchHints.begin();
+    this.control = 'straight';
+    this.counts.window = 0;
+    this.counts.inlined = 0;
+    this.counts.called = 0;
+    this.#reader.position = first;
+    this.#run.reset(first);
+    this.#prologue = undefined;
+  }
+
+  /** Rewrites the body of own function `own` with the window. Returns whether that is possible and worth it; if not, it is to be rewritten again. */
+  #rewriteInWindow(own: number, inlining: 'everywhere' | 'loops' | 'nowhere'): boolean {
+    const { window, functions } = this.#context;
+    const { bytes, importedFunctionCount, functionTypes, types } = this.#module;
+    const first = this.#reader.position;
+    const type = functionTypes[importedFunctionCount + own] as number;
+    const parameters = types[type]?.parameters.length ?? 0;
+    const prologue = window === undefined ? undefined : readPrologue(bytes, first, this.#reader.end, parameters);
+    if (window === undefined || prologue === undefined || prologue.pointer >= this.#localCount) return false;
+    this.#begin(first);
+    this.#prologue = prologue;
+    this.#reader.position = prologue.end;
+    this.#run.begin(prologue.end, prologue.end);
+    emitEntryCheck(this.code, this.branchHints, { window, prologue, functions, own, type, parameters });
+    this.#run.replaced(prologue.end);
+    this.#operands.begin(prologue.pointer, prologue.leaves);
+    this.#rewriteInstructions(inlining);
+    const isGood = !this.#operands.isBroken && this.counts.window >= LEAST_WINDOW_ACCESSES;
+    if (!isGood) this.#reader.position = first;
+    return isGood;
   }
 
   #countLocals(functionIndex: number): number {
@@ -133,6 +200,7 @@ export class FunctionRewriter {
     const run = this.#run;
     const open = this.#openBlocks;
     const handlers = this.#handlers;
+    const followed = this.#prologue !== undefined;
     open.length = 0;
     open.push(0);
     this.#inlining = inlining;
@@ -144,6 +212,7 @@ export class FunctionRewriter {
       const handler = handlers[opcode];
       if (handler !== undefined) handler(at);
       run.decoded(at);
+      if (followed) this.#operands.step(opcode, at);
     }
     if (open.length > 0) reader.fail('a function has no end');
     if (reader.position !== reader.end) reader.fail('code follows the end of a function');
@@ -171,6 +240,8 @@ export class FunctionRewriter {
     if (opcode === Op.loop || shape === Shape.block) return (at) => this.#block(at, opcode);
     if (shape === Shape.none) return undefined;
     if (opcode >= Op.localGet && opcode <= Op.localTee) return (at) => this.#checkLocal(at);
+    if (opcode === Op.globalGet || opcode === Op.globalSet) return (at) => this.#checkGlobal(at);
+    if (opcode === Op.tableGet || opcode === Op.tableSet) return (at) => this.#checkTable(at);
     if (shape === Shape.memarg) return (at) => this.#scalar(at, kindOf(opcode));
     if (opcode === Op.call || opcode === Op.returnCall || opcode === Op.refFunc) return (at) => this.#functionReference(at, opcode);
     if (shape === Shape.zeroByte) return (at) => this.#memorySizeOrGrow(at, opcode);
@@ -205,9 +276,27 @@ export class FunctionRewriter {
       this.#vector(at, second);
     } else if (!vector && second >= OpFC.memoryInit && second <= OpFC.memoryFill) {
       this.#bulk(at, second);
+    } else if (!vector && second > OpFC.memoryFill) {
+      this.#tableInstruction(at, second);
     } else {
       this.#reader.position = at + 1;
       skipImmediates(this.#reader, opcode);
+    }
+  }
+
+  // F2 for tables; element segments are for the engine to check, since there are no others.
+  #tableInstruction(at: number, second: number): void {
+    const reader = this.#reader;
+    if (second === OpFC.tableInit || second === OpFC.elemDrop) {
+      this.isShareable = false;
+      reader.u32();
+      if (second === OpFC.tableInit) this.#checkTable(at);
+    } else if (TABLE_FIRST.has(second)) {
+      this.#checkTable(at);
+      if (second === OpFC.tableCopy) this.#checkTable(at);
+    } else {
+      reader.position = at + 1;
+      skipImmediates(reader, Op.prefixFC);
     }
   }
 
@@ -215,6 +304,17 @@ export class FunctionRewriter {
   #checkLocal(at: number): void {
     const index = this.#reader.u32();
     if (index >= this.#localCount) this.#reader.fail(`there is no local ${index}`, at);
+  }
+
+  // F2.
+  #checkGlobal(at: number): void {
+    const index = this.#reader.u32();
+    if (index >= this.#module.globals.length) this.#reader.fail(`there is no global ${index}`, at);
+  }
+
+  #checkTable(at: number): void {
+    const index = this.#reader.u32();
+    if (index >= this.#module.tables.length) this.#reader.fail(`there is no table ${index}`, at);
   }
 
   #checkBlockType(at: number): void {
@@ -227,7 +327,7 @@ export class FunctionRewriter {
     const reader = this.#reader;
     const type = reader.u32();
     if (type >= this.#module.types.length) reader.fail(`there is no type ${type}`, at);
-    reader.u32();
+    this.#checkTable(at);
   }
 
   // F2.
@@ -235,6 +335,7 @@ export class FunctionRewriter {
     const reader = this.#reader;
     const index = reader.u32();
     if (index >= this.#module.functionTypes.length) reader.fail(`there is no function ${index}`, at);
+    if (opcode === Op.refFunc) this.isShareable = false;
     const renumbered = this.#context.functions.renumber(index);
     if (renumbered === index) return;
     this.#run.begin(at, at);
@@ -300,17 +401,31 @@ export class FunctionRewriter {
 
   #scalar(at: number, kind: number): void {
     const offset = this.#memarg(at, kindShift[kind] as number);
+    if (this.#prologue !== undefined && this.#inWindow(at, kind, offset)) return;
     if (isLoad(kind)) this.#load(at, kind, offset);
     else this.#store(at, kind, offset);
     this.#done();
   }
 
+  /** Emits an access if it is one to the function's own frame. */
+  #inWindow(at: number, kind: number, offset: number): boolean {
+    const distance = this.#operands.distance(isLoad(kind) ? 0 : 1);
+    if (distance < 0 || !isInWindow(this.#prologue as Prologue, distance + offset, 1 << (kindShift[kind] as number))) return false;
+    this.#run.begin(at, at);
+    this.#access.inWindow(kind, offset, this.#context.window as WindowCode);
+    this.counts.window++;
+    this.#done();
+    return true;
+  }
+
   #load(at: number, kind: number, offset: number): void {
     if (!this.#hot || !this.#honest) {
+      this.counts.called++;
       this.#run.begin(at, at);
       this.#access.called(kind, offset);
       return;
     }
+    this.counts.inlined++;
     const address = this.#run.constantAddress(this.#run.last, offset);
     if (address >= 0 && this.#access.fitsConstant(kind, address)) {
       this.#run.begin(this.#run.last, at);
@@ -322,10 +437,12 @@ export class FunctionRewriter {
 
   #store(at: number, kind: number, offset: number): void {
     if (!this.#hot || !this.#honest) {
+      this.counts.called++;
       this.#run.begin(at, at);
       this.#access.called(kind, offset);
       return;
     }
+    this.counts.inlined++;
     const valueStart = this.#run.takeValue(at, kindType[kind] as number, this.#value, this.locals);
     const baseStart = valueStart === at ? -1 : this.#run.lastButOne;
     const address = this.#run.constantAddress(baseStart, offset);

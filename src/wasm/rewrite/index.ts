@@ -3,5 +3,5 @@ export type { Recording } from './added-functions.ts';
 export { type HeapCall, type HeapCallName, heapCallNames, heapCallsOf, whyNotHeapCall } from './heap-calls.ts';
 export type { Inlining } from './inlining.ts';
 export { type CodeLocation, type RewrittenModule, rewriteModule } from './rewrite-module.ts';
-export { STACK_POINTER_EXPORT } from './sections.ts';
+export { DEEP_MODULE_NAME, STACK_POINTER_EXPORT } from './sections.ts';
 export { hasTimeZoneStub } from './time-zone-stub.ts';

@@ -9,6 +9,8 @@ export class PositionMap {
 
   /** Adds a span that begins at `output` and stems from `input`: byte for byte, or all of it from the one instruction there. */
   add(output: number, input: number, span: 'copied' | 'generated'): void {
+    // The function is rewritten anew: what was before is gone, and so is a span of no length.
+    if (output === 0) this.#output.length = this.#input.length = this.#span.length = 0;
     this.#output.push(output);
     this.#input.push(input);
     this.#span.push(span);

@@ -10,19 +10,22 @@
 //
 // Cost: one pass over the code, no object per instruction.
 
-import type { CodeLayout } from '../abi.ts';
-import { type ModuleInfo, readModule, type Section, SectionId } from '../binary/index.ts';
+import type { CodeLayout, WindowLayout } from '../abi.ts';
+import { type ModuleInfo, readModule, type Section, SectionId, ValueType } from '../binary/index.ts';
 import { AddedFunctions, type Recording } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
 import type { CodegenContext, NullPage } from './codegen-access.ts';
 import { emitHeapCall } from './codegen-heap-call.ts';
 import { emitHelper } from './codegen-helpers.ts';
+import type { WindowCode } from './codegen-window.ts';
 import { CompilationHints } from './compilation-hints.ts';
-import { FunctionRewriter } from './function-rewriter.ts';
+import { type AccessCounts, FunctionRewriter } from './function-rewriter.ts';
 import type { HeapCall } from './heap-calls.ts';
 import type { Inlining } from './inlining.ts';
 import { PositionMap } from './position-map.ts';
 import {
+  type CodeForm,
+  deepElementSection,
   elementSection,
   emitSection,
   exportSection,
@@ -31,6 +34,7 @@ import {
   importSection,
   nameSection,
   startSection,
+  tableSection,
   typeSection,
 } from './sections.ts';
 
@@ -51,6 +55,10 @@ export interface RewriteOptions {
   readonly inlining?: Inlining;
   /** `on`: the code calls the import `reference` at every access; nothing is inlined then. Default `off`. */
   readonly recording?: Recording;
+  /** Where the window is; default: there is none. Not used by a module that cannot have one (`RewrittenModule.form` says so). */
+  readonly window?: WindowLayout;
+  /** `deep`: the code that functions of a module with a window call where that ends. Only for a module whose code with a window was made. */
+  readonly form?: 'deep';
   /** Functions whose calls are told to the imports `heapEnter` and `heapLeave`; default none. */
   readonly heapCalls?: readonly HeapCall[];
 }
@@ -71,6 +79,10 @@ export interface RewrittenModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** What the original declared; its data segments are for the kernel to supply. */
   readonly info: ModuleInfo;
+  /** What the code became: with a window or without. */
+  readonly form: CodeForm;
+  /** How many accesses became what. */
+  readonly counts: Readonly<AccessCounts>;
   /**
    * Translates a position that the engine reports (`wasm-function[functionIndex]:0xoffset`) to the original module.
    * Returns undefined for imports and for code that Quire added.
@@ -85,27 +97,61 @@ export interface RewrittenModule {
  */
 export function rewriteModule(module: Uint8Array | ModuleInfo, options: RewriteOptions): RewrittenModule {
   const info = module instanceof Uint8Array ? readModule(module) : module;
+  const { recording = 'off', heapCalls = [], window, form = 'plain' } = options;
+  const isAlone = recording === 'off' && heapCalls.length === 0;
+  if (window === undefined || !isAlone || !canShare(info)) return emitModule(info, options, form) as RewrittenModule;
+  return emitModule(info, options, 'window') ?? (emitModule(info, options, 'plain') as RewrittenModule);
+}
+
+/**
+ * Tells whether a second module could share what this one has, and has a stack pointer: nothing but functions is imported, nothing runs
+ * before the kernel can reach the exports, and no export has a name of Quire's.
+ */
+function canShare(info: ModuleInfo): boolean {
+  const [pointer] = info.globals;
+  return (
+    pointer?.type === ValueType.i32 &&
+    pointer.mutability === 'variable' &&
+    info.imports.every(({ kind }) => kind === 'function' || kind === 'memory') &&
+    info.startFunction === undefined &&
+    info.exports.length > 0 &&
+    !info.exports.some(({ name }) => name.startsWith('quire:'))
+  );
+}
+
+/** Emits the module in that form. Returns undefined if it was to have a window, and its code turns out to have no use for one, or to share what cannot be shared. */
+function emitModule(info: ModuleInfo, options: RewriteOptions, form: CodeForm): RewrittenModule | undefined {
   const { recording = 'off', inlining = 'auto', heapCalls = [] } = options;
   // Only helpers tell of references.
   const context: CodegenContext = {
-    ...options,
+    layout: options.layout,
+    nullPage: options.nullPage,
     inlining: recording === 'on' ? 'nowhere' : inlining,
-    functions: new AddedFunctions(info, recording, heapCalls),
+    functions: new AddedFunctions(info, recording, heapCalls, form === 'window' ? 'window' : 'none'),
+    window: form === 'window' ? windowCode(info, options.window as WindowLayout) : undefined,
   };
   const codeSize = codeBytes(info);
   const headRoom = HEAD_ROOM + 2 * (codeSection(info)?.start ?? info.bytes.length) + MAXIMUM_HINTS * codeSize;
   const out = new ByteWriter(headRoom + MAXIMUM_GROWTH * codeSize);
   out.length = headRoom;
-  const { places, hints } = rewriteCode(out, info, context);
-  const head = emitHead(info, options.layout, context.functions, hints, out.length - headRoom);
+  const { places, hints, counts, isShareable } = rewriteCode(out, info, context);
+  if (form === 'window' && (!isShareable || counts.window === 0)) return undefined;
+  const head = emitHead(info, { layout: options.layout, functions: context.functions, hints, form }, out.length - headRoom);
   const begin = headRoom - head.length;
   out.bytes.set(head.written(), begin);
-  if (info.sections.some((section) => section.name === 'name')) emitSection(out, SectionId.custom, nameSection(info, context.functions));
+  const hasNames = form === 'deep' || info.sections.some((section) => section.name === 'name');
+  if (hasNames) emitSection(out, SectionId.custom, nameSection(info, context.functions, form));
   return {
     bytes: out.bytes.subarray(begin, out.length),
     info,
+    form,
+    counts,
     locate: (functionIndex, offset) => locate(info, context, places, functionIndex, offset + begin),
   };
+}
+
+function windowCode(info: ModuleInfo, layout: WindowLayout): WindowCode {
+  return { layout, limitGlobal: info.globals.length, deepTable: info.tables.length };
 }
 
 const codeSection = (info: ModuleInfo): Section | undefined => info.sections.find((section) => section.id === SectionId.code);
@@ -121,16 +167,27 @@ interface CodePlaces {
   readonly end: Uint32Array;
 }
 
-// Appends the code section's bodies: the guest's, or the wrappers in their place; the originals of those; the helpers. Returns with
-// their places the contents of the sections that hint at how to compile them.
-function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext): { places: CodePlaces; hints: ByteWriter[] } {
+interface RewrittenCode {
+  readonly places: CodePlaces;
+  readonly counts: AccessCounts;
+  readonly isShareable: boolean;
+  /** The contents of the sections that hint at how to compile the code. */
+  readonly hints: readonly ByteWriter[];
+}
+
+// Appends the code section's bodies: the guest's, or the wrappers in their place; the originals of those; the helpers.
+function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext): RewrittenCode {
   const { start, end, count } = info.bodies;
   const { functions } = context;
   const hints = new CompilationHints(info);
   const rewriter = new FunctionRewriter(info, context);
   const places = { start: new Uint32Array(count), end: new Uint32Array(count) };
+  const counts: AccessCounts = { window: 0, inlined: 0, called: 0 };
   const append = (i: number, newIndex: number): void => {
     const codeStart = rewriter.rewrite(i);
+    counts.window += rewriter.counts.window;
+    counts.inlined += rewriter.counts.inlined;
+    counts.called += rewriter.counts.called;
     rewriter.appendTo(out, i, codeStart, newIndex);
     places.start[i] = out.length - rewriter.code.length;
     places.end[i] = out.length;
@@ -148,23 +205,19 @@ function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext)
   for (const helper of functions.helpers) emitHelper(out, helper, context.layout, functions, rewriter.branchHints);
   const { heapCalls, helpers } = functions;
   const sections = [hints.section(heapCalls.length + helpers.length), rewriter.branchHints.section()];
-  return { places, hints: sections.filter((section) => section !== undefined) };
+  return { places, counts, isShareable: rewriter.isShareable, hints: sections.filter((section) => section !== undefined) };
 }
 
 // Everything before the bodies: all sections in front of code, and the code section's own header.
-function emitHead(
-  info: ModuleInfo,
-  layout: CodeLayout,
-  functions: AddedFunctions,
-  hints: readonly ByteWriter[],
-  bodiesBytes: number,
-): ByteWriter {
+function emitHead(info: ModuleInfo, parts: HeadParts, bodiesBytes: number): ByteWriter {
+  const { layout, functions, hints, form } = parts;
   const out = new ByteWriter(1 << 16);
   out.copy(info.bytes, 0, 8);
   emitSection(out, SectionId.type, typeSection(info, functions));
-  emitSection(out, SectionId.import, importSection(info, layout, functions));
+  emitSection(out, SectionId.import, importSection(info, layout, functions, form));
   emitSection(out, SectionId.function, functionSection(info, functions));
-  for (const section of info.sections) emitMiddleSection(out, info, section, functions);
+  if (form === 'deep') emitSection(out, SectionId.element, deepElementSection(info, functions));
+  else emitMiddleSections(out, info, functions, form);
   const added = functions.heapCalls.length + functions.helpers.length;
   for (const section of hints) emitSection(out, SectionId.custom, section);
   const count = new ByteWriter(8);
@@ -175,20 +228,32 @@ function emitHead(
   return out;
 }
 
-// The sections between function and code, in file order.
-function emitMiddleSection(out: ByteWriter, info: ModuleInfo, section: Section, functions: AddedFunctions): void {
+interface HeadParts {
+  readonly layout: CodeLayout;
+  readonly functions: AddedFunctions;
+  readonly hints: readonly ByteWriter[];
+  readonly form: CodeForm;
+}
+
+// The sections between function and code, of a module that has its own.
+function emitMiddleSections(out: ByteWriter, info: ModuleInfo, functions: AddedFunctions, form: CodeForm): void {
+  if (form === 'window' && !info.sections.some(({ id }) => id === SectionId.table)) {
+    emitSection(out, SectionId.table, tableSection(info, undefined, form));
+  }
+  for (const section of info.sections) emitMiddleSection(out, info, section, functions, form);
+}
+
+// One of them, in file order.
+function emitMiddleSection(out: ByteWriter, info: ModuleInfo, section: Section, functions: AddedFunctions, form: CodeForm): void {
   switch (section.id) {
-    case SectionId.table: {
-      const contents = new ByteWriter(section.end - section.contents);
-      contents.copy(info.bytes, section.contents, section.end);
-      emitSection(out, section.id, contents);
+    case SectionId.table:
+      emitSection(out, section.id, tableSection(info, section, form));
       return;
-    }
     case SectionId.global:
-      emitSection(out, section.id, globalSection(info, section, functions));
+      emitSection(out, section.id, globalSection(info, section, functions, form));
       return;
     case SectionId.export:
-      emitSection(out, section.id, exportSection(info, functions));
+      emitSection(out, section.id, exportSection(info, functions, form));
       return;
     case SectionId.start:
       emitSection(out, section.id, startSection(info.startFunction as number, functions));

@@ -5,6 +5,8 @@
 //   function  + originals of wrapped functions, + the helpers
 //   memory    dropped                     data, data count   dropped: the kernel's image pager has the bytes
 //   export    - the memory, + the stack pointer as `quire:stack-pointer`
+//   with a window (codegen-window.ts): + its limit, a global; + the table of deep functions; both exported, and all that deep code shares
+//   deep code: its globals and tables are imports, it exports nothing, and its one element segment fills the table of deep functions
 //   start, element, global                function indices renumbered
 //   name      function names renumbered, names of helpers added; local and label names dropped
 //   compilationHints                      added: which functions to optimize at once (compilation-hints.ts)
@@ -12,14 +14,16 @@
 //   other custom sections                 dropped: their offsets (DWARF, branch hints) would be wrong; the original file has them
 
 import { TLB_TABLE_SPAN } from '../../machine/index.ts';
-import { type CodeLayout, QUIRE_MODULE } from '../abi.ts';
+import { type CodeLayout, DEEP_EXPORT, QUIRE_MODULE, SHARED_MODULE, WINDOW_LIMIT_EXPORT } from '../abi.ts';
 import {
   ByteReader,
   type FunctionIndexVisitor,
   type FunctionType,
   type ModuleInfo,
+  Op,
   readConstant,
   type Section,
+  SectionId,
   ValueType,
   visitElements,
 } from '../binary/index.ts';
@@ -64,14 +68,63 @@ export function elementSection(module: ModuleInfo, section: Section, functions: 
   return renumbered(module, section, functions, visitElements);
 }
 
-/** The global section, renumbered. */
-export function globalSection(module: ModuleInfo, section: Section, functions: AddedFunctions): ByteWriter {
-  return renumbered(module, section, functions, (reader, visit) => {
+/** The global section, renumbered; with a window, its limit comes last, and lets nothing through at first. */
+export function globalSection(module: ModuleInfo, section: Section, functions: AddedFunctions, form: CodeForm): ByteWriter {
+  const own = renumbered(module, section, functions, (reader, visit) => {
     for (let count = reader.u32(); count > 0; count--) {
       reader.skip(2);
       readConstant(reader, visit);
     }
   });
+  if (form !== 'window') return own;
+  const out = new ByteWriter(own.length + 16);
+  out.u32(module.globals.length + 1);
+  out.copy(own.bytes, lebEnd(own.bytes, 0), own.length);
+  out.ops(ValueType.i32, 1);
+  out.i32(-1);
+  out.u8(Op.end);
+  return out;
+}
+
+function lebEnd(bytes: Uint8Array, start: number): number {
+  let at = start;
+  while ((bytes[at] as number) >= 0x80) at++;
+  return at + 1;
+}
+
+/**
+ * What the code is made for. `plain`: a module that runs alone. `window`: one whose functions use the window where they can. `deep`: one that
+ * shares everything with that but its functions, which do without.
+ */
+export type CodeForm = 'plain' | 'window' | 'deep';
+
+const globalName = (index: number): string => `quire:global-${index}`;
+const tableName = (index: number): string => `quire:table-${index}`;
+
+/** The table section: the guest's own; with a window, that of deep functions comes last. `section` is the guest's, if it has one. */
+export function tableSection(module: ModuleInfo, section: Section | undefined, form: CodeForm): ByteWriter {
+  const out = new ByteWriter(64);
+  const start = section === undefined ? 0 : lebEnd(module.bytes, section.contents);
+  out.u32(module.tables.length + (form === 'window' ? 1 : 0));
+  if (section !== undefined) out.copy(module.bytes, start, section.end);
+  if (form === 'window') {
+    out.ops(ValueType.funcref, 0);
+    out.u32(module.bodies.count);
+  }
+  return out;
+}
+
+/** Deep code's element section: every function of its own, into the table of deep functions. */
+export function deepElementSection(module: ModuleInfo, functions: AddedFunctions): ByteWriter {
+  const out = new ByteWriter(module.bodies.count * 3 + 64);
+  // One segment: active, with a table index, of function indices.
+  out.ops(1, 2);
+  out.u32(module.tables.length);
+  out.i32(0);
+  out.ops(Op.end, 0);
+  out.u32(module.bodies.count);
+  for (let i = 0; i < module.bodies.count; i++) out.u32(functions.renumber(module.importedFunctionCount + i));
+  return out;
 }
 
 function emitType(out: ByteWriter, type: FunctionType): void {
@@ -97,11 +150,12 @@ export function typeSection(module: ModuleInfo, functions: AddedFunctions): Byte
   return out;
 }
 
-/** The import section: functions keep their order; the memory is Quire's. */
-export function importSection(module: ModuleInfo, layout: CodeLayout, functions: AddedFunctions): ByteWriter {
+/** The import section: functions keep their order; the memory is Quire's. Deep code imports tables and globals as well. */
+export function importSection(module: ModuleInfo, layout: CodeLayout, functions: AddedFunctions, form: CodeForm): ByteWriter {
   const kept = module.imports.filter((entry) => entry.kind !== 'memory');
   const out = new ByteWriter(1024);
-  out.u32(kept.length + functions.hosts.length + 1);
+  const shared = form === 'deep' ? module.tables.length + 1 + module.globals.length : 0;
+  out.u32(kept.length + functions.hosts.length + 1 + shared);
   for (const entry of kept) out.copy(module.bytes, entry.start, entry.end);
   functions.hosts.forEach((entry, i) => {
     out.name(QUIRE_MODULE);
@@ -114,7 +168,53 @@ export function importSection(module: ModuleInfo, layout: CodeLayout, functions:
   // A memory too small for the tables is refused when the module is instantiated.
   out.ops(kindBytes.memory, 0);
   out.u32(Math.ceil((Math.max(layout.readTable, layout.writeTable) + TLB_TABLE_SPAN) / WASM_PAGE));
+  if (form === 'deep') importShared(out, module);
   return out;
+}
+
+// All tables and globals of a module that has these as its own, in the order of their index spaces.
+function importShared(out: ByteWriter, module: ModuleInfo): void {
+  const section = module.sections.find(({ id }) => id === SectionId.table);
+  if (section !== undefined) {
+    const reader = new ByteReader(module.bytes, section.contents, section.end, 'the table section');
+    const count = reader.u32();
+    for (let index = 0; index < count; index++) {
+      const start = reader.position;
+      reader.skip(1);
+      const hasMaximum = reader.u32();
+      reader.u32();
+      if (hasMaximum === 1) reader.u32();
+      out.name(SHARED_MODULE);
+      out.name(tableName(index));
+      out.u8(kindBytes.table);
+      out.copy(module.bytes, start, reader.position);
+    }
+  }
+  out.name(SHARED_MODULE);
+  out.name(DEEP_EXPORT);
+  out.ops(kindBytes.table, ValueType.funcref, 0);
+  out.u32(module.bodies.count);
+  module.globals.forEach(({ type, mutability }, index) => {
+    out.name(SHARED_MODULE);
+    out.name(globalName(index));
+    out.ops(kindBytes.global, type, mutability === 'variable' ? 1 : 0);
+  });
+}
+
+function exportShared(out: ByteWriter, module: ModuleInfo): void {
+  const add = (name: string, kind: 'table' | 'global', index: number): void => {
+    out.name(name);
+    out.u8(kindBytes[kind]);
+    out.u32(index);
+  };
+  module.tables.forEach((_, index) => {
+    add(tableName(index), 'table', index);
+  });
+  add(DEEP_EXPORT, 'table', module.tables.length);
+  module.globals.forEach((_, index) => {
+    add(globalName(index), 'global', index);
+  });
+  add(WINDOW_LIMIT_EXPORT, 'global', module.globals.length);
 }
 
 /** The function section: the guest's own functions, originals of those that have a wrapper, then the helpers. */
@@ -128,11 +228,12 @@ export function functionSection(module: ModuleInfo, functions: AddedFunctions): 
 }
 
 /** The export section: no memory, and the stack pointer if there is one. */
-export function exportSection(module: ModuleInfo, functions: AddedFunctions): ByteWriter {
+export function exportSection(module: ModuleInfo, functions: AddedFunctions, form: CodeForm): ByteWriter {
   const kept = module.exports.filter((entry) => entry.kind !== 'memory');
   const exportsPointer = hasStackPointer(module);
   const out = new ByteWriter(1024);
-  out.u32(kept.length + (exportsPointer ? 1 : 0));
+  const shared = form === 'window' ? module.tables.length + 1 + module.globals.length + 1 : 0;
+  out.u32(kept.length + (exportsPointer ? 1 : 0) + shared);
   for (const entry of kept) {
     out.name(entry.name);
     out.u8(kindBytes[entry.kind]);
@@ -142,6 +243,7 @@ export function exportSection(module: ModuleInfo, functions: AddedFunctions): By
     out.name(STACK_POINTER_EXPORT);
     out.ops(kindBytes.global, 0);
   }
+  if (form === 'window') exportShared(out, module);
   return out;
 }
 
@@ -163,8 +265,11 @@ export function startSection(startFunction: number, functions: AddedFunctions): 
   return out;
 }
 
-/** The name section: function names only. */
-export function nameSection(module: ModuleInfo, functions: AddedFunctions): ByteWriter {
+/** The name that deep code has in the engine's call stacks. */
+export const DEEP_MODULE_NAME = 'quire-deep';
+
+/** The name section: function names, and the module's if it is deep code. */
+export function nameSection(module: ModuleInfo, functions: AddedFunctions, form: CodeForm): ByteWriter {
   const names = new ByteWriter(1 << 16);
   let count = 0;
   const add = (index: number, name: string | undefined): void => {
@@ -181,15 +286,20 @@ export function nameSection(module: ModuleInfo, functions: AddedFunctions): Byte
     add(functions.original(at), `quire:${name}`);
   });
   for (const helper of functions.helpers) add(functions.helper(helper), helperName(helper));
-  return wrapNames(names, count);
+  return wrapNames(names, count, form);
 }
 
-function wrapNames(names: ByteWriter, count: number): ByteWriter {
+function wrapNames(names: ByteWriter, count: number, form: CodeForm): ByteWriter {
   const map = new ByteWriter(names.length + 8);
   map.u32(count);
   map.append(names);
   const out = new ByteWriter(map.length + 16);
   out.name('name');
+  if (form === 'deep') {
+    const name = new ByteWriter(16);
+    name.name(DEEP_MODULE_NAME);
+    emitSection(out, 0, name);
+  }
   emitSection(out, 1, map);
   return out;
 }
