@@ -17,7 +17,7 @@
 //
 // Cost: the first touch of a page takes one fault as ever, and a lock. Elsewhere: the code (wasm/rewrite/codegen-window.ts), frames (frames/).
 
-import { addressOf, PAGE_SIZE, type Pfn, pageOf } from '../base/index.ts';
+import { PAGE_SIZE, type Pfn, pageOf } from '../base/index.ts';
 import type { FrameRun } from '../system/index.ts';
 import type { PagePlacement, Process } from './process.ts';
 
@@ -62,18 +62,5 @@ export class StackWindow implements PagePlacement {
   #take(page: number): boolean {
     const frame = this.frameOf(page);
     return frame !== 0 && this.#process.lockPage(page, frame);
-  }
-
-  /** Tells whether W1 holds for every page in the window. For checks. */
-  isIntact(): boolean {
-    const { space, system, machine } = this.#process;
-    for (let page = this.#first; page < this.#top; page++) {
-      if (machine.pmaps.extract(space.pmap, page) !== this.frameOf(page)) return false;
-    }
-    const locked = system
-      .areas(space)
-      .filter(({ lockedPages }) => lockedPages > 0)
-      .reduce((sum, { start, end }) => sum + Math.max(0, Math.min(end, addressOf(this.#top)) - Math.max(start, addressOf(this.#first))), 0);
-    return locked === this.bytes;
   }
 }
