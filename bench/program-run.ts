@@ -8,7 +8,7 @@ import { basename } from 'node:path';
 import { Script } from 'node:vm';
 import type { RunOptions } from '../cli/run-program.ts';
 import { runProgram } from '../cli/runner.ts';
-import type { RunReport } from '../src/report/index.ts';
+import type { CodeFacts, RunReport } from '../src/report/index.ts';
 import {
   classLimitNames,
   frameAllocatorNames,
@@ -49,6 +49,8 @@ export interface RunMeasurement {
   readonly peakPages: number;
   /** Bytes of RAM that grow with the program and not with RAM: page tables and kernel heap. */
   readonly kernelBytes: number;
+  /** What the code became; absent for a plain run. */
+  readonly code?: CodeFacts;
   /** Most memory of the host that the process had resident. */
   readonly hostBytes: number;
 }
@@ -69,6 +71,7 @@ export function measureRun(request: RunRequest): RunMeasurement {
     swapPagesOut: report.swap.pagesOut,
     peakPages: report.resident.peakPages,
     kernelBytes: report.kernelBytes.pageTables + report.kernelBytes.heap,
+    ...(report.code && { code: report.code }),
     hostBytes: peakHostBytes(),
   };
 }

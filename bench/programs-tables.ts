@@ -10,7 +10,7 @@ type DoneRow = ProgramRow & Required<Pick<ProgramRow, 'plain' | 'ample'>>;
 
 /** The tables that people read. */
 export function programsTables(result: ProgramsResult): Table[] {
-  return [ampleTable(result), halfTable(result), startTable(result)];
+  return [ampleTable(result), codeTable(result), halfTable(result), startTable(result)];
 }
 
 function ampleTable({ rows, ampleBytes, settings }: ProgramsResult): Table {
@@ -38,6 +38,28 @@ function ampleTable({ rows, ampleBytes, settings }: ProgramsResult): Table {
       `Geometric mean of the kernels' ratios: ${mean(kernels)}; without fib, which uses no memory: ${mean(kernels.filter(({ program }) => program !== 'fib'))}.`,
       ...rows.flatMap((row) => (row.failure === undefined ? [] : [`${nameOf(row)} failed: ${row.failure}.`])),
     ],
+  };
+}
+
+function codeTable({ rows }: ProgramsResult): Table {
+  const share = (part: number, all: number): string => `${((100 * part) / Math.max(1, all)).toFixed(0)} %`;
+  return {
+    title: 'What becomes of the code',
+    about:
+      'Loads and stores as they stand in the code, each once. Frame: in the stack frame of a function, without a table. Inline: the page is ' +
+      'looked up in place. Call: a function does it. Code: bytes of the functions, and how many times as long the rewritten module is. ' +
+      'Stack: what of it lies in frames side by side at the end.',
+    headings: ['program', 'accesses', 'frame', 'inline', 'call', 'code', 'growth', 'stack'],
+    rows: rows.filter(isDone).flatMap((row) => {
+      const { code } = row.ample;
+      if (code === undefined) return [];
+      const { window, inlined, called } = code.accesses;
+      const all = window + inlined + called;
+      const shares = [window, inlined, called].map((part) => share(part, all));
+      const growth = (code.rewrittenBytes / code.originalBytes).toFixed(1);
+      return [[nameOf(row), formatCount(all), ...shares, formatBytes(code.originalBytes), growth, formatBytes(code.stackWindowBytes)]];
+    }),
+    notes: [],
   };
 }
 

@@ -53,7 +53,7 @@ describe('the programs benchmark', () => {
     const halves = requests.filter(isHalf);
     expect(halves.map(({ program }) => program.split('/').at(-1))).toEqual(['qsort.wasm']);
     expect(halves[0]?.ramBytes).toBe(ramFor(128, 0));
-    const [, half] = programsTables(result);
+    const [, , half] = programsTables(result);
     expect(half?.notes[0]).toContain('fib');
   });
 
@@ -61,7 +61,7 @@ describe('the programs benchmark', () => {
     const { result } = measured((request) =>
       isHalf(request) ? { outcome: 'stopped', seconds: 3, faults: 300, swapPagesIn: 250 } : { peakPages: 1000, seconds: 0.5 },
     );
-    const [, half] = programsTables(result);
+    const [, , half] = programsTables(result);
     expect(half?.rows.find(([name]) => name?.startsWith('qsort'))?.slice(2)).toEqual(['> 3.00', '> 6.0', '100', '250', '0']);
   });
 
@@ -75,6 +75,21 @@ describe('the programs benchmark', () => {
     expect(result.rows.filter(({ failure }) => failure === undefined)).toHaveLength(result.rows.length - 1);
     const [ample] = programsTables(result);
     expect(ample?.notes.join()).toContain(sentence);
+  });
+
+  it('tells what became of the code, as shares of its accesses and by how much it grew', () => {
+    const code = { originalBytes: 2048, rewrittenBytes: 6144, accesses: { window: 1, inlined: 2, called: 5 }, stackWindowBytes: 8192 };
+    const { result } = measured(({ mmu }) => (mmu === 'off' ? {} : { code: { ...code, stackWindow: 'used' } }));
+    const [, table] = programsTables(result);
+    expect(table?.rows.find(([name]) => name?.startsWith('qsort'))?.slice(1)).toEqual([
+      '8',
+      '13 %',
+      '25 %',
+      '63 %',
+      '2 KiB',
+      '3.0',
+      '8 KiB',
+    ]);
   });
 
   it('means the kernels alone, with and without fib', () => {

@@ -10,6 +10,7 @@
 import { join } from 'node:path';
 import { KIB, MIB, PAGE_SIZE } from '../src/base/index.ts';
 import { FRAME_RECORD_BYTES } from '../src/frames/index.ts';
+import type { CodeFacts } from '../src/report/index.ts';
 import { rootFolder } from './host.ts';
 import type { Laboratory, RunInLaboratory } from './laboratory.ts';
 import { type BenchProgram, benchPrograms, startPrograms } from './program-list.ts';
@@ -65,7 +66,7 @@ export interface ProgramRow {
   readonly args: readonly string[];
   readonly group: BenchProgram['group'];
   readonly plain?: Timing;
-  readonly ample?: Timing & PagingCounts & { readonly peakPages: number };
+  readonly ample?: Timing & PagingCounts & { readonly peakPages: number; readonly code?: CodeFacts };
   /** Absent for a footprint under `LEAST_PAGES`. */
   readonly half?: HalfRun;
   readonly failure?: string;
@@ -147,7 +148,7 @@ class ProgramBench {
       return {
         ...head,
         plain: timing(plain),
-        ample: { ...timing(ample), ...counts(fastest(ample)), peakPages: last.peakPages },
+        ample: { ...timing(ample), ...counts(fastest(ample)), peakPages: last.peakPages, ...(last.code && { code: last.code }) },
         ...(pages > 0 && { half: this.#half(pages, last) }),
       };
     } catch (error) {

@@ -102,6 +102,7 @@ export function programReport(facts: RunFacts, machine: Machine, system: MemoryS
     },
     kernelHeap: { design: machine.heap.name, ...machine.heap.costs() },
     ...kernelMapFacts(machine),
+    code: program.codeFacts,
     map: areas.map(mapArea),
     heat: heatStrips(areas, program),
     notes: [...notes(program), ...tlbNotes(machine), ...largePageNotes(machine)],

@@ -2,7 +2,7 @@
 //
 //   settings        program, command, system, policy, frames, mmu, pageTableFormat, largePages, ranges, seed, ramBytes, swapBytes
 //   outcome         exitCode, ended, seconds, notes
-//   counters        tlbMisses, faults, swap, evictions, resident, kernelBytes, kernelHeap, kernelMap
+//   counters        tlbMisses, faults, swap, evictions, resident, kernelBytes, kernelHeap, kernelMap, code
 //   address space   map, heat
 //
 // Invariants (a run with the MMU on; the runner's tests quote them):
@@ -59,6 +59,8 @@ export interface RunReport {
   readonly memory?: UsableMemory;
   readonly kernelBytes: KernelBytes;
   readonly kernelHeap?: KernelHeapFacts;
+  /** What the program's code became. */
+  readonly code?: CodeFacts;
   /** Left out where the kernel reaches frames by their physical addresses. */
   readonly kernelMap?: KernelMapFacts;
   /** The areas of the address space at the end, in order of address. */
@@ -67,6 +69,22 @@ export interface RunReport {
   readonly heat?: readonly HeatStrip[];
   /** Sentences worth knowing about this run, such as why page 0 is mapped. */
   readonly notes?: readonly string[];
+}
+
+/** What a program's code became, so that its loads and stores go through the MMU. */
+export interface CodeFacts {
+  /** Bytes of function bodies in the module, and of the whole module that runs in its place, which has no data. */
+  readonly originalBytes: number;
+  readonly rewrittenBytes: number;
+  /**
+   * Loads and stores in the code: those in a function's stack frame, which need no table where the stack is in frames side by side; those that look
+   * the page up where they are; those that call a function which does.
+   */
+  readonly accesses: { readonly window: number; readonly inlined: number; readonly called: number };
+  /** Bytes of the stack that are in such frames, and locked, at the end. */
+  readonly stackWindowBytes: number;
+  /** `outgrown`: some stack frames were not there, and their functions were done by code that looks everything up. */
+  readonly stackWindow: 'none' | 'used' | 'outgrown';
 }
 
 /** What of RAM is usable. */

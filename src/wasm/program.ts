@@ -17,6 +17,7 @@ import { kernelImports, type TrapObserver } from './kernel-imports.ts';
 import { PagedMemory } from './paged-memory.ts';
 import { exitOf, type ProgramExit } from './program-exit.ts';
 import {
+  type AccessCounts,
   type CodeLocation,
   DEEP_MODULE_NAME,
   type HeapCall,
@@ -57,6 +58,18 @@ export interface ProgramOptions {
    * file that stays cached. Made here otherwise, and gone with the program.
    */
   readonly image?: MemoryObject;
+}
+
+/** What a program's code became. */
+export interface ProgramCodeFacts {
+  /** Bytes of function bodies in the module, and of the module that runs in its place. */
+  readonly originalBytes: number;
+  readonly rewrittenBytes: number;
+  /** How many loads and stores became what. */
+  readonly accesses: Readonly<AccessCounts>;
+  /** Bytes of the stack in the window at this moment. */
+  readonly stackWindowBytes: number;
+  readonly stackWindow: 'none' | 'used' | 'outgrown';
 }
 
 /** A module read, rewritten for the tables of one live space, and compiled. Any number of programs can run it. */
@@ -218,14 +231,22 @@ export class Program {
     }
   }
 
-  /** Whether the code has a window. */
-  get codeForm(): RewrittenModule['form'] {
-    return this.#code.rewritten.form;
-  }
-
   /** Whether some function was done without the window, since its stack frame did not lie there. */
   get leftWindow(): boolean {
     return this.#window?.hasDeepCode ?? false;
+  }
+
+  /** What the code became, as `RunReport` (report/) tells it. */
+  get codeFacts(): ProgramCodeFacts {
+    const { info, rewritten } = this.#code;
+    const { start, end, count } = info.bodies;
+    return {
+      originalBytes: count === 0 ? 0 : (end[count - 1] as number) - (start[0] as number),
+      rewrittenBytes: rewritten.bytes.length,
+      accesses: { ...rewritten.counts },
+      stackWindowBytes: this.#window?.bytes ?? 0,
+      stackWindow: this.#window === undefined ? 'none' : this.leftWindow ? 'outgrown' : 'used',
+    };
   }
 
   /** The shadow-stack pointer as it is now, if the module has one. */

@@ -52,6 +52,11 @@ export class WindowEntry {
     this.#deep = new WebAssembly.Instance(this.#deepModule(), imports);
   }
 
+  /** Bytes of the stack that are in the window. */
+  get bytes(): number {
+    return this.#window.bytes;
+  }
+
   /** Whether the program has left its window. */
   get hasDeepCode(): boolean {
     return this.#deep !== undefined;

@@ -111,6 +111,12 @@ describe('the window', () => {
   it('holds what the stack has reached, locked, in the last frames of RAM, with one fault for each page', () => {
     const { machine, program, word, locked, exit, system } = run(counted, AMPLE);
     expect([exit, word(RESULT), locked()]).toEqual([fine, 16, PAGE_SIZE]);
+    // Four accesses are in the frame; the result's address is a constant.
+    expect(program.codeFacts).toMatchObject({
+      accesses: { window: 4, inlined: 1, called: 0 },
+      stackWindow: 'used',
+      stackWindowBytes: PAGE_SIZE,
+    });
     const last = machine.ram.frameCount - 1;
     expect(machine.pmaps.extract(program.process.space.pmap, STACK_TOP / PAGE_SIZE - 1)).toBe(last);
     // The stack's page, and the page of the result.
@@ -344,7 +350,7 @@ describe('a stack pointer moved by hand', () => {
         (i32.store offset=4 (local.get $fp) (i32.const 13)))`),
     );
     const { word, program } = run(module, AMPLE);
-    expect([word(RESULT + 4), program.codeForm]).toEqual([13, 'plain']);
+    expect([word(RESULT + 4), program.codeFacts.stackWindow]).toEqual([13, 'none']);
   });
 });
 
