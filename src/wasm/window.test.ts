@@ -176,10 +176,13 @@ describe('programs with random frames', () => {
     fc.constantFrom(16, 32, 48, 64, 1024, 1040, 4096),
     fc.integer({ min: 1, max: 300 }).map((n) => n * 16),
   );
-  const program = fc.array(fc.record({ frame, leaf: fc.boolean(), statements: fc.array(statement, { minLength: 1, maxLength: 12 }) }), {
-    minLength: 4,
-    maxLength: 4,
-  });
+  const program = fc.array(
+    fc.record({ frame, leaf: fc.boolean(), dense: fc.boolean(), statements: fc.array(statement, { minLength: 1, maxLength: 12 }) }),
+    {
+      minLength: 4,
+      maxLength: 4,
+    },
+  );
   type Sketch = typeof program extends fc.Arbitrary<(infer T)[]> ? T : never;
 
   const line = ({ what, at, width, shift }: Sketch['statements'][number], { frame: bytes, leaf }: Sketch): string => {
@@ -206,14 +209,18 @@ describe('programs with random frames', () => {
     }
   };
   const functionText = (sketch: Sketch, index: number): string => {
-    const { frame: bytes, leaf, statements } = sketch;
+    const { frame: bytes, leaf, dense, statements } = sketch;
+    // Every 32 bytes of the frame are stored to, and read back at the end.
+    const places = dense ? Array.from({ length: Math.floor(bytes / 32) }, (_, i) => i * 32 + 12) : [];
+    const fill = places.map((at) => `(i32.store offset=${at} (local.get $fp) (i32.add (local.get $depth) (i32.const ${at})))`).join('\n');
+    const drain = places.map((at) => `(local.set $sum (i32.add (local.get $sum) (i32.load offset=${at} (local.get $fp))))`).join('\n');
     // Every store through the frame pointer of a caller's bytes stays in memory: the deepest frame ends above page 0, the highest below the data's end.
     const prologue = `global.get $sp i32.const ${bytes} i32.sub local.set $fp ${leaf ? '' : 'local.get $fp global.set $sp'}`;
     return `(func $f${index} (param $depth i32) (result i32) (local $fp i32) (local $sum i32) ${prologue}
       global.get $count i32.const 1 i32.add global.set $count
       (if (i32.lt_s (global.get $budget) (i32.const 0)) (then (return (i32.const 0)))) (global.set $budget (i32.sub (global.get $budget) (i32.const 1)))
       (if (i32.lt_u (local.get $fp) (i32.const 8192)) (then ${leaf ? '' : `(global.set $sp (i32.add (local.get $fp) (i32.const ${bytes})))`} (return (i32.const 1))))
-      ${statements.map((each) => line(each, sketch)).join('\n')}
+      ${fill} ${statements.map((each) => line(each, sketch)).join('\n')} ${drain}
       ${leaf ? '' : `(global.set $sp (i32.add (local.get $fp) (i32.const ${bytes})))`}
       local.get $sum)`;
   };
@@ -231,9 +238,9 @@ describe('programs with random frames', () => {
     );
 
   it.each([
-    ['the whole stack', 12, AMPLE],
-    ['half of it', 24, SHORT],
-    ['half of it, under bsdvm', 12, { ...SHORT, system: 'bsdvm' }],
+    ['the whole stack', 30, AMPLE],
+    ['half of it', 40, SHORT],
+    ['half of it, under bsdvm', 40, { ...SHORT, system: 'bsdvm' }],
   ])('do what they do on plain memory, with room for %s', (_, numRuns, setting) => {
     let deep = 0;
     fc.assert(
@@ -253,17 +260,24 @@ describe('programs with random frames', () => {
 });
 
 describe('a stack that comes to its end', () => {
-  const recursion = (bytes: number): Assembled =>
+  // A large frame that is used all over is in the window as a whole; one that is not, by its upper part.
+  const all = (bytes: number): string => {
+    const places = Array.from({ length: bytes / 64 }, (_, i) => bytes - 48 - i * 64);
+    return places.map((at) => `(i32.store offset=${at} (local.get $fp) (local.get $n))`).join('\n');
+  };
+  const recursion = (bytes: number, use: 'all' | 'little'): Assembled =>
     assemble(
       moduleText(`(func $deeper (param $n i32) (result i32) ${enter(bytes)}
+        ${use === 'all' ? all(bytes) : ''}
         (i32.store offset=4 (local.get $fp) (local.get $n))
         (i32.store offset=8 (local.get $fp) (call $deeper (i32.add (local.get $n) (i32.const 1))))
         (i32.load offset=4 (local.get $fp)))
       (func (export "_start") (drop (call $deeper (i32.const 1))))`),
     );
 
-  it.each([16, 48, 1040, 4096, 8000])('faults with frames of %i bytes at the very access that faults without a window', (bytes) => {
-    const module = recursion(bytes);
+  const frames = [16, 48, 1040, 4096, 8000].flatMap((bytes) => (['little', 'all'] as const).map((use) => [bytes, use] as const));
+  it.each(frames)('faults with frames of %i bytes, of which it uses %s, at the very access that faults without a window', (bytes, use) => {
+    const module = recursion(bytes, use);
     const ends = [AMPLE, SHORT, NONE].map((setting) => {
       const { exit, program, system } = run(module, setting);
       if (exit.kind !== 'fault') throw new Error(`it ended with ${exit.kind}`);
@@ -294,39 +308,52 @@ describe('a stack that comes to its end', () => {
 });
 
 describe('a stack pointer moved by hand', () => {
+  // A frame of more than the window's margin is used all over.
+  const fill = (bytes: number): string =>
+    Array.from({ length: bytes / 32 }, (_, i) => `(i32.store offset=${i * 32 + 16} (local.get $fp) (local.get $n))`).join('\n');
   const user = (bytes: number): string => `(func $use (param $n i32) (result i32) ${enter(bytes)}
+      ${bytes > 1024 ? fill(bytes) : ''}
       (i32.store offset=8 (local.get $fp) (local.get $n))
       (i32.store8 offset=${bytes - 1} (local.get $fp) (local.get $n))
       (i32.add (i32.load offset=8 (local.get $fp)) (i32.load8_u offset=${bytes - 1} (local.get $fp)))
       ${leave(bytes)})`;
   const places = [STACK_TOP + 16, STACK_TOP, STACK_TOP - 16, 200_000, 40_000, 9000, 5136, 4600, MEMORY_BYTES];
 
-  it.each(places)('to %i', (place) => {
-    const module = assemble(
-      moduleText(`${user(32)}
-      (func (export "_start") (drop (call $use (i32.const 1))) (global.set $sp (i32.const ${place}))
+  it.each(places.flatMap((place) => [32, 2048].map((bytes) => [place, bytes] as const)))(
+    'to %i, with a frame of %i bytes',
+    (place, bytes) => {
+      // The lowest places leave room for the frame.
+      const at = place < 8192 ? place + bytes - 32 : place;
+      const module = assemble(
+        moduleText(`${user(bytes)}
+      (func (export "_start") (drop (call $use (i32.const 1))) (global.set $sp (i32.const ${at}))
         (i32.store (i32.const ${RESULT}) (call $use (i32.const 5))) (global.set $sp (i32.const ${STACK_TOP}))
         (i32.store (i32.const ${RESULT + 4}) (call $use (i32.const 6))))`),
-    );
-    const expected = plain(module);
-    for (const setting of [AMPLE, SHORT]) {
-      const { exit, read } = run(module, setting);
-      expect(exit).toEqual(fine);
-      expect(differences(read, expected.memory)).toEqual([]);
-    }
-  });
+      );
+      const expected = plain(module);
+      for (const setting of [AMPLE, SHORT]) {
+        const { exit, read } = run(module, setting);
+        expect(exit).toEqual(fine);
+        expect(differences(read, expected.memory)).toEqual([]);
+      }
+    },
+  );
 
-  it.each([0, 1, 31, 32, 4100, 2 ** 32 - 16, 2 ** 31, 0xffff_0000, MEMORY_BYTES + 32])('to %i, where its frame is no memory', (place) => {
-    const module = assemble(
-      moduleText(`${user(32)} (func (export "_start") (drop (call $use (i32.const 1)))
+  const bad = [0, 1, 31, 32, 4100, 2 ** 32 - 16, 2 ** 31, 0xffff_0000, MEMORY_BYTES + 32];
+  it.each(bad.flatMap((place) => [32, 2048].map((bytes) => [place, bytes] as const)))(
+    'to %i, where a frame of %i bytes is no memory',
+    (place, bytes) => {
+      const module = assemble(
+        moduleText(`${user(bytes)} (func (export "_start") (drop (call $use (i32.const 1)))
       (global.set $sp (i32.const ${place | 0})) (drop (call $use (i32.const 5))))`),
-    );
-    const ends = [AMPLE, SHORT, NONE].map((setting) => run(module, setting).exit);
-    expect(ends[0]).toMatchObject({ kind: 'fault' });
-    expect(ends.map((exit) => exit.kind === 'fault' && [exit.fault.address, exit.fault.size, exit.fault.access])).toEqual(
-      Array.from({ length: 3 }, () => ends[2]?.kind === 'fault' && [ends[2].fault.address, 4, 'write']),
-    );
-  });
+      );
+      const ends = [AMPLE, SHORT, NONE].map((setting) => run(module, setting).exit);
+      expect(ends[0]).toMatchObject({ kind: 'fault' });
+      expect(ends.map((exit) => exit.kind === 'fault' && [exit.fault.address, exit.fault.size, exit.fault.access])).toEqual(
+        Array.from({ length: 3 }, () => ends[2]?.kind === 'fault' && [ends[2].fault.address, 4, 'write']),
+      );
+    },
+  );
 
   it('while a frame is in use, which stays where it is', () => {
     const module = assemble(

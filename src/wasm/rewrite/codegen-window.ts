@@ -9,7 +9,8 @@
 // With v = top - stack pointer, the test is v >= max(0, bytes in the window - WINDOW_MARGIN + 1): one comparison finds a stack pointer that is too
 // low, above the stack's top, or anywhere else. In the other case the WINDOW_MARGIN bytes below the stack pointer are in the window, and
 // the function may rely on that as long as it runs, whatever becomes of the stack pointer (W2). Frames may be larger: what is more than
-// the margin below is accessed as everything else.
+// the margin below is accessed as everything else, unless there is much of that. Then the test is made a second time, for fp + margin in place of
+// the stack pointer, and the whole frame is in the window.
 //
 //   CW1  fp is a local that no other instruction of the function sets, so it is the stack pointer at entry, less N
 //   CW2  the function has done nothing when it leaves for `deep`: parameters and stack pointer are as they were
@@ -17,7 +18,7 @@
 // `deep` is a table of the same functions as other code does them, without a window (`RewriteOptions.form`): a second module over the same
 // globals and tables, which the kernel makes when it is first needed. A deep function calls deep functions; through tables it reaches those with a window.
 //
-// Cost: five instructions in each call of such a function, and nothing at its accesses.
+// Cost: five instructions in each call of such a function, ten for a large frame, and nothing at its accesses.
 
 import { WINDOW_MARGIN, type WindowLayout } from '../abi.ts';
 import { ByteReader, Op, ValueType } from '../binary/index.ts';
@@ -61,15 +62,30 @@ export function readPrologue(bytes: Uint8Array, start: number, end: number, para
   return { pointer, frameBytes, leaves: opcode === Op.localTee ? 'on stack' : 'nothing', end: reader.position };
 }
 
-/** Tells whether the bytes [distance, distance + size) of a frame are in the window whenever the function runs. */
-export function isInWindow({ frameBytes }: Prologue, distance: number, size: number): boolean {
-  return distance >= 0 && distance + size <= frameBytes && frameBytes - distance <= WINDOW_MARGIN;
+/** Larger frames are never in the window as a whole: their pages would be locked though hardly any of them may ever be touched. */
+const LARGEST_WHOLE_FRAME = 32 * 1024;
+/** Nor are frames with fewer accesses beyond the margin than one for so many bytes: what they have there are arrays. */
+const WHOLE_FRAME_DENSITY = 64;
+
+/** Tells whether a frame that has `beyond` accesses below the margin should be in the window as a whole. */
+export function wantsWholeFrame({ frameBytes }: Prologue, beyond: number): boolean {
+  return frameBytes > WINDOW_MARGIN && frameBytes <= LARGEST_WHOLE_FRAME && beyond * WHOLE_FRAME_DENSITY >= frameBytes;
+}
+
+/** How far below the stack pointer at its entry a function may rely on the window: the margin, or the whole frame. */
+export type Reach = 'margin' | 'frame';
+
+/** Returns where the bytes [distance, distance + size) of a frame are: `window` if they are in it whenever the function runs. */
+export function placeInFrame({ frameBytes }: Prologue, reach: Reach, distance: number, size: number): 'window' | 'beyond' | 'outside' {
+  if (distance < 0 || distance + size > frameBytes) return 'outside';
+  return reach === 'frame' || frameBytes - distance <= WINDOW_MARGIN ? 'window' : 'beyond';
 }
 
 /** What the check at the entry of a function is made from. */
 export interface EntryCheck {
   readonly window: WindowCode;
   readonly prologue: Prologue;
+  readonly reach: Reach;
   readonly functions: AddedFunctions;
   /** Index among the module's own functions, which is its place in the table of deep ones. */
   readonly own: number;
@@ -82,20 +98,23 @@ export interface EntryCheck {
 export function emitEntryCheck(
   code: ByteWriter,
   hints: BranchHints,
-  { window, prologue, functions, own, type, parameters }: EntryCheck,
+  { window, prologue, reach, functions, own, type, parameters }: EntryCheck,
 ): void {
   const { pointer, frameBytes, leaves } = prologue;
   if (leaves === 'nothing') code.get(pointer);
-  code.i32(window.layout.top - frameBytes + 1);
-  code.u8(Op.i32Sub);
-  code.indexed(Op.globalGet, window.limitGlobal);
-  code.u8(Op.i32LeU);
+  emitTest(code, window, frameBytes);
+  if (reach === 'frame') {
+    code.get(pointer);
+    emitTest(code, window, WINDOW_MARGIN);
+    code.u8(Op.i32Or);
+  }
   hints.unlikely(code.length);
   code.ops(Op.if, ValueType.empty);
-  code.get(pointer);
-  code.i32(frameBytes);
-  code.u8(Op.i32Add);
-  code.call(functions.host('enter'));
+  emitEnter(code, functions, pointer, frameBytes);
+  if (reach === 'frame') {
+    emitEnter(code, functions, pointer, WINDOW_MARGIN);
+    code.u8(Op.i32Or);
+  }
   code.ops(Op.if, ValueType.empty);
   for (let parameter = 0; parameter < parameters; parameter++) code.get(parameter);
   code.i32(own);
@@ -103,4 +122,19 @@ export function emitEntryCheck(
   code.u32(window.deepTable);
   code.ops(Op.return, Op.end, Op.end);
   if (leaves === 'on stack') code.get(pointer);
+}
+
+// Leaves whether `above` bytes above the frame pointer, which is on the stack, is no place for a stack pointer with the margin below it in the window.
+function emitTest(code: ByteWriter, { layout, limitGlobal }: WindowCode, above: number): void {
+  code.i32(layout.top - above + 1);
+  code.u8(Op.i32Sub);
+  code.indexed(Op.globalGet, limitGlobal);
+  code.u8(Op.i32LeU);
+}
+
+function emitEnter(code: ByteWriter, functions: AddedFunctions, pointer: number, above: number): void {
+  code.get(pointer);
+  code.i32(above);
+  code.u8(Op.i32Add);
+  code.call(functions.host('enter'));
 }

@@ -30,7 +30,15 @@ import { ByteWriter } from './byte-writer.ts';
 import { CodeRun, type PositionRecorder } from './code-run.ts';
 import { AccessCode, type CodegenContext, ON_STACK, type StoredValue } from './codegen-access.ts';
 import { emitAfterLoad, emitExtractLane, type VectorLowering, vectorLowerings } from './codegen-vector.ts';
-import { emitEntryCheck, isInWindow, type Prologue, readPrologue, type WindowCode } from './codegen-window.ts';
+import {
+  emitEntryCheck,
+  type Prologue,
+  placeInFrame,
+  type Reach,
+  readPrologue,
+  type WindowCode,
+  wantsWholeFrame,
+} from './codegen-window.ts';
 import { FrameOperands } from './frame-operands.ts';
 import { FunctionLocals, LocalRole } from './function-locals.ts';
 import { inliningOf } from './inlining.ts';
@@ -88,6 +96,9 @@ export class FunctionRewriter {
   #honest = false;
   // The body's prologue while it is rewritten with the window.
   #prologue: Prologue | undefined;
+  #reach: Reach = 'margin';
+  // Accesses in its frame that are too far below the stack pointer.
+  #beyond = 0;
   readonly #operands: FrameOperands;
 
   constructor(module: ModuleInfo, context: CodegenContext, record?: PositionRecorder) {
@@ -164,14 +175,20 @@ export class FunctionRewriter {
     const parameters = types[type]?.parameters.length ?? 0;
     const prologue = window === undefined ? undefined : readPrologue(bytes, first, this.#reader.end, parameters);
     if (window === undefined || prologue === undefined || prologue.pointer >= this.#localCount) return false;
-    this.#begin(first);
-    this.#prologue = prologue;
-    this.#reader.position = prologue.end;
-    this.#run.begin(prologue.end, prologue.end);
-    emitEntryCheck(this.code, this.branchHints, { window, prologue, functions, own, type, parameters });
-    this.#run.replaced(prologue.end);
-    this.#operands.begin(prologue.pointer, prologue.leaves);
-    this.#rewriteInstructions(inlining);
+    const rewriteWith = (reach: Reach): void => {
+      this.#begin(first);
+      this.#prologue = prologue;
+      this.#reach = reach;
+      this.#beyond = 0;
+      this.#reader.position = prologue.end;
+      this.#run.begin(prologue.end, prologue.end);
+      emitEntryCheck(this.code, this.branchHints, { window, prologue, reach, functions, own, type, parameters });
+      this.#run.replaced(prologue.end);
+      this.#operands.begin(prologue.pointer, prologue.leaves);
+      this.#rewriteInstructions(inlining);
+    };
+    rewriteWith('margin');
+    if (wantsWholeFrame(prologue, this.#beyond)) rewriteWith('frame');
     const isGood = !this.#operands.isBroken && this.counts.window >= LEAST_WINDOW_ACCESSES;
     if (!isGood) this.#reader.position = first;
     return isGood;
@@ -410,7 +427,10 @@ export class FunctionRewriter {
   /** Emits an access if it is one to the function's own frame. */
   #inWindow(at: number, kind: number, offset: number): boolean {
     const distance = this.#operands.distance(isLoad(kind) ? 0 : 1);
-    if (distance < 0 || !isInWindow(this.#prologue as Prologue, distance + offset, 1 << (kindShift[kind] as number))) return false;
+    if (distance < 0) return false;
+    const place = placeInFrame(this.#prologue as Prologue, this.#reach, distance + offset, 1 << (kindShift[kind] as number));
+    if (place === 'beyond') this.#beyond++;
+    if (place !== 'window') return false;
     this.#run.begin(at, at);
     this.#access.inWindow(kind, offset, this.#context.window as WindowCode);
     this.counts.window++;
