@@ -5,9 +5,9 @@
 //   physical      ... other frames ... | run:  | spared ... | frame      | frame ]         physical = guest + (end of the run - top)
 //
 // The run is frames that the machine keeps for this stack as long as memory is not short (`Machine.stackRun`). Whatever brings in a page
-// of the stack, be it the program's own access, a system call or the window, asks for the frame that lies right for it. When code needs a page in the window
-// the page is brought in for writing, if it was not, by an ordinary fault; then it is locked, as by mlock; and only if it is in its frame then does the
-// window take it in. Where one of these fails the window ends, and code that needs more of the stack uses the tables as elsewhere.
+// of the stack, be it the program's own access, a system call or the window, asks for the frame that lies right for it. When code needs a page in the
+// window, it is brought in for writing by an ordinary fault, if it was not, and locked, as by mlock; if it is in its frame then, the window takes it
+// in. Where one of these fails the window ends, and code that needs more of the stack uses the tables as elsewhere.
 //
 // What generated code relies on:
 //   W1  a page in the window is mapped writable, modified and locked, in its frame of the run

@@ -19,7 +19,8 @@
 //   GC1  TLB words change only inside an imported function (trap, size, grow, copy, ... or a WASI call)
 //   GC2  when the trap returns, the words for the whole accessed range [ea, ea + size) are valid at the same time, for the access asked
 //   GC3  frame 0 is never handed out, so physical addresses of pages are >= 4096; its first 64 bytes serve straddling accesses
-//   GC4  what the limit in `WINDOW_LIMIT_EXPORT` says is in the window stays there (W1 to W3 in process/stack-window.ts); the kernel lowers it never, and raises it only in `enter`
+//   GC4  what the limit in `WINDOW_LIMIT_EXPORT` says is in the window of the stack stays there (W1 to W3 in process/stack-window.ts): the kernel only ever
+//        makes the window larger, in `enter`, and an access there adds a constant to its address and asks no table
 
 /** The module name of Quire's imports in rewritten code. */
 export const QUIRE_MODULE = 'quire';

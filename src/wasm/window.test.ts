@@ -12,7 +12,7 @@ import { buildMachine, systemNames } from '../systems/index.ts';
 import { type AddressLayout, windowLayout } from './address-layout.ts';
 import { Program, type ProgramExit, prepareCode } from './index.ts';
 import { rewriteModule } from './rewrite/index.ts';
-import { deterministicClock, deterministicRandom } from './wasi/index.ts';
+import { CollectingSink, deterministicClock, deterministicRandom, type WasiOptions } from './wasi/index.ts';
 
 const STACK_TOP = 65_536;
 const MEMORY_BYTES = 4 * 65_536;
@@ -20,7 +20,8 @@ const MEMORY_BYTES = 4 * 65_536;
 const RESULT = 80_000;
 
 /** A stack-first module: page 0, a stack of 60 KiB, data. */
-const moduleText = (functions: string, more = ''): string => `(module
+const moduleText = (functions: string, more = '', imports = ''): string => `(module
+  ${imports}
   (memory (export "memory") 4)
   (global $sp (mut i32) (i32.const ${STACK_TOP}))
   (data (i32.const ${STACK_TOP}) "data begin where the stack begins")
@@ -36,6 +37,7 @@ interface Setting {
   readonly ramBytes: number;
   readonly stackRuns?: 'on' | 'off';
   readonly system?: string;
+  readonly wasi?: Partial<WasiOptions>;
   readonly observe?: (machine: Machine, system: MemorySystem, program: Program) => void;
   readonly prepared?: (machine: Machine, system: MemorySystem, program: Program) => void;
 }
@@ -57,7 +59,7 @@ function run({ bytes }: Assembled, setting: Setting): Run {
     ...{ ramBytes, stackRuns, frames: 'bitmap', policy: 'uvm', system: name, liveSpaces: 2, seed: 1 },
     swap: new MemoryDevice((16 * MIB) / PAGE_SIZE),
   });
-  const wasi = { clock: deterministicClock(), random: deterministicRandom(1) };
+  const wasi = { clock: deterministicClock(), random: deterministicRandom(1), ...setting.wasi };
   const program: Program = Program.load({
     ...{ module: bytes, name: 'test', machine, system, liveSpace: 0, wasi, now: () => 0 },
     observe: () => observe?.(machine, system, program),
@@ -482,6 +484,33 @@ describe('pages of the stack', () => {
     const { exit, word, locked, program, machine } = run(module, { ...AMPLE, prepared, observe });
     expect([exit, word(RESULT), word(RESULT + 4), kept.length, program.leftWindow, locked()]).toEqual([fine, 11, 77, 0, true, PAGE_SIZE]);
     expect(machine.frames.isSpared((machine.ram.frameCount - 2) as Pfn)).toBe(true);
+  });
+
+  it.each(systemNames)('are where system calls write and read, under %s', (system) => {
+    const module = assemble(
+      moduleText(
+        `(func (export "_start") ${enter(64)}
+        (i32.store (local.get $fp) (i32.const -1)) (i32.store offset=4 (local.get $fp) (i32.const -1))
+        (drop (call $random (local.get $fp) (i32.const 8)))
+        (i32.store (i32.const ${RESULT}) (i32.load (local.get $fp))) (i32.store (i32.const ${RESULT + 4}) (i32.load offset=4 (local.get $fp)))
+        (i32.store offset=16 (local.get $fp) (i32.const 0x0a796568)) (i32.store offset=32 (local.get $fp) (i32.add (local.get $fp) (i32.const 16)))
+        (i32.store offset=36 (local.get $fp) (i32.const 4))
+        (drop (call $write (i32.const 1) (i32.add (local.get $fp) (i32.const 32)) (i32.const 1) (i32.add (local.get $fp) (i32.const 40))))
+        (i32.store (i32.const ${RESULT + 8}) (i32.load offset=40 (local.get $fp))))`,
+        '',
+        `(import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))`,
+      ),
+    );
+    const outcomes = [AMPLE, NONE].map((setting) => {
+      const stdout = new CollectingSink();
+      const { exit, word, program } = run(module, { ...setting, system, wasi: { stdout } });
+      expect(exit).toEqual(fine);
+      return [word(RESULT), word(RESULT + 4), word(RESULT + 8), stdout.text(), program.codeFacts.stackWindow];
+    });
+    expect(outcomes[0]).toEqual([...(outcomes[1] as unknown[]).slice(0, 2), 4, 'hey\n', 'used']);
+    expect(outcomes[1]?.slice(2)).toEqual([4, 'hey\n', 'none']);
+    expect(outcomes[0]?.[0]).not.toBe(0xffff_ffff);
   });
 
   it('tell of their first touch by the events of a fault, each once', () => {

@@ -16,7 +16,8 @@
 //   CW2  the function has done nothing when it leaves for `deep`: parameters and stack pointer are as they were
 //
 // `deep` is a table of the same functions as other code does them, without a window (`RewriteOptions.form`): a second module over the same
-// globals and tables, which the kernel makes when it is first needed. A deep function calls deep functions; through tables it reaches those with a window.
+// globals and tables, which the kernel makes when it is first needed (window-entry.ts). A deep function calls deep functions; through tables it reaches
+// those with a window.
 //
 // Cost: five instructions in each call of such a function, ten for a large frame, and nothing at its accesses.
 
