@@ -375,7 +375,8 @@ class Scenario {
 
   /** The page `distance` pages behind `last` in the same area. */
   private next(last: ModelPage, distance: number): ModelPage {
-    const fresh = { ...last, given: false };
+    // Without rights it cannot be brought in.
+    const fresh = { ...last, given: false, locked: last.locked && last.protection !== PROT_NONE };
     if (last.backing === 'anonymous') return { ...fresh, cell: zeros() };
     const index = (this.fileModel as Uint8Array[]).indexOf(last.cell.bytes);
     return { ...fresh, cell: this.fileCell(index + distance, last.sharing) };

@@ -70,6 +70,12 @@ export class DaemonRuns {
     return evicted;
   }
 
+  /** Makes room for a request that lacked memory. Returns false when that did nothing: no page evicted, and `target` not free. */
+  makeRoom(target: number): boolean {
+    // Empty slabs and tables that were given back may be room enough without a page evicted.
+    return this.run(target) > 0 || this.#parts.machine.frames.freeCount >= target;
+  }
+
   #watchZones(): void {
     const { frames } = this.#parts.machine;
     const zone = frames.zones.short();

@@ -1,11 +1,12 @@
-// Locking what is mapped from now on (`lockAll`, scope `future`), where a new area replaces others: it is whole and locked before they go.
+// Locking what is mapped from now on (`lockAll`, scope `future`), where a new area replaces others: it is whole and locked before they go. And
+// what is added to an area that is locked.
 import { afterEach, describe, expect, it } from 'vitest';
 import { checkMachines, type MakeSystem } from '../../test/support/uvm-machine.ts';
 import { load, store, TestFile } from '../../test/support/uvm-probe.ts';
 import { at, oneSpaceOf } from '../../test/support/uvm-space.ts';
 import { PAGE_SIZE } from '../base/index.ts';
 import { Process } from '../process/index.ts';
-import { PROT_READ, PROT_WRITE } from './index.ts';
+import { PROT_NONE, PROT_READ, PROT_WRITE } from './index.ts';
 
 /** Declares what a space that locks its new areas, and a child with a copy of shared areas, are charged with. */
 export function describeLockedFuture(make: MakeSystem): void {
@@ -62,6 +63,69 @@ export function describeLockedFuture(make: MakeSystem): void {
       expect(system.lockAll(space, 'future')).toBe(0);
       expect(system.map(space, { ...request, size: bytes(2), place: { how: 'fixed', address: top } })).toBe('ENOMEM');
       expect(system.usage(space)).toMatchObject({ addressBytes: bytes(1), lockedBytes: 0 });
+    });
+  });
+
+  describe('a locked area that becomes larger', () => {
+    const fixed = (page: number) => ({ how: 'fixed', address: at(page) }) as const;
+
+    it.each(['here', 'moved'] as const)('is locked as a whole, %s', (how) => {
+      const { system, space, map, put, get } = oneSpaceOf(make);
+      map(8, 2);
+      put(8, 5);
+      expect(system.lock(space, at(8), bytes(2))).toBe(0);
+      const to = how === 'here' ? 8 : 20;
+      expect(system.remap(space, at(8), bytes(2), bytes(5), how === 'here' ? how : fixed(20))).toBe(at(to));
+      expect(system.usage(space)).toMatchObject({ addressBytes: bytes(5), lockedBytes: bytes(5), residentBytes: bytes(5) });
+      expect([0, 1, 2, 3, 4].map((page) => get(to + page))).toEqual([5, 0, 0, 0, 0]);
+    });
+
+    it.each([
+      { first: 10, locked: 4 },
+      { first: 8, locked: 2 },
+    ])('and of which pages $first and the next are locked is refused as two, or goes on as its last page', ({ first, locked }) => {
+      const { system, space, map } = oneSpaceOf(make);
+      map(8, 4);
+      expect(system.lock(space, at(first), bytes(2))).toBe(0);
+      const result = system.remap(space, at(8), bytes(4), bytes(6), fixed(20));
+      expect([at(20), 'EFAULT']).toContain(result);
+      const isOne = result !== 'EFAULT';
+      expect(system.usage(space)).toMatchObject({ addressBytes: bytes(isOne ? 6 : 4), lockedBytes: bytes(isOne ? locked : 2) });
+    });
+
+    it('is not locked there while it has no rights', () => {
+      const { system, space, map } = oneSpaceOf(make);
+      map(8, 2);
+      expect(system.lock(space, at(8), bytes(2))).toBe(0);
+      expect(system.protect(space, at(8), bytes(2), PROT_NONE)).toBe(0);
+      expect(system.remap(space, at(8), bytes(2), bytes(4), fixed(20))).toBe(at(20));
+      expect(system.usage(space)).toMatchObject({ addressBytes: bytes(4), lockedBytes: bytes(2) });
+    });
+
+    it('stays where it is, and loses nothing, if what is added may not be locked', () => {
+      const { system, space, map, put, get } = oneSpaceOf(make);
+      map(8, 2);
+      map(20, 6);
+      for (const page of [8, 9, 20, 21, 22, 23]) put(page, page);
+      expect(system.lock(space, at(8), bytes(2))).toBe(0);
+      system.limit(space, { lockedBytes: bytes(3) });
+      expect(system.remap(space, at(8), bytes(2), bytes(4), fixed(20))).toBe('ENOMEM');
+      expect(system.remap(space, at(8), bytes(2), bytes(4), 'here')).toBe('ENOMEM');
+      expect([8, 9, 20, 21, 22, 23].map(get)).toEqual([8, 9, 20, 21, 22, 23]);
+      expect(system.usage(space)).toMatchObject({ addressBytes: bytes(8), lockedBytes: bytes(2) });
+      expect(system.remap(space, at(8), bytes(2), bytes(3), fixed(20))).toBe(at(20));
+      expect([20, 21, 22, 23].map(get)).toEqual([8, 9, 0, 23]);
+      expect(system.usage(space)).toMatchObject({ addressBytes: bytes(6), lockedBytes: bytes(3) });
+    });
+
+    it('or not, in a space that locks new areas: the part of an area that is asked for as it is changes nothing', () => {
+      const { system, space, map, put, get } = oneSpaceOf(make);
+      map(8, 4);
+      put(10, 3);
+      expect(system.lockAll(space, 'future')).toBe(0);
+      expect(system.remap(space, at(8), bytes(2), bytes(2), 'here')).toBe(at(8));
+      expect(get(10)).toBe(3);
+      expect(system.usage(space)).toMatchObject({ addressBytes: bytes(4), lockedBytes: 0 });
     });
   });
 

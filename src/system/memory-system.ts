@@ -80,7 +80,7 @@ export interface MemorySystem<S extends Space = Space> {
   protect(space: S, start: number, size: number, protection: number): 0 | Errno;
   /**
    * Makes an area larger or smaller, moving it if it must and may: pages move with their addresses, nothing is copied.
-   * Rights, name, advice, inheritance and lock stay.
+   * Rights, name, advice, inheritance and lock stay, and what is added has those of the last page (without rights it is not locked).
    * @param place `here`: never move. A `Place` of kind `fixed`: move there, replacing what is there. `anywhere`: in place, else to a hole,
    * with a `hint` the hinted one.
    * @returns the new address. EINVAL for bad bounds, beyond the object's end, a target that overlaps the source, or an area in a

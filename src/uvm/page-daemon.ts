@@ -63,7 +63,7 @@ export class PageDaemon {
 
   /** Makes room for a request that lacked memory. Returns false when that did nothing: no page evicted, and `target` not free. */
   makeRoom(target: number): boolean {
-    return this.run(target) > 0 || this.#core.machine.frames.freeCount >= target;
+    return this.#runs.makeRoom(target);
   }
 
   /** Gives back what the kernel keeps for later, and evicts pages, until `target` frames are free or nothing more can be evicted. Returns the pages evicted. */

@@ -12,7 +12,7 @@
 // made of its own parts. Pages are never moved between spaces (`mover`).
 // Source: 4.4BSD sys/vm; Cranor and Parulkar, "The UVM Virtual Memory System", USENIX 1999, which compares the two.
 
-import { addressOf, type Errno, PAGE_SIZE, pageAtOrAfter, pageOf, pagesFor, type VirtAddr } from '../../base/index.ts';
+import { addressOf, type Errno, PAGE_SIZE, pageAtOrAfter, pageOf, type VirtAddr } from '../../base/index.ts';
 import type { BlockDevice, Tlb } from '../../machine/index.ts';
 import type { PolicyKind } from '../../paging/index.ts';
 import type { Access } from '../../pmap/index.ts';
@@ -87,7 +87,7 @@ export class BsdVm implements MemorySystem<BsdMap> {
     this.#wiring = new Wiring(this.#core, this.#faults);
     this.#spaces = new Spaces(machine, this.#core.maps, {
       wakeIfLow: () => this.#daemon.wakeIfLow(),
-      makeRoom: (freeFrames) => this.#daemon.run(freeFrames) > 0,
+      makeRoom: (freeFrames) => this.#daemon.makeRoom(freeFrames),
       makeMap: BsdMap.create,
       removeEntry: (map, entry) => removeEntry(this.#core, map, entry),
       mayFork,
@@ -197,14 +197,8 @@ export class BsdVm implements MemorySystem<BsdMap> {
 
   remap(space: BsdMap, start: number, oldSize: number, newSize: number, place: 'here' | 'anywhere' | Place): VirtAddr | Errno {
     this.#daemon.wakeIfLow();
-    const wasLocked = space.find(pageOf(start))?.isLocked === true;
-    const range = remap(this.#core, space, { start, oldSize, newSize, place });
-    if (typeof range === 'string') return range;
-    const added = { first: Math.min(range.first + pagesFor(oldSize), range.end), end: range.end };
-    const result = wasLocked || space.locksFuture ? this.#lockAccessible(space, added) : 0;
-    if (result === 0) return addressOf(range.first);
-    unmapRange(this.#core, space, added);
-    return result;
+    const range = remap(this.#core, this.#wiring, space, { start, oldSize, newSize, place });
+    return typeof range === 'string' ? range : addressOf(range.first);
   }
 
   advise(space: BsdMap, start: number, size: number, advice: Advice): 0 | Errno {

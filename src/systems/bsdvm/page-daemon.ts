@@ -43,6 +43,11 @@ export class PageDaemon {
     this.#runs.wakeIfLow();
   }
 
+  /** Makes room for a request that lacked memory. Returns false when that did nothing: no page evicted, and `target` not free. */
+  makeRoom(target: number): boolean {
+    return this.#runs.makeRoom(target);
+  }
+
   /** Gives back what the kernel keeps for later, and evicts pages, until `target` frames are free or nothing more can be evicted. Returns the pages evicted. */
   run(target: number): number {
     return this.#runs.run(target);
