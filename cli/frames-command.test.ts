@@ -116,7 +116,7 @@ describe('quire frames', () => {
   });
 
   it.each([
-    [['--allocator', 'bitmaps'], "there is no frame allocator 'bitmaps': choose one of bitmap, stack"],
+    [['--allocator', 'bitmaps'], "--allocator: there is no 'bitmaps'; choose from bitmap, stack"],
     [['--memory', '1TiB'], '--memory 1 TiB: give from 8 KiB to 64 GiB'],
     [['--memory', '4KiB'], '--memory 4 KiB: give from 8 KiB to 64 GiB'],
     [['--memory', 'much'], '--memory much: not a size'],

@@ -3,13 +3,12 @@
 import { Command } from 'commander';
 import { GIB, PAGE_SIZE, UsageError } from '../src/base/index.ts';
 import { type FrameMemory, type FrameResult, measureFrames } from '../src/lab/index.ts';
-import { csvLine, formatBytes, framesData, framesParts, framesRows, framesSvg, htmlPage, partsText } from '../src/report/index.ts';
+import { formatBytes, framesData, framesParts, framesRows, framesSvg } from '../src/report/index.ts';
 import { findFrameAllocator, frameAllocatorNames } from '../src/systems/index.ts';
 import { parseByteSize } from './byte-size.ts';
-import { ExitCode } from './exit-code.ts';
-import { LiveLine } from './live-line.ts';
+import { type MeasuredReport, type Measurement, namesIn, parseMeasuringTime, reportMeasured } from './measuring.ts';
 import { readMemoryMap, usableEnd } from './memory-map-file.ts';
-import { addReportOptions, pageFactsOf, type ReportFlags, type ReportForm, ReportOutput, reportForm } from './report-output.ts';
+import { addReportOptions, type ReportFlags } from './report-output.ts';
 import { parseSeed } from './run-options.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -22,9 +21,16 @@ interface FramesFlags extends ReportFlags {
   readonly seed: string;
 }
 
-const forms: readonly ReportForm[] = ['text', 'json', 'csv', 'svg', 'html'];
 const MOST_MEMORY = 64 * GIB;
-const MOST_SECONDS = 60;
+
+const report: MeasuredReport<FrameResult> = {
+  forms: ['text', 'json', 'csv', 'svg', 'html'],
+  title: 'Frame allocators',
+  data: framesData,
+  rows: framesRows,
+  parts: (results) => framesParts(results, results[0]?.usableFrames ?? 0),
+  svg: framesSvg,
+};
 
 const help = `
 Allocators: ${frameAllocatorNames.join(', ')}.
@@ -49,54 +55,19 @@ export function framesCommand(terminal: Terminal, run: (work: Promise<number>) =
     .option('--allocator <names>', 'allocators, with commas between, or all', 'all')
     .option('--time <seconds>', 'how long to measure each rate; 0: not at all', '0.25')
     .option('--seed <n>', 'of the random order in which frames are freed', '1');
-  return addReportOptions(command, forms)
+  return addReportOptions(command, report.forms)
     .addHelpText('after', help)
-    .action((flags: FramesFlags) => run(frames(flags, terminal, command)));
+    .action((flags: FramesFlags) => run(reportMeasured(measurements(flags), report, { flags, terminal, command })));
 }
 
-async function frames(flags: FramesFlags, terminal: Terminal, command: Command): Promise<number> {
-  const form = reportForm(flags, forms);
-  const kinds = namesOf(flags.allocator).map(findFrameAllocator);
+function measurements(flags: FramesFlags): Measurement<FrameResult>[] {
+  const kinds = namesIn(flags.allocator, '--allocator', frameAllocatorNames).map(findFrameAllocator);
   const memory = memoryOf(flags);
-  const milliseconds = 1000 * parseSeconds(flags.time);
-  const seed = parseSeed(flags.seed);
-  const output = new ReportOutput(flags, terminal);
-  const line = new LiveLine(terminal.err, () => performance.now());
-  try {
-    const results: FrameResult[] = [];
-    for (const kind of kinds) {
-      line.update((seconds) => `${seconds.toFixed(1)} s   ${kind.name} on ${formatBytes(memory.bytes)}`);
-      // Lets Ctrl-C through between two allocators.
-      await new Promise((resolve) => setImmediate(resolve));
-      results.push(measureFrames(kind, memory, { now: () => performance.now(), milliseconds, seed }));
-    }
-    line.hide();
-    output.write(written(form, results, output.columns, command));
-    return ExitCode.fine;
-  } finally {
-    line.hide();
-    output.close();
-  }
-}
-
-function written(form: ReportForm, results: readonly FrameResult[], columns: number, command: Command): string {
-  const parts = (): ReturnType<typeof framesParts> => framesParts(results, results[0]?.usableFrames ?? 0);
-  switch (form) {
-    case 'json':
-      return `${JSON.stringify(framesData(results), null, 2)}\n`;
-    case 'csv':
-      return framesRows(results).map(csvLine).join('');
-    case 'svg':
-      return framesSvg(results);
-    case 'html':
-      return htmlPage(pageFactsOf(command, 'Frame allocators'), parts());
-    case 'text':
-      return partsText(parts(), columns);
-  }
-}
-
-function namesOf(text: string): readonly string[] {
-  return text === 'all' ? frameAllocatorNames : [...new Set(text.split(',').map((name) => name.trim()))];
+  const options = { now: () => performance.now(), milliseconds: parseMeasuringTime(flags.time), seed: parseSeed(flags.seed) };
+  return kinds.map((kind) => ({
+    label: `${kind.name} on ${formatBytes(memory.bytes)}`,
+    measure: () => measureFrames(kind, memory, options),
+  }));
 }
 
 function memoryOf({ memory, memoryMap }: FramesFlags): FrameMemory {
@@ -108,10 +79,4 @@ function memoryOf({ memory, memoryMap }: FramesFlags): FrameMemory {
     throw new UsageError(`${where} ${formatBytes(bytes)}: give from 8 KiB to ${formatBytes(MOST_MEMORY)}`);
   }
   return { bytes, ...(map !== undefined && { map }) };
-}
-
-function parseSeconds(text: string): number {
-  const seconds = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (seconds <= MOST_SECONDS) return seconds;
-  throw new UsageError(`--time ${text}: not a number of seconds up to ${MOST_SECONDS}`);
 }

@@ -91,11 +91,11 @@ describe('quire kernel maps (A14)', () => {
   it.each([
     [['maps', '--memory', '1MiB'], /--memory 1MiB: give from 2 MiB to 64 GiB/],
     [['maps', '--memory', '8GiB', '--page-table', 'i386'], /i386 cannot name 2097152 frames: at most 4 GiB/],
-    [['maps', '--map', 'identity'], /there is no 'identity': choose from linear, regions, dynamic/],
+    [['maps', '--map', 'identity'], /--map: there is no 'identity'; choose from linear, regions, dynamic/],
     [['maps', '--page-table', 'vax'], /no page-table format 'vax'/],
     [['maps', '--time', 'long'], /--time long/],
     [['vmem', '--quanta', '10'], /arena of 10 quanta/],
-    [['vmem', '--arena', 'worst'], /there is no 'worst': choose from instant\+caches, instant, best, next/],
+    [['vmem', '--arena', 'worst'], /--arena: there is no 'worst'; choose from instant\+caches, instant, best, next/],
     [['vmem', '-o', 'x.svg'], /no such form/],
   ] as const)('refuses %j', async (parameters, message) => {
     expect(refusal(await quireLater('kernel', ...parameters))).toMatch(message);

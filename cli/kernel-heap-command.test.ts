@@ -85,8 +85,8 @@ describe('quire kernel heap (E4)', () => {
   });
 
   it.each([
-    [['--heap', 'slub'], /there is no 'slub': choose from slab, caches, magazines, list, buddy/],
-    [['--workload', 'idle'], /there is no 'idle': choose from fork, map, fault, churn, large/],
+    [['--heap', 'slub'], /--heap: there is no 'slub'; choose from slab, caches, magazines, list, buddy/],
+    [['--workload', 'idle'], /--workload: there is no 'idle'; choose from fork, map, fault, churn, large/],
     [['--time', 'long'], /--time long/],
     [['-o', 'x.svg'], /no such form/],
   ] as const)('refuses %j', async (parameters, message) => {

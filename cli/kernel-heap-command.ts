@@ -1,20 +1,11 @@
 // `quire kernel heap`: designs of kernel heap under what a memory manager asks of one.
 
 import { Command } from 'commander';
-import {
-  type ConstructionResult,
-  type HeapWorkloadKind,
-  heapWorkloads,
-  type KernelHeapResult,
-  measureConstruction,
-  measureKernelHeap,
-} from '../src/lab/index.ts';
-import { csvLine, htmlPage, kernelHeapData, kernelHeapParts, kernelHeapRows, partsText } from '../src/report/index.ts';
+import { type HeapWorkloadKind, heapWorkloads, type KernelHeapResult, measureConstruction, measureKernelHeap } from '../src/lab/index.ts';
+import { kernelHeapData, kernelHeapParts, kernelHeapRows } from '../src/report/index.ts';
 import { findKernelHeap, kernelHeapNames } from '../src/systems/index.ts';
-import { ExitCode } from './exit-code.ts';
-import { namesIn, parseSeconds } from './kernel-options.ts';
-import { LiveLine } from './live-line.ts';
-import { addReportOptions, pageFactsOf, type ReportFlags, type ReportForm, ReportOutput, reportForm } from './report-output.ts';
+import { type MeasuredReport, type Measurement, measuredForms, namesIn, parseMeasuringTime, reportMeasured } from './measuring.ts';
+import { addReportOptions, type ReportFlags } from './report-output.ts';
 import { parseSeed } from './run-options.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -25,7 +16,6 @@ interface HeapFlags extends ReportFlags {
   readonly seed: string;
 }
 
-const forms: readonly ReportForm[] = ['text', 'json', 'csv', 'html'];
 const workloadNames = heapWorkloads.map(({ name }) => name);
 
 const help = `
@@ -50,48 +40,33 @@ export function kernelHeapCommand(terminal: Terminal, run: (work: Promise<number
     .option('--workload <names>', 'workloads, with commas between, or all', 'all')
     .option('--time <seconds>', 'how long to measure each rate; 0: not at all', '0.25')
     .option('--seed <n>', 'of the workloads', '1');
-  return addReportOptions(command, forms)
+  return addReportOptions(command, measuredForms)
     .addHelpText('after', help)
     .action((flags: HeapFlags) => run(heap(flags, terminal, command)));
 }
 
-async function heap(flags: HeapFlags, terminal: Terminal, command: Command): Promise<number> {
-  const form = reportForm(flags, forms);
-  const kinds = namesIn(flags.heap, kernelHeapNames).map(findKernelHeap);
-  const makers = namesIn(flags.workload, workloadNames).map((name) => heapWorkloads.find((kind) => kind.name === name) as HeapWorkloadKind);
-  const options = { now: () => performance.now(), milliseconds: 1000 * parseSeconds(flags.time) };
+function heap(flags: HeapFlags, terminal: Terminal, command: Command): Promise<number> {
+  const kinds = namesIn(flags.heap, '--heap', kernelHeapNames).map(findKernelHeap);
+  const makers = namesIn(flags.workload, '--workload', workloadNames).map(
+    (name) => heapWorkloads.find((kind) => kind.name === name) as HeapWorkloadKind,
+  );
+  const options = { now: () => performance.now(), milliseconds: parseMeasuringTime(flags.time) };
   const seed = parseSeed(flags.seed);
-  const output = new ReportOutput(flags, terminal);
-  const line = new LiveLine(terminal.err, () => performance.now());
-  try {
-    const results: KernelHeapResult[] = [];
+  const construction = () => (options.milliseconds === 0 ? [] : measureConstruction(options));
+  const report: MeasuredReport<KernelHeapResult> = {
+    forms: measuredForms,
+    title: 'Kernel heaps',
+    data: (results) => kernelHeapData(results, construction()),
+    rows: kernelHeapRows,
+    parts: (results) => kernelHeapParts(results, construction(), new Map(heapWorkloads.map(({ name, meaning }) => [name, meaning]))),
+  };
+  return reportMeasured(measurements(), report, { flags, terminal, command });
+
+  /** A workload is recorded when its turn comes. */
+  function* measurements(): Iterable<Measurement<KernelHeapResult>> {
     for (const maker of makers) {
       const workload = maker.make(seed);
-      for (const kind of kinds) {
-        line.update((seconds) => `${seconds.toFixed(1)} s   ${maker.name}: ${kind.name}`);
-        // Lets Ctrl-C through between two heaps.
-        await new Promise((resolve) => setImmediate(resolve));
-        results.push(measureKernelHeap(kind, workload, options));
-      }
+      for (const kind of kinds) yield { label: `${maker.name}: ${kind.name}`, measure: () => measureKernelHeap(kind, workload, options) };
     }
-    const construction = options.milliseconds === 0 ? [] : measureConstruction(options);
-    line.hide();
-    output.write(written(form, results, construction, { columns: output.columns, command }));
-    return ExitCode.fine;
-  } finally {
-    line.hide();
-    output.close();
   }
-}
-
-function written(
-  form: ReportForm,
-  results: readonly KernelHeapResult[],
-  construction: readonly ConstructionResult[],
-  { columns, command }: { readonly columns: number; readonly command: Command },
-): string {
-  if (form === 'json') return `${JSON.stringify(kernelHeapData(results, construction), null, 2)}\n`;
-  if (form === 'csv') return kernelHeapRows(results).map(csvLine).join('');
-  const parts = kernelHeapParts(results, construction, new Map(heapWorkloads.map(({ name, meaning }) => [name, meaning])));
-  return form === 'html' ? htmlPage(pageFactsOf(command, 'Kernel heaps'), parts) : partsText(parts, columns);
 }

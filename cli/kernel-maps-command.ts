@@ -4,13 +4,11 @@ import { Command } from 'commander';
 import { GIB, MIB, UsageError } from '../src/base/index.ts';
 import { type KernelMapResult, measureKernelMap } from '../src/lab/index.ts';
 import { kernelMapKinds } from '../src/pmap/index.ts';
-import { csvLine, formatBytes, htmlPage, kernelMapRows, kernelMapsData, kernelMapsParts, partsText } from '../src/report/index.ts';
+import { formatBytes, kernelMapRows, kernelMapsData, kernelMapsParts } from '../src/report/index.ts';
 import { findKernelMap, findPageTable, kernelMapNames, pageTableNames } from '../src/systems/index.ts';
 import { parseByteSize } from './byte-size.ts';
-import { ExitCode } from './exit-code.ts';
-import { namesIn, parseSeconds } from './kernel-options.ts';
-import { LiveLine } from './live-line.ts';
-import { addReportOptions, pageFactsOf, type ReportFlags, type ReportForm, ReportOutput, reportForm } from './report-output.ts';
+import { type MeasuredReport, type Measurement, measuredForms, namesIn, parseMeasuringTime, reportMeasured } from './measuring.ts';
+import { addReportOptions, type ReportFlags } from './report-output.ts';
 import { parseSeed } from './run-options.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -22,9 +20,16 @@ interface MapsFlags extends ReportFlags {
   readonly seed: string;
 }
 
-const forms: readonly ReportForm[] = ['text', 'json', 'csv', 'html'];
 const LEAST_MEMORY = 2 * MIB;
 const MOST_MEMORY = 64 * GIB;
+
+const report: MeasuredReport<KernelMapResult> = {
+  forms: measuredForms,
+  title: 'Kernel maps',
+  data: kernelMapsData,
+  rows: kernelMapRows,
+  parts: kernelMapsParts,
+};
 
 const help = `
 Maps:
@@ -50,14 +55,13 @@ export function kernelMapsCommand(terminal: Terminal, run: (work: Promise<number
     .option('--map <names>', 'maps, with commas between, or all', 'all')
     .option('--time <seconds>', 'how long to time each kind of work; 0: not at all', '0.25')
     .option('--seed <n>', 'of the random frames', '1');
-  return addReportOptions(command, forms)
+  return addReportOptions(command, report.forms)
     .addHelpText('after', help)
-    .action((flags: MapsFlags) => run(maps(flags, terminal, command)));
+    .action((flags: MapsFlags) => run(reportMeasured(measurements(flags), report, { flags, terminal, command })));
 }
 
-async function maps(flags: MapsFlags, terminal: Terminal, command: Command): Promise<number> {
-  const form = reportForm(flags, forms);
-  const kinds = namesIn(flags.map, kernelMapNames).map(findKernelMap);
+function measurements(flags: MapsFlags): Measurement<KernelMapResult>[] {
+  const kinds = namesIn(flags.map, '--map', kernelMapNames).map(findKernelMap);
   const format = findPageTable(flags.pageTable);
   const memoryBytes = parseByteSize(flags.memory, '--memory');
   if (memoryBytes < LEAST_MEMORY || memoryBytes > MOST_MEMORY) {
@@ -67,31 +71,11 @@ async function maps(flags: MapsFlags, terminal: Terminal, command: Command): Pro
     memoryBytes,
     format,
     now: () => performance.now(),
-    milliseconds: 1000 * parseSeconds(flags.time),
+    milliseconds: parseMeasuringTime(flags.time),
     seed: parseSeed(flags.seed),
   };
-  const output = new ReportOutput(flags, terminal);
-  const line = new LiveLine(terminal.err, () => performance.now());
-  try {
-    const results: KernelMapResult[] = [];
-    for (const kind of kinds) {
-      line.update((seconds) => `${seconds.toFixed(1)} s   ${kind.name} on ${formatBytes(memoryBytes)}`);
-      // Lets Ctrl-C through between two maps.
-      await new Promise((resolve) => setImmediate(resolve));
-      results.push(measureKernelMap(kind, options));
-    }
-    line.hide();
-    output.write(written(form, results, output.columns, command));
-    return ExitCode.fine;
-  } finally {
-    line.hide();
-    output.close();
-  }
-}
-
-function written(form: ReportForm, results: readonly KernelMapResult[], columns: number, command: Command): string {
-  if (form === 'json') return `${JSON.stringify(kernelMapsData(results), null, 2)}\n`;
-  if (form === 'csv') return kernelMapRows(results).map(csvLine).join('');
-  const parts = kernelMapsParts(results);
-  return form === 'html' ? htmlPage(pageFactsOf(command, 'Kernel maps'), parts) : partsText(parts, columns);
+  return kinds.map((kind) => ({
+    label: `${kind.name} on ${formatBytes(memoryBytes)}`,
+    measure: () => measureKernelMap(kind, options),
+  }));
 }

@@ -2,11 +2,9 @@
 
 import { Command } from 'commander';
 import { measureVmem, type VmemDesign, type VmemResult, vmemDesigns } from '../src/lab/index.ts';
-import { csvLine, htmlPage, partsText, vmemData, vmemParts, vmemRows } from '../src/report/index.ts';
-import { ExitCode } from './exit-code.ts';
-import { namesIn, parseSeconds } from './kernel-options.ts';
-import { LiveLine } from './live-line.ts';
-import { addReportOptions, pageFactsOf, type ReportFlags, type ReportForm, ReportOutput, reportForm } from './report-output.ts';
+import { vmemData, vmemParts, vmemRows } from '../src/report/index.ts';
+import { type MeasuredReport, type Measurement, measuredForms, namesIn, parseMeasuringTime, reportMeasured } from './measuring.ts';
+import { addReportOptions, type ReportFlags } from './report-output.ts';
 import { parseSeed } from './run-options.ts';
 import type { Terminal } from './terminal.ts';
 import { parseCount } from './trace-options.ts';
@@ -18,8 +16,15 @@ interface VmemFlags extends ReportFlags {
   readonly seed: string;
 }
 
-const forms: readonly ReportForm[] = ['text', 'json', 'csv', 'html'];
 const names = vmemDesigns.map(({ name }) => name);
+
+const report: MeasuredReport<VmemResult> = {
+  forms: measuredForms,
+  title: 'Arenas of addresses',
+  data: vmemData,
+  rows: vmemRows,
+  parts: vmemParts,
+};
 
 const help = `
 Arenas: ${names.join(', ')}.
@@ -40,38 +45,14 @@ export function kernelVmemCommand(terminal: Terminal, run: (work: Promise<number
     .option('--arena <names>', 'arenas, with commas between, or all', 'all')
     .option('--time <seconds>', 'how long to measure each rate; 0: not at all', '0.25')
     .option('--seed <n>', 'of the requests', '1');
-  return addReportOptions(command, forms)
+  return addReportOptions(command, report.forms)
     .addHelpText('after', help)
-    .action((flags: VmemFlags) => run(vmem(flags, terminal, command)));
+    .action((flags: VmemFlags) => run(reportMeasured(measurements(flags), report, { flags, terminal, command })));
 }
 
-async function vmem(flags: VmemFlags, terminal: Terminal, command: Command): Promise<number> {
-  const form = reportForm(flags, forms);
-  const designs = namesIn(flags.arena, names).map((name) => vmemDesigns.find((design) => design.name === name) as VmemDesign);
+function measurements(flags: VmemFlags): Measurement<VmemResult>[] {
+  const designs = namesIn(flags.arena, '--arena', names).map((name) => vmemDesigns.find((design) => design.name === name) as VmemDesign);
   const quanta = parseCount(flags.quanta, '--quanta', 1);
-  const options = { quanta, now: () => performance.now(), milliseconds: 1000 * parseSeconds(flags.time), seed: parseSeed(flags.seed) };
-  const output = new ReportOutput(flags, terminal);
-  const line = new LiveLine(terminal.err, () => performance.now());
-  try {
-    const results: VmemResult[] = [];
-    for (const design of designs) {
-      line.update((seconds) => `${seconds.toFixed(1)} s   ${design.name}`);
-      // Lets Ctrl-C through between two arenas.
-      await new Promise((resolve) => setImmediate(resolve));
-      results.push(measureVmem(design, options));
-    }
-    line.hide();
-    output.write(written(form, results, output.columns, command));
-    return ExitCode.fine;
-  } finally {
-    line.hide();
-    output.close();
-  }
-}
-
-function written(form: ReportForm, results: readonly VmemResult[], columns: number, command: Command): string {
-  if (form === 'json') return `${JSON.stringify(vmemData(results), null, 2)}\n`;
-  if (form === 'csv') return vmemRows(results).map(csvLine).join('');
-  const parts = vmemParts(results);
-  return form === 'html' ? htmlPage(pageFactsOf(command, 'Arenas of addresses'), parts) : partsText(parts, columns);
+  const options = { quanta, now: () => performance.now(), milliseconds: parseMeasuringTime(flags.time), seed: parseSeed(flags.seed) };
+  return designs.map((design) => ({ label: design.name, measure: () => measureVmem(design, options) }));
 }

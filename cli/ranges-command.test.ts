@@ -28,10 +28,11 @@ describe('quire ranges', () => {
   });
 
   it.each([
-    [['--design', 'splay'], "there is no range map 'splay': choose one of red-black, "],
+    [['--design', 'splay'], "--design: there is no 'splay'; choose from red-black, "],
     [['--areas', '0'], '--areas 0: not a whole number of at least 1'],
     [['--areas', '1000'], '900 pages: give at least one for each of the 1000 areas'],
     [['--areas', '99999999'], '99999999 areas: give between 1 and 16777216'],
+    [['--time', '0'], '--time 0: rates are all there is to measure; give more'],
     [['--time', 'long'], '--time long: not a number of seconds up to 60'],
     [['-o', 'x.svg'], '--output x.svg: there is no such form of this'],
   ])('%j is refused with a sentence', async (flags, sentence) => {

@@ -4,19 +4,22 @@ import process from 'node:process';
 import { Command } from 'commander';
 import { UsageError } from '../src/base/index.ts';
 import { areaWorkload, measureRangeMap, type RangeSpeed } from '../src/lab/index.ts';
-import { type RangeMapKind, rangeMapKinds } from '../src/ranges/index.ts';
-import { csvLine, formatCount, htmlPage, partsText, rangesParts, rangesRows } from '../src/report/index.ts';
-import { findRangeMap } from '../src/systems/index.ts';
-import { ExitCode } from './exit-code.ts';
-import { LiveLine } from './live-line.ts';
-import { addReportOptions, pageFactsOf, type ReportFlags, type ReportForm, ReportOutput, reportForm } from './report-output.ts';
+import { rangeMapKinds } from '../src/ranges/index.ts';
+import { formatCount, rangesParts, rangesRows } from '../src/report/index.ts';
+import { findRangeMap, rangeMapNames } from '../src/systems/index.ts';
+import { type MeasuredReport, type Measurement, measuredForms, namesIn, parseMeasuringTime, reportMeasured } from './measuring.ts';
+import { addReportOptions, type ReportFlags } from './report-output.ts';
 import { parseSeed } from './run-options.ts';
 import type { Terminal } from './terminal.ts';
 import { parseCount } from './trace-options.ts';
 
-/** The forms of the report. */
-const forms: readonly ReportForm[] = ['text', 'json', 'csv', 'html'];
-const MOST_SECONDS = 60;
+const report: MeasuredReport<RangeSpeed> = {
+  forms: measuredForms,
+  title: 'Range maps',
+  data: (results) => ({ results }),
+  rows: rangesRows,
+  parts: rangesParts,
+};
 
 const help = `
 Designs:
@@ -53,59 +56,28 @@ export function rangesCommand(terminal: Terminal, run: (work: Promise<number>) =
     .option('--design <names>', 'designs, with commas between, or all', 'all')
     .option('--time <seconds>', 'how long to measure each operation', '0.1')
     .option('--seed <number>', 'draws the areas and the questions', '1');
-  return addReportOptions(command, forms)
+  return addReportOptions(command, report.forms)
     .addHelpText('after', help)
-    .action((flags: RangesFlags) => run(ranges(flags, terminal, command)));
+    .action((flags: RangesFlags) => run(reportMeasured(measurements(flags), report, { flags, terminal, command })));
 }
 
-async function ranges(flags: RangesFlags, terminal: Terminal, command: Command): Promise<number> {
-  const form = reportForm(flags, forms);
-  const kinds = parseDesigns(flags.design);
-  const options = { now: processorMilliseconds, milliseconds: 1000 * parseSeconds(flags.time) };
+function measurements(flags: RangesFlags): Measurement<RangeSpeed>[] {
+  const kinds = namesIn(flags.design, '--design', rangeMapNames).map(findRangeMap);
+  const options = { now: processorMilliseconds, milliseconds: parseMeasuringTime(flags.time) };
+  if (options.milliseconds === 0) throw new UsageError(`--time ${flags.time}: rates are all there is to measure; give more`);
   const pages = parseCount(flags.pages, '--pages', 1);
   const seed = parseSeed(flags.seed);
   const workloads = flags.areas.split(',').map((text) => areaWorkload({ areas: parseCount(text, '--areas', 1), pages, seed }));
-  const output = new ReportOutput(flags, terminal);
-  const line = new LiveLine(terminal.err, () => performance.now());
-  try {
-    const results: RangeSpeed[] = [];
-    for (const workload of workloads) {
-      for (const kind of kinds) {
-        line.update((seconds) => `${seconds.toFixed(1)} s   ${formatCount(workload.areas)} areas: ${kind.name}`);
-        results.push(measureRangeMap(kind, workload, options));
-        // Lets Ctrl-C through between two designs.
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    }
-    line.hide();
-    output.write(written(results, form, output, command));
-    return ExitCode.fine;
-  } finally {
-    line.hide();
-    output.close();
-  }
-}
-
-function written(results: readonly RangeSpeed[], form: ReportForm, output: ReportOutput, command: Command): string {
-  if (form === 'json') return `${JSON.stringify({ results }, null, 2)}\n`;
-  if (form === 'csv') return rangesRows(results).map(csvLine).join('');
-  const parts = rangesParts(results);
-  return form === 'html' ? htmlPage(pageFactsOf(command, 'Range maps'), parts) : partsText(parts, output.columns);
+  return workloads.flatMap((workload) =>
+    kinds.map((kind) => ({
+      label: `${formatCount(workload.areas)} areas: ${kind.name}`,
+      measure: () => measureRangeMap(kind, workload, options),
+    })),
+  );
 }
 
 /** Other work on the machine adds far less to the processor's time than to the clock's. */
 function processorMilliseconds(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
-}
-
-function parseDesigns(text: string): readonly RangeMapKind[] {
-  if (text === 'all') return rangeMapKinds;
-  return [...new Set(text.split(',').map((name) => name.trim()))].map(findRangeMap);
-}
-
-function parseSeconds(text: string): number {
-  const seconds = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (seconds <= MOST_SECONDS) return seconds;
-  throw new UsageError(`--time ${text}: not a number of seconds up to ${MOST_SECONDS}`);
 }
