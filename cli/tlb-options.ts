@@ -192,8 +192,8 @@ function tlbsOf(flags: TlbFlags, hasLargePages: boolean): { tlbs: PlannedTlb[]; 
     }
     const count = countOfEntries(entries, '--entries');
     for (const ways of listOf(flags.ways ?? '4,full')) {
-      for (const replacement of listOf(flags.replacement ?? 'lru').map(replacementOf)) {
-        const first: TlbShape = { entries: count, ways: waysOf(ways, count), replacement, wired };
+      for (const replacement of listOf(flags.replacement ?? 'lru').map((rule) => replacementOf(rule, '--replacement'))) {
+        const first: TlbShape = { entries: count, ways: waysOf(ways, count, '--ways'), replacement, wired };
         const name = nameOf(first);
         const why = whyNoTlb(first);
         if (tlbs.some((known) => known.name === name)) continue;
@@ -217,7 +217,7 @@ function upperArrays({ second, large }: TlbFlags, replacement: TlbReplacement): 
 function parseArray(text: string, replacement: TlbReplacement, option: string): TlbShape {
   const [entries = '', ways = 'full'] = text.split(':');
   const count = countOfEntries(entries, option);
-  const shape = { entries: count, ways: waysOf(ways, count), replacement };
+  const shape = { entries: count, ways: waysOf(ways, count, option), replacement };
   const why = whyNoTlb(shape);
   if (why !== undefined) throw new UsageError(`${option} ${text}: ${why}`);
   return shape;
@@ -242,7 +242,7 @@ function parseDesign(text: string, option: string): TlbDesign {
     throw new UsageError(`${option} ${text}: write ENTRIES:WAYS or ENTRIES:WAYS:REPLACEMENT, as in 64:4:fifo, or one of ${names}`);
   }
   const [entries = '', ways = '', replacement = 'lru'] = text.split(':');
-  const first = parseArray(`${entries}:${ways}`, replacementOf(replacement), option);
+  const first = parseArray(`${entries}:${ways}`, replacementOf(replacement, option), option);
   return { name: nameOf(first), first };
 }
 
@@ -250,14 +250,14 @@ function countOfEntries(text: string, option: string): number {
   return atMost(parseCount(text, option, 1), MOST_ENTRIES, option);
 }
 
-function waysOf(text: string, entries: number): number {
-  return text === 'full' ? entries : text === 'direct' ? 1 : parseCount(text, '--ways', 1);
+function waysOf(text: string, entries: number, option: string): number {
+  return text === 'full' ? entries : text === 'direct' ? 1 : parseCount(text, option, 1);
 }
 
-function replacementOf(text: string): TlbReplacement {
+function replacementOf(text: string, option: string): TlbReplacement {
   const replacement = tlbReplacements.find((known) => known === text);
   if (replacement !== undefined) return replacement;
-  throw new UsageError(`--replacement ${text}: there is no such rule; choose from ${tlbReplacements.join(', ')}`);
+  throw new UsageError(`${option} ${text}: there is no such rule; choose from ${tlbReplacements.join(', ')}`);
 }
 
 function pagesPerEntryOf({ pagesPerEntry = '1' }: TlbFlags): number {

@@ -71,7 +71,8 @@ describe('quire run --tlb', () => {
   it.each([
     [['--tlb', '64'], /write ENTRIES:WAYS/],
     [['--tlb', '64:5'], /do not divide into sets/],
-    [['--tlb', '64:4:worst'], /there is no such rule/],
+    [['--tlb', '64:4:worst'], /--tlb worst: there is no such rule/],
+    [['--tlb', '64:many'], /--tlb many: not a whole number/],
     [['--tlb', 'r4000', '--large-pages', 'promote'], /entries are of several pages/],
     [['--tlb', '64:4', '--mmu', 'off'], /no pages to translate/],
     [['--tlb', '64:4', '--page-table', 'mips'], /is its own/],

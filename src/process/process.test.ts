@@ -47,6 +47,21 @@ function faultOf(action: () => void) {
 }
 
 describe('trap', () => {
+  it('counts no more than 50 µs for a refill that is timed, whatever the host did meanwhile', () => {
+    const { machine, system, process: other, map } = make();
+    map(BASE, 1);
+    let calls = 0;
+    const process = new Process(machine, system, other.space, () => 20 * Math.floor(++calls / 2));
+    process.trap(BASE, 4, 0);
+    const before = process.kernelMs;
+    for (let i = 0; i < 640; i++) {
+      other.space.pmap.tlb.invalidate(pageOf(BASE));
+      process.trap(BASE, 4, 0);
+    }
+    expect(process.tlbMisses).toBe(640);
+    expect(process.kernelMs - before).toBeCloseTo(640 * 0.05, 6);
+  });
+
   it('of one page makes that page accessible, and of a page already mapped only refills', () => {
     const { process, map, valid } = make();
     map(BASE, 2);

@@ -28,6 +28,8 @@ const PAGES_32_BIT = 0x10_0000;
 const MAX_TRIES = 16;
 /** One refill in this many is timed: reading the clock costs more than a refill. */
 const REFILL_SAMPLE = 64;
+/** Milliseconds that one of those counts for at most: the host did something else in one that took longer, and 64 times that would be told. */
+const LONGEST_REFILL_MS = 0.05;
 
 /** Wishes where in RAM pages are to lie. */
 export interface PagePlacement {
@@ -111,7 +113,7 @@ export class Process {
     if (found >= 0) {
       this.tlbMisses++;
       if (sampled) {
-        this.#sampledMs += this.#now() - start;
+        this.#sampledMs += Math.min(this.#now() - start, LONGEST_REFILL_MS);
         this.#sampledRefills++;
       }
       return;

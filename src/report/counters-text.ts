@@ -8,7 +8,7 @@
 
 import { PAGE_SIZE } from '../base/index.ts';
 import { formatBytes, formatCount, formatCountOf, formatSeconds, formatShare } from './quantities.ts';
-import type { KernelHeapFacts, KernelMapFacts, RunReport, SwapCounts, UsableMemory } from './run-report.ts';
+import type { CodeFacts, KernelHeapFacts, KernelMapFacts, RunReport, SwapCounts, UsableMemory } from './run-report.ts';
 import type { TextStyle } from './text-style.ts';
 
 interface Row {
@@ -39,7 +39,8 @@ export function counterLines(report: RunReport, width: number, style: TextStyle)
 /** Returns all sections but that on time, as rows. */
 export function counterSections(report: RunReport): Section[] {
   const memory = report.memory === undefined ? [] : [memorySection(report.memory)];
-  return [faultSection(report), ...memory, residentSection(report), evictionSection(report), kernelSection(report)];
+  const code = report.code === undefined ? [] : [codeSection(report.code)];
+  return [faultSection(report), ...memory, residentSection(report), evictionSection(report), kernelSection(report), ...code];
 }
 
 /** Returns the section on time, as rows. */
@@ -134,8 +135,8 @@ function kernelSection({ kernelBytes, kernelHeap, kernelMap, ramBytes }: RunRepo
 }
 
 function heapRow({ design, peakFrames, askedBytes, givenBytes, reapedFrames }: KernelHeapFacts): Row {
-  const unasked = `${formatShare(givenBytes - askedBytes, givenBytes)} not asked for`;
-  const meaning = `${design}: ${formatBytes(givenBytes)} given, ${unasked}, ${formatCountOf(reapedFrames, 'frame')} reaped`;
+  const unasked = `${formatShare(givenBytes - askedBytes, givenBytes)} unasked`;
+  const meaning = `${design}: ${formatBytes(givenBytes)} given, ${unasked}, ${formatCount(reapedFrames)} reaped`;
   return bytes('its peak', peakFrames * PAGE_SIZE, meaning);
 }
 
@@ -143,6 +144,25 @@ function mapRow({ design, maps, bytes: tables, entriesWritten, tlbDropped, bypas
   const written = `${formatCountOf(entriesWritten, 'entry', 'entries')} written, ${formatCountOf(tlbDropped, 'TLB drop')}`;
   const meaning = `${design}: ${written}${bypassed === 0 ? '' : `, ${formatCount(bypassed)} past it`}`;
   return { label: 'kernel maps', value: formatCount(maps), size: formatBytes(tables), meaning };
+}
+
+/** Places in the code, not how often they were passed. */
+function codeSection({ originalBytes, rewrittenBytes, accesses, stackWindow, stackWindowBytes }: CodeFacts): Section {
+  const { window, inlined, called } = accesses;
+  const size = formatBytes(stackWindowBytes);
+  const place = stackWindow === 'outgrown' ? `outgrew the ${size} of stack that are locked` : `in ${size} of locked stack: no table needed`;
+  return [
+    {
+      label: 'Loads and stores',
+      value: formatCount(window + inlined + called),
+      size: '',
+      meaning: 'in its code, each sent through the MMU',
+    },
+    count('stack window', window, stackWindow === 'none' ? 'there was none: looked up' : place),
+    count('inlined', inlined, 'the page is looked up on the spot'),
+    count('called', called, 'a function looks it up'),
+    bytes('code', rewrittenBytes, `from ${formatBytes(originalBytes)} in the module`),
+  ];
 }
 
 function faultTotal({ mappedAhead: _notAFault, ...kinds }: RunReport['faults']): number {

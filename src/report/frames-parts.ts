@@ -4,7 +4,7 @@
 
 import { PAGE_SIZE } from '../base/index.ts';
 import type { FrameResult } from '../lab/index.ts';
-import { formatBytes, formatCount } from './quantities.ts';
+import { formatBytes, formatCountOf } from './quantities.ts';
 import type { ReportPart } from './report-part.ts';
 
 /** Most characters of a map's row: a power of two, so that parts can be joined. */
@@ -20,7 +20,7 @@ export function framesParts(results: readonly FrameResult[], usableFrames: numbe
     {
       kind: 'head',
       name: formatBytes(first.memoryBytes),
-      lines: [`${formatCount(usableFrames)} usable frames of 4 KiB`],
+      lines: [`${formatCountOf(usableFrames, 'usable frame')} of 4 KiB`],
     },
     {
       kind: 'table',

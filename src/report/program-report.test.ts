@@ -65,7 +65,7 @@ describe.each(systemNames)('the report of a run under %s', (name) => {
     expect(costs?.givenBytes).toBeGreaterThanOrEqual(costs?.askedBytes ?? 0);
     expect(costs?.magazineHits === undefined).toBe(kernelHeap !== 'magazines');
     expect(formatRunReport(report, { width: 120, color: 'none' })).toMatch(
-      new RegExp(`its peak +[\\d.]+ KiB +${kernelHeap}: .* given, .* not asked for, 0 frames reaped`),
+      new RegExp(`its peak +[\\d.]+ KiB +${kernelHeap}: .* given, .* unasked, 0 reaped`),
     );
   });
 

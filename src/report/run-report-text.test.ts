@@ -220,6 +220,27 @@ describe('formatRunReport', () => {
     expect(text({ lostPages: 0 })).toBe(golden);
   });
 
+  it.each([
+    ['used', 'in 8 KiB of locked stack: no table needed'],
+    ['outgrown', 'outgrew the 8 KiB of stack that are locked'],
+    ['none', 'there was none: looked up'],
+  ] as const)('tells what became of the code where the stack window was %s', (stackWindow, meaning) => {
+    const code = {
+      originalBytes: 24 * 1024,
+      rewrittenBytes: 80 * 1024,
+      accesses: { window: 47, inlined: 1073, called: 42 },
+      stackWindowBytes: 8192,
+      stackWindow,
+    };
+    expect(text({ code }, 100)).toContain(`
+  Loads and stores       1,162              in its code, each sent through the MMU
+    stack window            47              ${meaning}
+    inlined              1,073              the page is looked up on the spot
+    called                  42              a function looks it up
+    code                           80 KiB   from 24 KiB in the module
+`);
+  });
+
   it('shows locked pages in the map where there are any', () => {
     const locked = { ...area(0x1000, 0x4000, 'rw-p', '[heap]', [3, 1, 0]), lockedPages: 3 };
     const map = [area(0, 0x1000, 'rw-p', '[image]', [1, 0, 0]), locked];

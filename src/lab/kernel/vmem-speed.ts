@@ -66,7 +66,7 @@ const MOST_MISSES = 64;
 
 /** Measures one way. Throws a UsageError if the arena is too small to age or too large for this host. */
 export function measureVmem(design: VmemDesign, { quanta, now, milliseconds, seed }: VmemOptions): VmemResult {
-  if (quanta < 1024 || quanta > 2 ** 24) throw new UsageError(`an arena of ${quanta} quanta: give from 1,024 to ${2 ** 24}`);
+  if (quanta < 1024 || quanta > 2 ** 24) throw new UsageError(`an arena of ${quanta} quanta: give from 1024 to ${2 ** 24}`);
   const frames = 256 + Math.ceil(quanta / 50);
   const memory = bootPhysicalMemory({ ram: new Ram(new ArrayBuffer(frames * PAGE_SIZE), frames), allocator: bitmapAllocator });
   const tags = TagPool.create(memory);
