@@ -47,18 +47,24 @@ const ANSWER = 3;
 /** Output of a guest that is kept: the kernels print a line or two. */
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
-/** Measures each request in a process of its own. */
-export const ownProcesses: Laboratory = {
-  run: (request) => {
-    const start = performance.now();
-    const { answer, output } = ask({ run: request });
-    const processSeconds = (performance.now() - start) / 1000;
-    return { ...(answer as RunMeasurement), processSeconds, outputChecksum: createHash('sha256').update(output).digest('hex') };
-  },
-  cost: (request) => ask({ cost: request }).answer as Numbers,
-  heap: async (request) => ask({ heap: request }).answer as HeapMeasurement,
-  ranges: (request) => ask({ ranges: request }).answer as RangeSpeed,
-};
+/** Measures each request in a process of its own, of the Node at `executable`. */
+export function processesOf(executable: string): Laboratory {
+  const ask = (request: Request) => askProcess(executable, request);
+  return {
+    run: (request) => {
+      const start = performance.now();
+      const { answer, output } = ask({ run: request });
+      const processSeconds = (performance.now() - start) / 1000;
+      return { ...(answer as RunMeasurement), processSeconds, outputChecksum: createHash('sha256').update(output).digest('hex') };
+    },
+    cost: (request) => ask({ cost: request }).answer as Numbers,
+    heap: async (request) => ask({ heap: request }).answer as HeapMeasurement,
+    ranges: (request) => ask({ ranges: request }).answer as RangeSpeed,
+  };
+}
+
+/** Of the Node that runs this. */
+export const ownProcesses: Laboratory = processesOf(process.execPath);
 
 /** What a child does: measures and answers. */
 export async function answerRequest(text: string): Promise<void> {
@@ -72,9 +78,9 @@ function answerOf(request: Request): unknown {
   return 'cost' in request ? measureCost(request.cost) : measureHeap(request.heap);
 }
 
-function ask(request: Request): { readonly answer: unknown; readonly output: Buffer } {
+function askProcess(executable: string, request: Request): { readonly answer: unknown; readonly output: Buffer } {
   const main = fileURLToPath(new URL('./main.js', import.meta.url));
-  const child = spawnSync(process.execPath, [main, 'measure', JSON.stringify(request)], {
+  const child = spawnSync(executable, [main, 'measure', JSON.stringify(request)], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     maxBuffer: MAX_OUTPUT_BYTES,
   });

@@ -6,8 +6,9 @@ import { type FramesResult, framesSettings, framesTables, measureAllFrames, quic
 import { heapSettings, heapTables, measureHeaps, quickHeapSettings } from './heap.ts';
 import type { HeapResult } from './heap-result.ts';
 import { type KernelResult, kernelSettings, kernelTables, measureKernel, quickKernelSettings } from './kernel.ts';
-import { answerRequest, ownProcesses } from './laboratory.ts';
+import { answerRequest, ownProcesses, processesOf } from './laboratory.ts';
 import { type MovingResult, measureMoving, movingSettings, movingTables, quickMovingSettings } from './moving.ts';
+import { otherNodes } from './other-nodes.ts';
 import { measurePolicies, type PoliciesResult, policiesSettings, policiesTables, quickPoliciesSettings } from './policies.ts';
 import { measurePrograms, type ProgramsResult, programsSettings, quickProgramsSettings } from './programs.ts';
 import { programsTables } from './programs-tables.ts';
@@ -18,12 +19,18 @@ import { measureTraces, quickTracesSettings, type TracesResult, tracesSettings, 
 
 /** One benchmark: how it is measured and shown. */
 interface Benchmark {
-  readonly measure: (amount: Amount, tell: (step: string) => void, only: readonly string[] | undefined) => unknown;
+  readonly measure: (amount: Amount, tell: (step: string) => void, choice: Choice) => unknown;
   /** @param result what `measure` returned, or the same read from JSON */
   readonly tables: (result: unknown) => Table[];
 }
 
 type Amount = 'full' | 'quick';
+
+/** What a run was narrowed or widened to. */
+interface Choice {
+  readonly only?: readonly string[];
+  readonly nodes?: readonly string[];
+}
 
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   frames: {
@@ -31,7 +38,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     tables: (result) => framesTables(result as FramesResult),
   },
   heap: {
-    measure: (amount, tell, only) =>
+    measure: (amount, tell, { only }) =>
       measureHeaps(amount === 'quick' ? quickHeapSettings : heapSettings, ownProcesses, tell, only && { only }),
     tables: (result) => heapTables(result as HeapResult),
   },
@@ -48,7 +55,11 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     tables: (result) => policiesTables(result as PoliciesResult),
   },
   programs: {
-    measure: (amount, tell) => measurePrograms(amount === 'quick' ? quickProgramsSettings : programsSettings, ownProcesses, tell),
+    measure: (amount, tell, { nodes }) => {
+      const others = amount === 'quick' ? [] : otherNodes(nodes);
+      const versions = others.map(({ version, executable }) => ({ version, laboratory: processesOf(executable) }));
+      return measurePrograms(amount === 'quick' ? quickProgramsSettings : programsSettings, ownProcesses, tell, versions);
+    },
     tables: (result) => programsTables(result as ProgramsResult),
   },
   ranges: {
@@ -64,6 +75,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
 interface Flags {
   readonly quick?: true;
   readonly only?: string;
+  readonly node?: string;
   readonly markdown?: true;
 }
 
@@ -74,13 +86,15 @@ const command = new Command('npm run bench --')
   .argument('[names...]', `what to run: ${names.join(', ')} (default: all)`)
   .option('--quick', 'a smoke run: half a minute, numbers of no use, nothing stored')
   .option('--only <names>', 'of heap: these allocators beside the wasm dlmalloc, with commas between; nothing stored')
+  .option('--node <paths>', 'of programs: these other versions of Node too (default: those found), with commas between')
   .option('--markdown', 'measure nothing; print the stored results as Markdown')
-  .action(async (chosen: string[], { quick, only, markdown }: Flags) => {
+  .action(async (chosen: string[], { quick, only, node, markdown }: Flags) => {
     const unknown = chosen.find((name) => !names.includes(name));
     if (unknown !== undefined) command.error(`there is no benchmark '${unknown}': choose from ${names.join(', ')}`, { exitCode: 2 });
+    const choice = { ...(only !== undefined && { only: only.split(',') }), ...(node !== undefined && { nodes: node.split(',') }) };
     for (const name of chosen.length > 0 ? chosen : names) {
       if (markdown) showStored(name);
-      else await measure(name, quick ? 'quick' : 'full', only?.split(','));
+      else await measure(name, quick ? 'quick' : 'full', choice);
     }
   });
 
@@ -92,12 +106,12 @@ command.addCommand(
 
 await command.parseAsync();
 
-async function measure(name: string, amount: Amount, only: readonly string[] | undefined): Promise<void> {
+async function measure(name: string, amount: Amount, choice: Choice): Promise<void> {
   const benchmark = benchmarks[name] as Benchmark;
-  const stored = onThisHost(name, await benchmark.measure(amount, (step) => tell(`${name}: ${step}`), only));
+  const stored = onThisHost(name, await benchmark.measure(amount, (step) => tell(`${name}: ${step}`), choice));
   tell('');
   process.stdout.write(`${showText(stored)}\n`);
-  if (amount === 'full' && only === undefined) process.stdout.write(`Stored in ${writeResult(stored)}.\n\n`);
+  if (amount === 'full' && choice.only === undefined) process.stdout.write(`Stored in ${writeResult(stored)}.\n\n`);
 }
 
 function showStored(name: string): void {

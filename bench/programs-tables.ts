@@ -10,12 +10,11 @@ type DoneRow = ProgramRow & Required<Pick<ProgramRow, 'plain' | 'ample'>>;
 
 /** The tables that people read. */
 export function programsTables(result: ProgramsResult): Table[] {
-  return [ampleTable(result), codeTable(result), halfTable(result), startTable(result)];
+  return [ampleTable(result), ...othersTables(result), codeTable(result), halfTable(result), startTable(result)];
 }
 
 function ampleTable({ rows, ampleBytes, settings }: ProgramsResult): Table {
-  const kernels = rows.filter(isDone).filter(({ group }) => group === 'kernel');
-  const mean = (which: readonly DoneRow[]): string => (which.length === 0 ? '-' : geometricMean(which.map(slowdown)).toFixed(2));
+  const kernels = kernelsOf(rows);
   return {
     title: 'Programs with RAM to spare',
     about:
@@ -39,6 +38,33 @@ function ampleTable({ rows, ampleBytes, settings }: ProgramsResult): Table {
       ...rows.flatMap((row) => (row.failure === undefined ? [] : [`${nameOf(row)} failed: ${row.failure}.`])),
     ],
   };
+}
+
+const kernelsOf = (rows: readonly ProgramRow[]): DoneRow[] => rows.filter(isDone).filter(({ group }) => group === 'kernel');
+
+const mean = (rows: readonly DoneRow[]): string => (rows.length === 0 ? '-' : geometricMean(rows.map(slowdown)).toFixed(2));
+
+function othersTables({ rows, others = [] }: ProgramsResult): Table[] {
+  if (others.length === 0) return [];
+  const ratioOf = (each: readonly ProgramRow[], name: string): string => {
+    const row = each.filter(isDone).find((candidate) => nameOf(candidate) === name);
+    return row === undefined ? '-' : slowdown(row).toFixed(2);
+  };
+  const versions = others.map((other) => other.rows);
+  return [
+    {
+      title: 'The same on other versions of Node',
+      about: "Ratio of Quire's time to the plain time on the same Node; lower is better.",
+      headings: ['program', 'at hand', ...others.map(({ node }) => node)],
+      rows: [
+        ...rows.filter(isDone).map((row) => [nameOf(row), ...[rows, ...versions].map((each) => ratioOf(each, nameOf(row)))]),
+        ['geometric mean of the kernels', ...[rows, ...versions].map((each) => mean(kernelsOf(each)))],
+      ],
+      notes: others.flatMap(({ node, rows: each }) =>
+        each.flatMap((row) => (row.failure === undefined ? [] : [`${nameOf(row)} failed on Node ${node}: ${row.failure}.`])),
+      ),
+    },
+  ];
 }
 
 function codeTable({ rows }: ProgramsResult): Table {

@@ -77,6 +77,18 @@ describe('the programs benchmark', () => {
     expect(ample?.notes.join()).toContain(sentence);
   });
 
+  it('sets the ratios on other versions of Node beside those at hand', () => {
+    const slower = (ratio: number) => ({
+      run: (request: RunRequest) => ({ ...run, seconds: request.mmu === 'on' ? ratio : 1 }),
+    });
+    const other = { version: '98.1.0', laboratory: slower(3) };
+    const result = measurePrograms(settings, slower(2), () => undefined, [other]);
+    const table = programsTables(result).find(({ title }) => title.includes('other versions'));
+    expect(table?.headings).toEqual(['program', 'at hand', '98.1.0']);
+    expect(table?.rows).toHaveLength(result.rows.length + 1);
+    expect(table?.rows.map((cells) => cells.slice(1))).toEqual(table?.rows.map(() => ['2.00', '3.00']));
+  });
+
   it('tells what became of the code, as shares of its accesses and by how much it grew', () => {
     const code = { originalBytes: 2048, rewrittenBytes: 6144, accesses: { window: 1, inlined: 2, called: 5 }, stackWindowBytes: 8192 };
     const { result } = measured(({ mmu }) => (mmu === 'off' ? {} : { code: { ...code, stackWindow: 'used' } }));

@@ -79,6 +79,14 @@ export interface ProgramsResult {
   readonly rows: readonly ProgramRow[];
   /** Programs that do nothing: what starting takes. */
   readonly starts: readonly ProgramRow[];
+  /** The programs with RAM to spare, on other versions of Node. */
+  readonly others?: readonly { readonly node: string; readonly rows: readonly ProgramRow[] }[];
+}
+
+/** Another version of Node, and what measures there. */
+export interface OtherVersion {
+  readonly version: string;
+  readonly laboratory: Pick<Laboratory, 'run'>;
 }
 
 /** RAM in which no program here has to give a page back. */
@@ -93,18 +101,24 @@ export function measurePrograms(
   settings: ProgramsSettings,
   laboratory: Pick<Laboratory, 'run'>,
   tell: (step: string) => void,
+  others: readonly OtherVersion[] = [],
 ): ProgramsResult {
   const measured =
-    (half: 'with half' | 'without half', repeats: number) =>
+    (half: 'with half' | 'without half', repeats: number, where = laboratory, name = '') =>
     (program: BenchProgram): ProgramRow => {
-      tell(`${program.name} ${program.args.join(' ')}`);
-      return new ProgramBench(program, { ...settings, repeats }, laboratory).row(half);
+      tell(`${name}${program.name} ${program.args.join(' ')}`);
+      return new ProgramBench(program, { ...settings, repeats }, where).row(half);
     };
+  const programs = chosen(benchPrograms, settings);
   return {
     settings,
     ampleBytes: AMPLE_BYTES,
-    rows: chosen(benchPrograms, settings).map(measured('with half', settings.repeats)),
+    rows: programs.map(measured('with half', settings.repeats)),
     starts: chosen(startPrograms, settings).map(measured('without half', settings.startRepeats)),
+    others: others.map(({ version, laboratory: other }) => ({
+      node: version,
+      rows: programs.map(measured('without half', settings.repeats, other, `Node ${version}: `)),
+    })),
   };
 }
 
