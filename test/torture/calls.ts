@@ -1,6 +1,7 @@
 // Which calls a memory manager has: each is asked once, on a machine of its own, and ENOSYS is a no.
 
 import { PAGE_SIZE } from '../../src/base/index.ts';
+import { kernelHeapNames, kernelMapChoices } from '../../src/systems/index.ts';
 import type { Script, StepName } from './script.ts';
 import { layout, newTlb, Stage } from './stage.ts';
 
@@ -8,6 +9,7 @@ import { layout, newTlb, Stage } from './stage.ts';
 const always: readonly StepName[] = [
   'load',
   'store',
+  'fill',
   'map',
   'unmap',
   'protect',
@@ -25,7 +27,10 @@ const always: readonly StepName[] = [
 
 /** Returns the steps that mean something to a system. */
 export function callsOf(system: string, policy: string, allocator: string): ReadonlySet<StepName> {
-  const script: Script = { seed: 1, system, policy, allocator, frames: 128, swapPages: 64, memory: 'roomy', failures: [], steps: [] };
+  const script: Script = {
+    ...{ seed: 1, system, policy, allocator, frames: 128, swapPages: 64, memory: 'roomy', failures: [], steps: [] },
+    ...{ kernelHeap: kernelHeapNames[0] as string, kernelMap: kernelMapChoices[0] as string, largePages: 'never' },
+  };
   const { system: manager, extraDevices } = new Stage(script, (_machine, made) => made);
   const space = manager.createSpace(layout, newTlb());
   if (typeof space === 'string') throw new Error(`there is no space to ask for calls: ${space}`);

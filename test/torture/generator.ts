@@ -2,8 +2,10 @@
 // script. A call that a manager does not have is left out.
 
 import { PAGE_SIZE, Random } from '../../src/base/index.ts';
+import type { LargePages } from '../../src/pmap/index.ts';
 import type { Advice, Inheritance, LockScope, SpaceLimits } from '../../src/system/index.ts';
-import { frameAllocatorNames, policyNames } from '../../src/systems/index.ts';
+import { frameAllocatorNames, kernelHeapNames, kernelMapChoices, policyNames } from '../../src/systems/index.ts';
+import { LARGE_PAGES } from './eights.ts';
 import {
   AREA_FIRST,
   AREA_PAGES,
@@ -16,6 +18,7 @@ import {
   SPACE_PAGES,
   type Step,
   type StepName,
+  type StepOf,
   TOP_PAGES,
 } from './script.ts';
 
@@ -35,7 +38,7 @@ const VERIFY_EVERY = 1500;
 const CHECK_EVERY = 600;
 
 /** How often each step is drawn, in parts of all. Accesses are most of what a program does. */
-const weights: Readonly<Record<Exclude<StepName, 'verify' | 'check'>, number>> = {
+const weights: Readonly<Record<Exclude<StepName, 'fill' | 'verify' | 'check'>, number>> = {
   store: 420,
   load: 300,
   map: 60,
@@ -70,10 +73,21 @@ const weights: Readonly<Record<Exclude<StepName, 'verify' | 'check'>, number>> =
   renew: 4,
   tick: 4,
 };
+/** Fills, where there are large pages. */
+const FILL_WEIGHT = 30;
 
 /** Frames of a machine on which four spaces and all objects are much too large, from "nothing but swapping" to "now and then". */
 const ROOMY_FRAMES = [96, 112, 160, 256];
 const TIGHT_FRAMES = [40, 52, 72, 96];
+/** Tables of 8 pages take up to 16 frames in each space. */
+const LARGE_ROOMY_FRAMES = [160, 192, 256, 320];
+const LARGE_TIGHT_FRAMES = [56, 72, 96, 128];
+/** One script in this many has large pages, and one in that many another than the default kernel heap, and a kernel map. */
+const LARGE_SHARE = 3;
+const HEAP_SHARE = 2;
+const KERNEL_MAP_SHARE = 4;
+/** A machine whose kernel map gets no frames at boot is refused; so many frames suffice for that. */
+const BOOT_FRAMES = 16;
 const ROOMY_SWAP = 2048;
 const TIGHT_SWAP = [16, 48, 128];
 /** One script in this many is tight, and one in that many has injected failures. */
@@ -88,46 +102,58 @@ export function makeScript({ seed, steps, system, calls, policy }: ScriptRequest
   const pick = <T>(choices: readonly T[]): T => choices[random.below(choices.length)] as T;
   const tight = random.below(TIGHT_SHARE) === 0;
   const failing = random.below(FAILURES_SHARE) === 0;
+  const isLarge = random.below(LARGE_SHARE) === 0;
+  const [tightFrames, roomyFrames] = isLarge ? [LARGE_TIGHT_FRAMES, LARGE_ROOMY_FRAMES] : [TIGHT_FRAMES, ROOMY_FRAMES];
   const kinds = ['frames', 'heap', 'reads', 'writes'] as const;
   return {
     seed,
     system,
     policy: policy ?? pick(policyNames),
     allocator: pick(frameAllocatorNames),
-    frames: pick(tight ? TIGHT_FRAMES : ROOMY_FRAMES),
+    kernelHeap: random.below(HEAP_SHARE) === 0 ? pick(kernelHeapNames.slice(1)) : (kernelHeapNames[0] as string),
+    kernelMap: random.below(KERNEL_MAP_SHARE) === 0 ? pick(kernelMapChoices.slice(1)) : (kernelMapChoices[0] as string),
+    largePages: isLarge ? 'promote' : 'never',
+    frames: pick(tight ? tightFrames : roomyFrames),
     swapPages: tight ? pick(TIGHT_SWAP) : ROOMY_SWAP,
     memory: tight ? 'tight' : 'roomy',
-    failures: failing ? kinds.map((kind) => ({ kind, at: random.below(FAILURE_RANGE[kind]) })) : [],
-    steps: makeSteps(random, steps, calls),
+    failures: failing ? kinds.map((kind) => ({ kind, at: BOOT_FRAMES + random.below(FAILURE_RANGE[kind]) })) : [],
+    steps: makeSteps(random, steps, calls, isLarge ? 'promote' : 'never'),
   };
 }
 
-function makeSteps(random: Random, count: number, calls: ReadonlySet<StepName>): Step[] {
+function makeSteps(random: Random, count: number, calls: ReadonlySet<StepName>, largePages: LargePages): Step[] {
   const names = (Object.keys(weights) as (keyof typeof weights)[]).filter((name) => calls.has(name));
-  const drawn = names.flatMap((name) => Array.from({ length: weights[name] }, () => name));
-  const draw = new Draw(random);
+  const drawn: DrawnName[] = names.flatMap((name) => Array.from({ length: weights[name] }, () => name));
+  if (largePages === 'promote') for (let i = 0; i < FILL_WEIGHT; i++) drawn.push('fill');
+  const draw = new Draw(random, largePages);
   return Array.from({ length: count }, (_, i): Step => {
     if (i % VERIFY_EVERY === VERIFY_EVERY - 1) return { do: 'verify' };
     if (i % CHECK_EVERY === CHECK_EVERY - 1) return { do: 'check' };
-    return draw.step(drawn[random.below(drawn.length)] as keyof typeof weights);
+    return draw.step(drawn[random.below(drawn.length)] as DrawnName);
   });
 }
+
+type DrawnName = keyof typeof weights | 'fill';
 
 /** Draws the numbers of steps. */
 class Draw {
   readonly #random: Random;
+  readonly #largePages: LargePages;
 
-  constructor(random: Random) {
+  constructor(random: Random, largePages: LargePages) {
     this.#random = random;
+    this.#largePages = largePages;
   }
 
-  step(name: keyof typeof weights): Step {
+  step(name: DrawnName): Step {
     const space = this.#below(4);
     switch (name) {
       case 'load':
         return { do: name, space, page: this.#page(), offset: this.#below(PAGE_SIZE), size: this.#size() };
       case 'store':
         return { do: name, space, page: this.#page(), offset: this.#below(PAGE_SIZE), size: this.#size(), value: this.#below(256) };
+      case 'fill':
+        return { do: name, space, page: this.#page(), value: this.#below(256) };
       case 'map':
         return { ...this.#map(), space };
       case 'unmap':
@@ -185,7 +211,21 @@ class Draw {
     }
   }
 
-  #map() {
+  #map(): Omit<StepOf<'map'>, 'space'> {
+    return this.#largePages === 'promote' && this.#below(3) === 0 ? this.#mapLarge() : this.#mapAny();
+  }
+
+  /** Memory that large pages can map: one or two. */
+  #mapLarge(): Omit<StepOf<'map'>, 'space'> {
+    const page = this.#page();
+    return {
+      do: 'map',
+      ...{ page: page - (page % LARGE_PAGES), pages: LARGE_PAGES * (1 + this.#below(2)), how: 'fixed', object: -1 },
+      ...{ protection: 3, sharing: 'private', offset: 0, commitment: 'committed', grows: 0 },
+    };
+  }
+
+  #mapAny() {
     const object = this.#below(2) === 0 ? -1 : this.#below(OBJECT_COUNT);
     const pages = this.#below(60) === 0 ? 0 : this.#small(16);
     const room = OBJECT_PAGES - pages;

@@ -6,6 +6,7 @@
 // given up, all frames, all bytes of kernel heap and all swap slots must be back.
 
 import * as areas from './areas.ts';
+import { LARGE_PAGES } from './eights.ts';
 import * as pinning from './pinning.ts';
 import { OBJECT_COUNT, type Script, type Step, type StepName, type StepOf } from './script.ts';
 import { Disagreement, type MakeSystem } from './stage.ts';
@@ -44,6 +45,10 @@ const onSpace =
 const doers: { readonly [Name in StepName]: (trial: Trial, step: StepOf<Name>) => void } = {
   load: (trial, { space, page, offset, size }) => trial.load(trial.actor(space), page, offset, size),
   store: (trial, { space, page, offset, size, value }) => trial.store(trial.actor(space), page, offset, size, value),
+  fill: (trial, { space, page, value }) => {
+    const first = page - (page % LARGE_PAGES);
+    for (let each = first; each < first + LARGE_PAGES; each++) trial.store(trial.actor(space), each, 0, 1, value);
+  },
   map: onSpace(areas.map),
   unmap: onSpace(areas.unmap),
   protect: onSpace(areas.protect),

@@ -4,6 +4,7 @@
 // A step never refers to the outcome of another: spaces are named by a number taken modulo the spaces that live, pages by their
 // absolute number. So any step can be left out and the others still mean something, which is what shrinking needs.
 
+import type { LargePages } from '../../src/pmap/index.ts';
 import type { Advice, Inheritance, LockScope, SpaceLimits } from '../../src/system/index.ts';
 
 /** Pages of a space: two page tables' worth, so that areas lie across the border of two tables and machines are cheap. */
@@ -97,6 +98,8 @@ export type Step =
   | (Passing & { readonly do: 'pass'; readonly mode: 'share' | 'copy' | 'move' })
   | { readonly do: 'swapOn'; readonly device: number; readonly priority: number }
   | { readonly do: 'swapOff'; readonly device: number }
+  /** Stores to each page of a stretch that a large page could map. */
+  | { readonly do: 'fill'; readonly space: number; readonly page: number; readonly value: number }
   | { readonly do: 'reclaim'; readonly frames: number }
   | { readonly do: 'renew'; readonly object: number }
   | { readonly do: 'tick' | 'verify' | 'check' };
@@ -125,6 +128,11 @@ export interface Script {
   readonly system: string;
   readonly policy: string;
   readonly allocator: string;
+  /** See `kernelHeapNames`, `kernelMapChoices`. */
+  readonly kernelHeap: string;
+  readonly kernelMap: string;
+  /** With `promote` the page tables are `eights`, whose large pages have 8 pages. */
+  readonly largePages: LargePages;
   readonly frames: number;
   readonly swapPages: number;
   /** `tight`: RAM or swap may run out, so any request may say ENOMEM (and must then change nothing). `roomy`: none may. */

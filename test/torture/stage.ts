@@ -12,7 +12,17 @@ import {
   type Space,
   type SpaceLayout,
 } from '../../src/system/index.ts';
-import { findFrameAllocator, findPageTable, findPolicy, findSystem, pageTableNames } from '../../src/systems/index.ts';
+import {
+  findFrameAllocator,
+  findKernelHeap,
+  findKernelMap,
+  findPageTable,
+  findPolicy,
+  findSystem,
+  kernelMapChoices,
+  pageTableNames,
+} from '../../src/systems/index.ts';
+import { eights } from './eights.ts';
 import { ModelObject, Slot } from './model.ts';
 import {
   BREAK_FIRST,
@@ -79,7 +89,10 @@ export class Stage {
         { start: script.frames * PAGE_SIZE, end: (script.frames + DEVICE_FRAMES) * PAGE_SIZE, kind: 'permanent' },
       ],
       frameAllocator: findFrameAllocator(script.allocator),
-      pageTableFormat: findPageTable(pageTableNames[0] as string),
+      pageTableFormat: script.largePages === 'promote' ? eights : findPageTable(pageTableNames[0] as string),
+      largePages: script.largePages,
+      kernelHeap: findKernelHeap(script.kernelHeap),
+      ...(script.kernelMap !== kernelMapChoices[0] && { kernelMap: findKernelMap(script.kernelMap) }),
       liveSpaces: 0,
       seed: script.seed,
       swap: new FaultyDevice(new MemoryDevice(script.swapPages), { reads, writes }),
@@ -90,7 +103,7 @@ export class Stage {
     this.extraDevices = Array.from({ length: EXTRA_DEVICES }, (_, i) => new MemoryDevice(script.swapPages >>> (i + 1), `extra${i}`));
     this.system = makeSystem(this.machine, findSystem(script.system).make(this.machine, findPolicy(script.policy)));
     this.machine.heap.reap();
-    this.#freeFrames = this.machine.frames.freeCount;
+    this.#freeFrames = this.#framesToUse();
     this.#heapBytes = this.machine.heap.bytesInUse();
     for (let number = 0; number < OBJECT_COUNT; number++) this.objects.push(newObject(number, script.frames));
     for (let number = 0; number < OBJECT_COUNT; number++) this.renew(number);
@@ -152,17 +165,25 @@ export class Stage {
     return frame;
   }
 
+  /** Frames that are free, or that a kernel map has for its tables and records: it keeps those for the next mapping. */
+  #framesToUse(): number {
+    const { frames, kernelMap } = this.machine;
+    const { tableFrames, recordFrames } = kernelMap?.statistics() ?? { tableFrames: 0, recordFrames: 0 };
+    return frames.freeCount + tableFrames + recordFrames;
+  }
+
   /** After everything was given up: throws unless frames, kernel heap and swap are as they were at first. */
   compareWithBeginning(): void {
     for (let number = 0; number < OBJECT_COUNT; number++) this.release(number);
     this.endCachedObjects();
     this.system.check();
     for (let number = 0; number < OBJECT_COUNT; number++) this.compareDisk(number);
-    const { heap, frames } = this.machine;
+    const { heap } = this.machine;
     heap.reap();
     if (heap.bytesInUse() !== this.#heapBytes)
       throw new Disagreement(`${heap.bytesInUse() - this.#heapBytes} bytes of kernel heap are lost`);
-    if (frames.freeCount !== this.#freeFrames) throw new Disagreement(`${this.#freeFrames - frames.freeCount} frames are lost`);
+    const lost = this.#freeFrames - this.#framesToUse();
+    if (lost !== 0) throw new Disagreement(`${lost} frames are lost`);
     const used = this.system.swapDevices().reduce((sum, device) => sum + device.used, 0);
     if (used !== 0) throw new Disagreement(`${used} swap slots are lost`);
   }
