@@ -162,8 +162,7 @@ export function renew(trial: Trial, number: number): void {
 export function remap(trial: Trial, { space, model }: Actor, step: StepOf<'remap'>): void {
   const { page, pages, newPages, how, target } = step;
   const range = model.wholeRange(page, pages);
-  // Whether what is added to a locked area is locked, the contract leaves open.
-  if (range?.some((each) => each.locked) || model.locksNew) return;
+  if (!trial.mayPin(Math.max(newPages - pages, 0))) return;
   if (range?.some((each) => each.lent !== undefined)) return;
   // And whether areas that differ only in what a child gets of them are one.
   if (range?.some((each) => each.inheritance !== range[0]?.inheritance)) return;
@@ -214,6 +213,8 @@ function moveAndResize(model: ModelSpace, { page, pages, newPages, how, target }
   model.unmap(page, pages);
   if (how === 'fixed') model.unmap(target, newPages);
   if (newPages > pages) model.map(to + pages, newPages - pages, { protection, sharing, object, offset: index + pages, reserved });
+  // What is added goes on as the last page, if it can be brought in.
+  if (newPages > pages && range.at(-1)?.locked === true && protection !== 0) lockNew(model, to + pages, newPages - pages);
   for (const [i, each] of range.slice(0, newPages).entries()) model.pages.set(to + i, each);
   for (const each of model.wholeRange(to, newPages) ?? []) {
     Object.assign(each, { inheritance, charged });

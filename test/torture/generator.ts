@@ -83,7 +83,7 @@ const TIGHT_FRAMES = [40, 52, 72, 96];
 const LARGE_ROOMY_FRAMES = [160, 192, 256, 320];
 const LARGE_TIGHT_FRAMES = [56, 72, 96, 128];
 /** One script in this many has large pages, and one in that many another than the default kernel heap, and a kernel map. */
-const LARGE_SHARE = 3;
+const LARGE_SHARE = 4;
 const HEAP_SHARE = 2;
 const KERNEL_MAP_SHARE = 4;
 /** A machine whose kernel map gets no frames at boot is refused; so many frames suffice for that. */
