@@ -11,17 +11,18 @@
 //   next fit    the same, but to the right of where the last search ended; none there: first fit
 //   worst fit   the root
 //
-//   state   | top | root | rover | held |   a free block   | tag | left | right | ... | n |
+//   state   | top | root | rover | held | fresh | older |   a free block   | tag | left | right | ... | n |
 //
-// One free block may be held out of the tree, for which it is cheapest to be given at once or to grow: for next fit what is left of the block
-// that it cuts, for first fit one that was freed with no free neighbour. The fits are looked for as if it were in the tree.
+// Some free blocks are held out of the tree, for which it is cheapest to be given at once or to grow: one for first fit, freed with no free
+// neighbour; three for next fit, what is left of the block that it cuts and two such freed ones. The fits are looked for as if all were in the
+// tree.
 //
 // Top is taken when nothing in the tree fits, also by worst fit, whose largest block it would else always be.
 //
 // Invariants, beside those of boundary-tags.ts:
 //   CT1  left of a node lie lower addresses, right of it higher ones
 //   CT2  a child is smaller than its parent, or as large with a smaller hash; so the same blocks always make the same tree
-//   CT3  the block that is held, if any, is a free block and not in the tree
+//   CT3  a block that is held is a free block, held once and not in the tree
 //
 // Cost: one way down from the root to free a block, whichever of its neighbours melt into it; one to find a block, two for next fit where nothing fits
 // behind the rover, none for worst fit; and what is left of a block stays in its place, unless a child is larger. A way down is about 2 log2 of the free blocks
@@ -54,8 +55,11 @@ const wordsOf = wordsOfTag;
 
 const ROOT = 1;
 const ROVER = 2;
+/** The three words for what is held: what is left of a block, or first fit's; and of next fit what was freed last and before. */
 const HELD = 3;
-const STATE_WORDS = 4;
+const FRESH = 4;
+const OLDER = 5;
+const STATE_WORDS = 6;
 
 /** Which of the blocks that fit is taken. */
 type Fit = 'first' | 'next' | 'worst';
@@ -73,6 +77,10 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
   const rootAt = topAt + ROOT;
   const roverAt = topAt + ROVER;
   const heldAt = topAt + HELD;
+  const freshAt = topAt + FRESH;
+  const olderAt = topAt + OLDER;
+  /** The last word for what is held: first fit holds one block, next fit three, worst fit none. */
+  const lastAt = fit === 'next' ? olderAt : heldAt;
   let words = memory.words;
   const view = wordsReader(memory, () => words);
 
@@ -160,9 +168,11 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
 
   function remove(block: number): void {
     const w = view();
-    if (w[heldAt] === block) {
-      w[heldAt] = 0;
-      return;
+    for (let at = heldAt; at <= lastAt; at++) {
+      if (w[at] === block) {
+        w[at] = 0;
+        return;
+      }
     }
     let link = rootAt;
     for (let node = w[link] as number; node !== block && node !== 0; node = w[link] as number) link = node < block ? node + 2 : node + 1;
@@ -249,29 +259,30 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
   /** The word that leads to the block that the fit takes for `n` words, in the tree or held; 0 if there is none. */
   function find(n: number): number {
     const w = view();
-    if (fit !== 'worst') {
+    if (fit === 'first') {
       const held = w[heldAt] as number;
-      const fits = held > 0 && (w[held] as number) >>> 2 >= n;
-      if (fit === 'next') return nextOf(n, fits ? held : 0);
-      return fits ? lower(lowestOfAll(n), held) : lowestOfAll(n);
+      const link = lowestOfAll(n);
+      return held > 0 && (w[held] as number) >>> 2 >= n && (link === 0 || held < (w[link] as number)) ? heldAt : link;
+    }
+    if (fit === 'next') {
+      const rover = w[roverAt] as number;
+      if (rover > 0 && w[heldAt] === rover && (w[rover] as number) >>> 2 >= n) return heldAt;
+      return lower(n, rover, lowest(n, rover)) || lower(n, 0, lowestOfAll(n));
     }
     const root = w[rootAt] as number;
     return root > 0 && (w[root] as number) >>> 2 >= n ? rootAt : 0;
   }
 
-  /** The word that leads to the lower of the held block and the one to which the word at `link`, if not 0, leads. */
-  function lower(link: number, held: number): number {
-    return link === 0 || held < (view()[link] as number) ? heldAt : link;
+  /** Of what is held, and the block to which the word at `link`, if not 0, leads: the word for the lowest of `n` words from `from` on. */
+  function lower(n: number, from: number, link: number): number {
+    return lowerOf(n, from, lowerOf(n, from, lowerOf(n, from, link, heldAt), freshAt), olderAt);
   }
 
-  /** As `find`, of next fit; `held` is 0 if it does not fit. */
-  function nextOf(n: number, held: number): number {
-    const rover = view()[roverAt] as number;
-    if (held !== 0 && held === rover) return heldAt;
-    const link = lowest(n, rover);
-    if (held > rover) return lower(link, held);
-    if (link !== 0) return link;
-    return held === 0 ? lowestOfAll(n) : lower(lowestOfAll(n), held);
+  /** The one of two words that leads to the lower block; `link` may be 0, and what the word at `at` holds, if anything, too low or too small. */
+  function lowerOf(n: number, from: number, link: number, at: number): number {
+    const w = view();
+    const block = w[at] as number;
+    return block > 0 && block >= from && (link === 0 || block < (w[link] as number)) && (w[block] as number) >>> 2 >= n ? at : link;
   }
 
   function malloc(bytes: number): number {
@@ -283,7 +294,7 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
     const block = w[link] as number;
     const size = (w[block] as number) >>> 2;
     if (size - n < MIN_WORDS) {
-      if (link === heldAt) w[heldAt] = 0;
+      if (isHeld(link)) w[link] = 0;
       else removeAt(link, block);
       w[block] = (size << 2) | PREV_USED | USED;
       w[block + size] = (w[block + size] as number) | PREV_USED;
@@ -295,15 +306,16 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
     const right = w[block + 2] as number;
     w[block] = (n << 2) | PREV_USED | USED;
     w[roverAt] = rest;
-    if (link === heldAt) hold(rest, size - n);
-    else if (fit !== 'next') {
-      describe(rest, size - n);
-      sink(link, rest, left, right);
-    } else {
-      removeAt(link, block);
-      exchange(rest, size - n);
-    }
+    describe(rest, size - n);
+    if (link === heldAt) w[heldAt] = rest;
+    else if (fit !== 'next') sink(link, rest, left, right);
+    else exchange(link, block, rest);
     return 4 * block + 4;
+  }
+
+  /** Whether the word at `link` leads to a block that is held. */
+  function isHeld(link: number): boolean {
+    return link >= heldAt && link <= lastAt;
   }
 
   /** Writes the tag and the footer of a free block. */
@@ -313,18 +325,35 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
     w[block + n - 1] = n;
   }
 
-  /** Makes the n words at `block` the free block that is held, in place of none. */
+  /** Holds what is left of the block to which the word at `link` leads; what was held before takes the block's place, or enters the tree. */
+  function exchange(link: number, block: number, rest: number): void {
+    const w = view();
+    const held = w[heldAt] as number;
+    if (isHeld(link)) w[link] = held;
+    else {
+      removeAt(link, block);
+      if (held !== 0) put(held, (w[held] as number) >>> 2, 0, 0);
+    }
+    w[heldAt] = rest;
+  }
+
+  /** Holds n words that none of the neighbours melts into; the block that was held longest enters the tree. */
+  function enter(block: number, n: number): void {
+    const w = view();
+    const last = w[lastAt] as number;
+    if (last !== 0) put(last, (w[last] as number) >>> 2, 0, 0);
+    describe(block, n);
+    if (fit === 'next') {
+      w[olderAt] = w[freshAt] as number;
+      w[freshAt] = block;
+      keepRover(block, n);
+    } else w[heldAt] = block;
+  }
+
+  /** Makes the n words at `block` the free block that is held. */
   function hold(block: number, n: number): void {
     describe(block, n);
     view()[heldAt] = block;
-  }
-
-  /** Makes the n words at `block` the free block that is held; the one before enters the tree. */
-  function exchange(block: number, n: number): void {
-    const w = view();
-    const held = w[heldAt] as number;
-    if (held !== 0) put(held, (w[held] as number) >>> 2, 0, 0);
-    hold(block, n);
   }
 
   function fromTop(n: number): number {
@@ -383,8 +412,27 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
       if (held === previous && next !== 0) remove(next);
       hold(block, n);
       if (fit === 'next') keepRover(block, n);
-    } else if (fit === 'first' && previous === 0 && next === 0) exchange(block, n);
+    } else if (previous === 0 && next === 0) enter(block, n);
+    else if (fit === 'next') takeFresh(block, n, previous, next);
     else put(block, n, previous, next);
+  }
+
+  /** As `take`, of next fit, where the block touches none that is left of another. */
+  function takeFresh(block: number, n: number, previous: number, next: number): void {
+    const w = view();
+    const fresh = w[freshAt] as number;
+    const older = w[olderAt] as number;
+    const isFresh = fresh !== 0 && (fresh === previous || fresh === next);
+    if (!isFresh && (older === 0 || (older !== previous && older !== next))) {
+      put(block, n, previous, next);
+      return;
+    }
+    const at = isFresh ? freshAt : olderAt;
+    const other = w[at] === next ? previous : next;
+    if (other !== 0) remove(other);
+    describe(block, n);
+    w[at] = block;
+    keepRover(block, n);
   }
 
   /** An address that is none of a block; or 0, which is freed for nothing; or the memory has grown by another's hand. */
@@ -399,20 +447,26 @@ function open(memory: HeapMemory, options: AllocatorOptions, fit: Fit): HeapAllo
   function clear(): void {
     words[rootAt] = 0;
     words[roverAt] = 0;
-    words[heldAt] = 0;
+    words.fill(0, heldAt, olderAt + 1);
   }
 
   function checkIndex(free: ReadonlyMap<number, number>): void {
-    const held = words[heldAt] as number;
-    expectHeap(held === 0 || free.has(held), 'CT3', 4 * held, 'what is held is no free block');
-    const seen = checkTree(words[rootAt] as number, 0, words[topAt] as number, free) + (held === 0 ? 0 : 1);
+    let seen = 0;
+    for (let at = heldAt; at <= olderAt; at++) {
+      const held = words[at] as number;
+      if (held === 0) continue;
+      expectHeap(free.has(held), 'CT3', 4 * held, 'what is held is no free block');
+      expectHeap(!words.subarray(at + 1, olderAt + 1).includes(held), 'CT3', 4 * held, 'held twice');
+      seen++;
+    }
+    seen += checkTree(words[rootAt] as number, 0, words[topAt] as number, free);
     expectHeap(seen === free.size, 'BT5', 4 * rootAt, `${free.size} free blocks, ${seen} in the tree`);
   }
 
   /** Returns the blocks of the tree under `node`, all of which lie between `low` and `high`. */
   function checkTree(node: number, low: number, high: number, free: ReadonlyMap<number, number>): number {
     if (node === 0) return 0;
-    expectHeap(node !== words[heldAt], 'CT3', 4 * node, 'held, and in the tree');
+    expectHeap(!words.subarray(heldAt, olderAt + 1).includes(node), 'CT3', 4 * node, 'held, and in the tree');
     expectHeap(free.has(node), 'BT5', 4 * node, 'the tree holds what is no free block');
     expectHeap(low < node && node < high, 'CT1', 4 * node, `not between ${4 * low} and ${4 * high}`);
     const [left, right] = [words[node + 1] as number, words[node + 2] as number];
@@ -433,7 +487,7 @@ function fitDesign(fit: Fit, about: string): AllocatorDesign {
       memory.words[topAt] = first;
       memory.words[topAt + ROOT] = 0;
       memory.words[topAt + ROVER] = 0;
-      memory.words[topAt + HELD] = 0;
+      memory.words.fill(0, topAt + HELD, topAt + STATE_WORDS);
     },
     open: (memory, options) => open(memory, options, fit),
   };

@@ -478,7 +478,7 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
   }
 
   function free(address: number): boolean {
-    const slot = slotAt(address);
+    const slot = runAt(address);
     if (slot === 0) return address === 0;
     const kind = kindOf(slot);
     if (kind === KINDS - 1) {
@@ -487,8 +487,10 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
     }
     const w = view();
     const wait = WAIT + 2 * kind;
+    const latest = w[wait]!;
     const longest = w[wait + 1]! >>> 0;
-    w[wait + 1] = w[wait]!;
+    if (latest >>> 0 === address || longest === address) return false;
+    w[wait + 1] = latest;
     w[wait] = address;
     if (longest !== 0) release(longest, kind < EXACT_KINDS ? slot : sizeAt(longest));
     return true;
@@ -499,13 +501,24 @@ function open(memory: HeapMemory, { alignment }: AllocatorOptions): HeapAllocato
 
   /** Returns the bytes of the live block at an address; 0 if there is none. */
   function slotAt(address: number): number {
+    const slot = runAt(address);
+    const wait = WAIT + 2 * kindOf(slot);
+    return view()[wait]! >>> 0 === address || view()[wait + 1]! >>> 0 === address ? 0 : slot;
+  }
+
+  /** Returns the bytes of the block at an address, which may wait; 0 if there is none. */
+  function runAt(address: number): number {
     if (words.length === 0) refresh();
     const w = view();
-    if ((address & CUT) >>> 0 !== address || address < FIRST || address >= w[TOP]! >>> 0) return 0;
-    if (!isSet(address) || (address !== FIRST && isSet(address - 1)) || w[MAP] === address >>> 2) return 0;
-    const slot = sizeAt(address);
-    const wait = WAIT + 2 * kindOf(slot);
-    return w[wait]! >>> 0 === address || w[wait + 1]! >>> 0 === address ? 0 : slot;
+    if ((address & CUT) >>> 0 !== address || address < FIRST || address >= w[TOP]! >>> 0 || w[MAP] === address >>> 2) return 0;
+    const at = w[BITS]! + (address >>> 5);
+    const bits = w[at]!;
+    const shift = address & 31;
+    if (((bits >>> shift) & 1) === 0) return 0;
+    const before = shift !== 0 ? bits >>> (shift - 1) : address === FIRST ? 0 : w[at - 1]! >>> 31;
+    if ((before & 1) !== 0) return 0;
+    const clear = ~bits & (-1 << shift);
+    return clear === 0 ? sizeAt(address) : lowestBit(clear) + 1 - shift;
   }
 
   /** Makes all blocks free that wait. */
