@@ -2,12 +2,12 @@ import { expect, it } from 'vitest';
 import { heapTables, measureHeaps } from './heap.ts';
 import { goalsTable } from './heap-goals.ts';
 import type { HeapRequest } from './heap-measurement.ts';
-import type { HeapResult } from './heap-result.ts';
+import type { HeapResult, ReplayedTrace } from './heap-result.ts';
 import { missingPeers } from './heap-subjects.ts';
 import type { NamedTrace } from './heap-traces.ts';
 
 const traces: readonly NamedTrace[] = [
-  { name: 'program', path: 'program', kind: 'recorded' },
+  { name: 'program', path: 'larson:operations=100', kind: 'recorded' },
   { name: 'fast', path: 'fast', kind: 'generated' },
 ];
 const settings = { effort: { milliseconds: 1, mostMilliseconds: 1 }, turns: 2 };
@@ -46,6 +46,23 @@ it('says of each goal whether it is reached, by the one that comes least near', 
   expect(notes.join()).toContain('fast (100 million a second; the fastest, wasm-dlmalloc, 1.3 times that)');
   expect(notes.join()).not.toContain('program');
   expect(heapTables(result).at(-1)?.title).toBe('Goals');
+});
+
+it('says how much of the memory boundary tags leave at most, where that is known and blocks have tags', () => {
+  const known: readonly ReplayedTrace[] = [
+    { name: 'one', kind: 'recorded', bound: 0.9 },
+    { name: 'two', kind: 'recorded', bound: 0.8 },
+    { name: 'three', kind: 'generated' },
+  ];
+  const result: HeapResult = { settings, traces: known, subjects: ['segregated', 'size-classes'], alone: [], together: [] };
+  const { rows, notes } = goalsTable(result);
+  expect(rows.map(([goal]) => goal)).toEqual([
+    "segregated: speed by the wasm dlmalloc's",
+    'segregated: mean utilization, % (at most 85.0)',
+    "size-classes: speed by the wasm dlmalloc's",
+    'size-classes: mean utilization, %',
+  ]);
+  expect(notes.join()).toContain('one 90.0, two 80.0');
 });
 
 it.skipIf(missingPeers().length > 0)('takes a second turn where a goal hangs on it, and keeps the best and the utilization', async () => {

@@ -1,11 +1,13 @@
 // The goals of the heaps, and what was measured of each: the table for whoever looks once.
 
 import {
+  type HeapGoal,
   type HeapResult,
   heapGoals,
   isPeer,
   KEPT,
   keptOf,
+  meanBound,
   meanUtilization,
   ratioToDlmalloc,
   ratioToThiNg,
@@ -31,18 +33,36 @@ export function goalsTable(result: HeapResult): Table {
       ...(kept.length > 0 ? [keptRow(result, kept)] : []),
       ...(hasThiNg ? traceNames(result).map((trace) => tenfoldRow(result, trace)) : []),
     ],
-    notes: hasThiNg ? tenfoldNotes(result) : [],
+    notes: [...boundNotes(result, designs), ...(hasThiNg ? tenfoldNotes(result) : [])],
   };
 }
 
 function designRows(result: HeapResult, design: string): Row[] {
-  const goal = heapGoals[design] as { readonly ratio: number; readonly utilization: number };
+  const goal = heapGoals[design] as HeapGoal;
   const ratio = ratioToDlmalloc(result, design);
   const share = 100 * meanUtilization(result, design);
   const asked = 100 * goal.utilization;
   return [
     [`${design}: speed by the wasm dlmalloc's`, goal.ratio.toFixed(2), shown(ratio, 2), reached(ratio / goal.ratio)],
-    [`${design}: mean utilization, %`, asked.toFixed(1), shown(share, 1), reached(share / asked)],
+    [
+      `${design}: mean utilization, %${hasBound(result, design) ? ` (at most ${(100 * meanBound(result)).toFixed(1)})` : ''}`,
+      asked.toFixed(1),
+      shown(share, 1),
+      reached(share / asked),
+    ],
+  ];
+}
+
+const hasBound = (result: HeapResult, design: string): boolean =>
+  heapGoals[design]?.blocks === 'tagged' && !Number.isNaN(meanBound(result));
+
+/** What is meant by "at most". */
+function boundNotes(result: HeapResult, designs: readonly string[]): string[] {
+  if (!designs.some((design) => hasBound(result, design))) return [];
+  const bounds = result.traces.flatMap(({ name, bound }) => (bound === undefined ? [] : [`${name} ${(100 * bound).toFixed(1)}`]));
+  return [
+    'At most: the payload at its peak by the blocks that it is in, with tags of 4 bytes, sizes in eights, blocks of 16 bytes or more, and ' +
+      `nothing between them (${bounds.join(', ')}).`,
   ];
 }
 

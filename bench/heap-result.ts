@@ -12,10 +12,15 @@ export interface HeapSettings {
   readonly turns: number;
 }
 
+/** A trace, and of a recording the utilization that blocks with boundary tags leave at most, a share. */
+export interface ReplayedTrace extends Pick<NamedTrace, 'name' | 'kind'> {
+  readonly bound?: number;
+}
+
 /** What was measured. */
 export interface HeapResult {
   readonly settings: HeapSettings;
-  readonly traces: readonly Pick<NamedTrace, 'name' | 'kind'>[];
+  readonly traces: readonly ReplayedTrace[];
   readonly subjects: readonly string[];
   /** Each subject on each trace in a process of its own. */
   readonly alone: readonly HeapRate[];
@@ -23,11 +28,18 @@ export interface HeapResult {
   readonly together: readonly HeapRate[];
 }
 
-/** What each design has to reach: its speed by the wasm dlmalloc's, and its mean utilization. */
-export const heapGoals: Readonly<Record<string, { readonly ratio: number; readonly utilization: number }>> = {
-  segregated: { ratio: 1.1, utilization: 0.94 },
-  'size-classes': { ratio: 2.2, utilization: 0.8 },
-  tlsf: { ratio: 1, utilization: 0.92 },
+/** What a design has to reach: its speed by the wasm dlmalloc's, and its mean utilization. Boundary tags bound the latter. */
+export interface HeapGoal {
+  readonly ratio: number;
+  readonly utilization: number;
+  readonly blocks: 'tagged' | 'untagged';
+}
+
+/** The designs with goals. */
+export const heapGoals: Readonly<Record<string, HeapGoal>> = {
+  segregated: { ratio: 1.1, utilization: 0.94, blocks: 'tagged' },
+  'size-classes': { ratio: 2.2, utilization: 0.8, blocks: 'untagged' },
+  tlsf: { ratio: 1, utilization: 0.92, blocks: 'tagged' },
 };
 
 /** What every allocator of Quire's has to reach on each trace: its speed by thi.ng's. */
@@ -60,6 +72,12 @@ export function ratioToDlmalloc(result: HeapResult, subject: string): number {
 export function meanUtilization(result: HeapResult, subject: string): number {
   const names = traceNames(result, 'recorded');
   return names.reduce((sum, trace) => sum + (rateOf(result.alone, subject, trace)?.utilization ?? Number.NaN), 0) / names.length;
+}
+
+/** Returns the mean over the recordings of the utilization that boundary tags leave at most; NaN if that is not known. */
+export function meanBound({ traces }: HeapResult): number {
+  const recorded = traces.filter(({ kind }) => kind === 'recorded');
+  return recorded.reduce((sum, { bound }) => sum + (bound ?? Number.NaN), 0) / recorded.length;
 }
 
 /** Returns a subject's speed by thi.ng's on one trace. */

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { MallocOperation, MallocTraceBuilder } from '../src/trace/index.ts';
 import { heapTables, measureHeaps } from './heap.ts';
 import { measureHeap } from './heap-measurement.ts';
 import { makeSubject, missingPeers, subjectNames } from './heap-subjects.ts';
-import { heapTraces } from './heap-traces.ts';
+import { heapTraces, utilizationBound } from './heap-traces.ts';
 
 const settings = { effort: { milliseconds: 1, mostMilliseconds: 400 }, turns: 1 };
 const here = { heap: measureHeap };
@@ -49,4 +50,17 @@ it('brings its own recordings, small enough to be carried', () => {
   const own = heapTraces().filter(({ path }) => path.includes(join('bench', 'traces')));
   expect(own.map(({ name }) => name)).toEqual(['cpython', 'strings']);
   expect(own.every(({ path }) => existsSync(path))).toBe(true);
+});
+
+it('knows how much of the memory boundary tags leave at most, at the peak of the payload', () => {
+  const trace = new MallocTraceBuilder();
+  const { malloc } = MallocOperation;
+  trace.allocate(malloc, 0, 1); // 16 bytes
+  trace.allocate(malloc, 1, 20); // 24
+  trace.allocate(malloc, 2, 21); // 32
+  trace.free(0);
+  trace.reallocate(2, 2, 100); // 104: the peak
+  trace.free(1);
+  trace.allocate(malloc, 3, 12); // 16
+  expect(utilizationBound(trace.build('few'))).toBeCloseTo((20 + 100) / (24 + 104), 12);
 });

@@ -10,6 +10,7 @@ import {
   isPeer,
   keptOf,
   meanUtilization,
+  type ReplayedTrace,
   rateOf,
   ratioToDlmalloc,
   ratioToThiNg,
@@ -17,11 +18,11 @@ import {
   traceNames,
 } from './heap-result.ts';
 import { missingPeers, subjectNames } from './heap-subjects.ts';
-import { heapTraces, type NamedTrace } from './heap-traces.ts';
+import { heapTraces, type NamedTrace, timedTrace, utilizationBound } from './heap-traces.ts';
 import type { Laboratory } from './laboratory.ts';
 import type { Table } from './table.ts';
 
-/** The full benchmark: some three minutes, half of them Node's starting. */
+/** The full benchmark: some four minutes, half of them Node's starting. */
 export const heapSettings: HeapSettings = { effort: { milliseconds: 200, mostMilliseconds: 1500 }, turns: 2 };
 /** Enough to see that everything works. */
 export const quickHeapSettings: HeapSettings = { effort: { milliseconds: 10, mostMilliseconds: 100 }, turns: 1 };
@@ -49,7 +50,7 @@ export async function measureHeaps(
   const missing = missingPeers();
   const subjects = subjectNames.filter((name) => !missing.includes(name) && (only.includes(name) || name === 'wasm-dlmalloc'));
   const { effort, turns } = settings;
-  const named = traces.map(({ name, kind }) => ({ name, kind }));
+  const named = await Promise.all(traces.map(bounded));
   const six = TOGETHER.filter((name) => subjects.includes(name));
   let result: HeapResult = { settings, traces: named, subjects, alone: [], together: [] };
   for (let turn = 1; turn <= turns; turn++) {
@@ -69,6 +70,10 @@ export async function measureHeaps(
     result = { ...result, alone: bestOf([...result.alone, ...alone]), together: bestOf([...result.together, ...together]) };
   }
   return result;
+}
+
+async function bounded({ name, kind, path }: NamedTrace): Promise<ReplayedTrace> {
+  return kind === 'recorded' ? { name, kind, bound: utilizationBound(await timedTrace(path)) } : { name, kind };
 }
 
 /** Tells whether a goal hangs on a rate, so that one turn is not enough. */
