@@ -12,14 +12,19 @@
 // the margin below is accessed as everything else, unless there is much of that. Then the test is made a second time, for fp + margin in place of
 // the stack pointer, and the whole frame is in the window.
 //
+// A frame larger than the margin may reach below address 0 although its upper end is in the window. There fp, as the number it is, is near 2^32, and an
+// access at fp + k is none to memory: such a function asks for fp < 0 too, and tells the kernel a stack pointer of 0, for which there is deep code only.
+// Where the whole frame is to be in the window, the second test says so.
+//
 //   CW1  fp is a local that no other instruction of the function sets, so it is the stack pointer at entry, less N
 //   CW2  the function has done nothing when it leaves for `deep`: parameters and stack pointer are as they were
+//   CW3  fp + k, for bytes of the frame that are in the window, does not wrap: fp is not above the stack pointer
 //
 // `deep` is a table of the same functions as other code does them, without a window (`RewriteOptions.form`): a second module over the same
 // globals and tables, which the kernel makes when it is first needed (window-entry.ts). A deep function calls deep functions; through tables it reaches
 // those with a window.
 //
-// Cost: five instructions in each call of such a function, ten for a large frame, and nothing at its accesses.
+// Cost: five instructions in each call of such a function, eight to ten for a large frame, and nothing at its accesses.
 
 import { WINDOW_MARGIN, type WindowLayout } from '../abi.ts';
 import { ByteReader, Op, ValueType } from '../binary/index.ts';
@@ -104,6 +109,11 @@ export function emitEntryCheck(
   const { pointer, frameBytes, leaves } = prologue;
   if (leaves === 'nothing') code.get(pointer);
   emitTest(code, window, frameBytes);
+  const mayWrap = reach === 'margin' && frameBytes > WINDOW_MARGIN;
+  if (mayWrap) {
+    code.get(pointer);
+    code.ops(Op.i32Const, 31, Op.i32ShrU, Op.i32Or);
+  }
   if (reach === 'frame') {
     code.get(pointer);
     emitTest(code, window, WINDOW_MARGIN);
@@ -111,9 +121,16 @@ export function emitEntryCheck(
   }
   hints.unlikely(code.length);
   code.ops(Op.if, ValueType.empty);
-  emitEnter(code, functions, pointer, frameBytes);
+  emitStackPointer(code, pointer, frameBytes);
+  if (mayWrap) {
+    // The window lies below 2^31: a frame pointer above it is not in the window or wrapped, and 0 takes the place of either's stack pointer.
+    code.get(pointer);
+    code.ops(Op.i32Const, 31, Op.i32ShrU, Op.i32Const, 1, Op.i32Sub, Op.i32And);
+  }
+  code.call(functions.host('enter'));
   if (reach === 'frame') {
-    emitEnter(code, functions, pointer, WINDOW_MARGIN);
+    emitStackPointer(code, pointer, WINDOW_MARGIN);
+    code.call(functions.host('enter'));
     code.u8(Op.i32Or);
   }
   code.ops(Op.if, ValueType.empty);
@@ -133,9 +150,8 @@ function emitTest(code: ByteWriter, { layout, limitGlobal }: WindowCode, above: 
   code.u8(Op.i32LeU);
 }
 
-function emitEnter(code: ByteWriter, functions: AddedFunctions, pointer: number, above: number): void {
+function emitStackPointer(code: ByteWriter, pointer: number, above: number): void {
   code.get(pointer);
   code.i32(above);
   code.u8(Op.i32Add);
-  code.call(functions.host('enter'));
 }

@@ -28,10 +28,18 @@ export interface FunctionSpec {
   readonly name?: string;
 }
 
+/** An imported function with a type of its own. */
+interface ImportSpec {
+  readonly module: string;
+  readonly name: string;
+  readonly parameters: readonly number[];
+  readonly results: readonly number[];
+}
+
 /** A module to build. */
 export interface ModuleSpec {
-  /** Function imports from module `env`, each taking and returning nothing. */
-  readonly imports?: readonly string[];
+  /** Function imports; a name alone is one from module `env` that takes and returns nothing. */
+  readonly imports?: readonly (string | ImportSpec)[];
   readonly functions: readonly FunctionSpec[];
   /** Minimum and maximum of a memory exported as `memory`. */
   readonly memory?: readonly [minimum: number, maximum?: number];
@@ -51,6 +59,12 @@ const section = (id: number, contents: readonly number[]): number[] => [id, ...u
 const END = 0x0b;
 const I32 = 0x7f;
 
+const typeOf = (parameters: readonly number[], results: readonly number[]): number[] => [
+  0x60,
+  ...vector(parameters.map((t) => [t])),
+  ...vector(results.map((t) => [t])),
+];
+
 function bodyOf(spec: FunctionSpec): number[] {
   const body = [...vector((spec.locals ?? []).map((type) => [1, type])), ...spec.code, END];
   return [...unsigned(body.length), ...body];
@@ -63,11 +77,13 @@ function segmentOf(segment: { readonly at?: number; readonly bytes: readonly num
 
 /** Returns the module's bytes. */
 export function buildModule(spec: ModuleSpec): Uint8Array<ArrayBuffer> {
-  const imports = spec.imports ?? [];
-  const types = [
-    [0x60, 0, 0],
-    ...spec.functions.map((f) => [0x60, ...vector((f.parameters ?? []).map((t) => [t])), ...vector((f.results ?? []).map((t) => [t]))]),
-  ];
+  // Type 0 takes and returns nothing, type i + 1 is that of own function i, and those of imports follow.
+  const types = [typeOf([], []), ...spec.functions.map((f) => typeOf(f.parameters ?? [], f.results ?? []))];
+  const imports = (spec.imports ?? []).map((each) => {
+    if (typeof each === 'string') return [...text('env'), ...text(each), 0, 0];
+    const type = types.push(typeOf(each.parameters, each.results)) - 1;
+    return [...text(each.module), ...text(each.name), 0, ...unsigned(type)];
+  });
   const exported = spec.functions.flatMap((f, i) => (f.name === undefined ? [] : [[...text(f.name), 0, ...unsigned(imports.length + i)]]));
   const limits =
     spec.memory?.[1] === undefined
@@ -83,7 +99,7 @@ export function buildModule(spec: ModuleSpec): Uint8Array<ArrayBuffer> {
     0,
     0,
     ...section(1, vector(types)),
-    ...(imports.length > 0 ? section(2, vector(imports.map((name) => [...text('env'), ...text(name), 0, 0]))) : []),
+    ...(imports.length > 0 ? section(2, vector(imports)) : []),
     ...section(3, vector(spec.functions.map((_, i) => unsigned(i + 1)))),
     ...(spec.elements ? section(4, [1, 0x70, 0, ...unsigned(spec.elements.length)]) : []),
     ...(spec.memory ? section(5, [1, ...limits]) : []),

@@ -1,0 +1,253 @@
+// Sketches of random programs: plain data that every choice of numbers makes a valid module of (encode.ts), so that fast-check can shrink it
+// freely and a case that failed can be kept as it was printed. Expressions have no type: they become one of the type that is wanted where
+// they stand. Indices count modulo what there is.
+//
+// What is drawn more often than chance would: addresses within 8 bytes of a page's edge or of the memory's end, offsets around a page, places
+// in and around the function's own stack frame, alignment hints below the access's size. Accesses that are likely to end the program
+// are rare, since what follows them is never seen.
+
+import fc from 'fast-check';
+
+/** Bytes in one page of `memory.size`. */
+export const WASM_PAGE = 65_536;
+
+/** Offsets of accesses, by index. */
+export const OFFSETS = [0, 1, 4, 8, 12, 4088, 4094, 4095, 4096, 4097, 65_536, 2 ** 31, 2 ** 32 - 4096, 2 ** 32 - 16, 2 ** 32 - 1] as const;
+/** Lengths of bulk accesses, by index. */
+export const LENGTHS = [0, 1, 7, 100, 4095, 4096, 4097, 9000] as const;
+
+/** Where an access goes. */
+export type Place =
+  /** `delta` bytes from the edge before a page, less the offset if that is possible; of `memory.size` at start, the last edge is the end. */
+  | { readonly in: 'edge'; readonly page: number; readonly delta: number }
+  /** The same, plus the lowest bits of a local. */
+  | { readonly in: 'near edge'; readonly page: number; readonly delta: number; readonly mask: number; readonly local: number }
+  /** From the frame pointer; `split` of the distance is added, the rest is in the offset. `own`: the distance modulo the frame's bytes. */
+  | { readonly in: 'frame'; readonly whose: 'own' | 'any'; readonly distance: number; readonly split: number }
+  /** From the stack pointer. */
+  | { readonly in: 'stack'; readonly distance: number }
+  /** From 2^32 down. */
+  | { readonly in: 'top'; readonly below: number }
+  /** Any, in the first 64 KiB, or in the whole space. */
+  | { readonly in: 'low' | 'space'; readonly at: Expression };
+
+/** One load or store but for its value. */
+export interface Access {
+  readonly kind: number;
+  readonly place: Place;
+  /** Index of `OFFSETS`. */
+  readonly offset: number;
+  /** How much less than its size the access says it is aligned to, as a logarithm. */
+  readonly unaligned: number;
+}
+
+/** What makes a value. */
+export type Expression =
+  | { readonly op: 'constant'; readonly value: number }
+  | { readonly op: 'local'; readonly at: number }
+  | { readonly op: 'global'; readonly at: number }
+  | { readonly op: 'size' | 'stack pointer' }
+  | { readonly op: 'tee'; readonly at: number; readonly value: Expression }
+  | { readonly op: 'binary'; readonly by: number; readonly left: Expression; readonly right: Expression }
+  | { readonly op: 'convert'; readonly by: number; readonly value: Expression }
+  | { readonly op: 'select' | 'if'; readonly condition: Expression; readonly left: Expression; readonly right: Expression }
+  | { readonly op: 'load'; readonly access: Access }
+  | { readonly op: 'block'; readonly body: readonly Statement[]; readonly value: Expression }
+  | {
+      readonly op: 'call';
+      readonly how: 'direct' | 'indirect' | 'mistyped';
+      readonly at: number;
+      readonly operands: readonly Expression[];
+    }
+  | { readonly op: 'grow'; readonly pages: number };
+
+/** What is done. */
+export type Statement =
+  | { readonly do: 'set' | 'set global'; readonly at: number; readonly value: Expression }
+  | { readonly do: 'drop'; readonly value: Expression }
+  | { readonly do: 'store'; readonly access: Access; readonly value: Expression }
+  | { readonly do: 'copy'; readonly to: Place; readonly from: Place; readonly length: number }
+  | { readonly do: 'fill'; readonly to: Place; readonly length: number; readonly value: Expression }
+  | { readonly do: 'init'; readonly to: Place; readonly from: number; readonly length: number }
+  | { readonly do: 'drop data' | 'steal' | 'unreachable' }
+  | { readonly do: 'if'; readonly condition: Expression; readonly body: readonly Statement[]; readonly otherwise: readonly Statement[] }
+  | { readonly do: 'block'; readonly body: readonly Statement[] }
+  | { readonly do: 'loop'; readonly times: number; readonly body: readonly Statement[] }
+  | { readonly do: 'branch'; readonly depth: number; readonly condition: Expression }
+  | { readonly do: 'table'; readonly depths: readonly number[]; readonly index: Expression }
+  /** `unwinding` leaves the stack pointer as it is, as longjmp does. */
+  | { readonly do: 'return'; readonly how: 'restoring' | 'unwinding'; readonly value: Expression }
+  /** Sets the stack pointer, or the frame pointer. */
+  | { readonly do: 'move stack' | 'move frame'; readonly to: Place };
+
+/** How a function sets its stack frame up: what stands behind `global.get 0` and makes the frame pointer, and whether it moves the stack pointer. */
+export const frameShapes = ['sub tee', 'sub set', 'add tee', 'add set', 'leaf', 'leaf tee used'] as const;
+
+/** A function's stack frame. */
+export interface Frame {
+  readonly bytes: number;
+  readonly shape: (typeof frameShapes)[number];
+}
+
+/** One function. */
+export interface FunctionSketch {
+  /** Types by index in `encode.ts`. */
+  readonly parameters: readonly number[];
+  readonly result: number;
+  readonly frame: Frame | null;
+  readonly body: readonly Statement[];
+  readonly value: Expression;
+}
+
+/** A program. */
+export interface ProgramSketch {
+  readonly order: 'stack first' | 'data first';
+  readonly stackTop: number;
+  /** Initial and greatest size of memory. */
+  readonly pages: number;
+  readonly mostPages: number;
+  /** Calls and turns of loops before everything returns. */
+  readonly fuel: number;
+  readonly functions: readonly FunctionSketch[];
+  /** What is called from the start. */
+  readonly calls: readonly { readonly at: number; readonly operands: readonly number[] }[];
+}
+
+const small = fc.nat(40);
+const offset = fc.oneof(
+  { weight: 12, arbitrary: fc.nat(4) },
+  { weight: 6, arbitrary: fc.integer({ min: 5, max: 10 }) },
+  { weight: 1, arbitrary: fc.nat(14) },
+);
+const delta = fc.integer({ min: -9, max: 8 });
+const numbers = fc.oneof(
+  fc.integer({ min: -3, max: 20 }),
+  fc.constantFrom(4095, 4096, 65_535, 65_536, -4096, 0x7fff_ffff, -0x8000_0000, 0x5a5a_1234),
+  fc.integer(),
+);
+
+// Not an interface: fast-check wants it to have an index.
+type Grammar = {
+  readonly expression: Expression;
+  readonly statement: Statement;
+  readonly body: readonly Statement[];
+  readonly place: Place;
+  readonly access: Access;
+};
+
+const { expression, statement } = fc.letrec<Grammar>((tie) => {
+  const value = tie('expression');
+  const weighted = <T>(...entries: readonly (readonly [number, fc.Arbitrary<T>])[]): fc.Arbitrary<T> =>
+    fc.oneof({ depthSize: 'small', withCrossShrink: true, maxDepth: 6 }, ...entries.map(([weight, arbitrary]) => ({ weight, arbitrary })));
+  return {
+    expression: weighted<Expression>(
+      [4, fc.record({ op: fc.constant('constant' as const), value: numbers })],
+      [6, fc.record({ op: fc.constant('local' as const), at: small })],
+      [1, fc.record({ op: fc.constant('global' as const), at: small })],
+      [1, fc.record({ op: fc.constantFrom('size' as const, 'stack pointer' as const) })],
+      [8, fc.record({ op: fc.constant('load' as const), access: tie('access') })],
+      [4, fc.record({ op: fc.constant('binary' as const), by: fc.nat(99), left: value, right: value })],
+      [2, fc.record({ op: fc.constant('convert' as const), by: small, value })],
+      [2, fc.record({ op: fc.constant('tee' as const), at: small, value })],
+      [1, fc.record({ op: fc.constantFrom('select' as const, 'if' as const), condition: value, left: value, right: value })],
+      [1, fc.record({ op: fc.constant('block' as const), body: tie('body'), value })],
+      [
+        2,
+        fc.record({
+          op: fc.constant('call' as const),
+          how: fc.oneof(
+            { weight: 40, arbitrary: fc.constantFrom('direct' as const, 'indirect' as const) },
+            { weight: 1, arbitrary: fc.constant('mistyped' as const) },
+          ),
+          at: small,
+          operands: fc.array(value, { maxLength: 3 }),
+        }),
+      ],
+      [1, fc.record({ op: fc.constant('grow' as const), pages: fc.oneof(fc.nat(2), fc.constantFrom(65_535, -1)) })],
+    ),
+    place: weighted<Place>(
+      [6, fc.record({ in: fc.constant('edge' as const), page: fc.nat(60), delta })],
+      [
+        6,
+        fc.record({
+          in: fc.constant('near edge' as const),
+          page: fc.nat(60),
+          delta,
+          mask: fc.constantFrom(0, 3, 7, 15, 4095),
+          local: small,
+        }),
+      ],
+      [
+        20,
+        fc.record({
+          in: fc.constant('frame' as const),
+          whose: fc.constantFrom('own' as const, 'own' as const, 'any' as const),
+          distance: fc.oneof(fc.integer({ min: 0, max: 64 }), fc.integer({ min: -40, max: 1200 }), fc.integer({ min: 0, max: 5000 })),
+          split: fc.oneof(fc.constant(0), fc.nat(64), fc.nat(5000)),
+        }),
+      ],
+      [2, fc.record({ in: fc.constant('stack' as const), distance: fc.integer({ min: -64, max: 200 }) })],
+      [2, fc.record({ in: fc.constant('low' as const), at: value })],
+    ),
+    access: fc.record({
+      kind: fc.nat(99),
+      place: fc.oneof(
+        { weight: 300, arbitrary: tie('place') },
+        { weight: 1, arbitrary: fc.record({ in: fc.constant('top' as const), below: fc.nat(20) }) },
+        { weight: 1, arbitrary: fc.record({ in: fc.constant('space' as const), at: value }) },
+      ),
+      offset,
+      unaligned: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(4) }),
+    }),
+    statement: weighted<Statement>(
+      [14, fc.record({ do: fc.constant('store' as const), access: tie('access'), value })],
+      [6, fc.record({ do: fc.constantFrom('set' as const, 'set' as const, 'set' as const, 'set global' as const), at: small, value })],
+      [4, fc.record({ do: fc.constant('drop' as const), value })],
+      [2, fc.record({ do: fc.constant('steal' as const) })],
+      [1, fc.record({ do: fc.constant('copy' as const), to: tie('place'), from: tie('place'), length: small })],
+      [1, fc.record({ do: fc.constant('fill' as const), to: tie('place'), length: small, value })],
+      [1, fc.record({ do: fc.constant('init' as const), to: tie('place'), from: fc.nat(3), length: small })],
+      [2, fc.record({ do: fc.constant('if' as const), condition: value, body: tie('body'), otherwise: tie('body') })],
+      [1, fc.record({ do: fc.constant('block' as const), body: tie('body') })],
+      [2, fc.record({ do: fc.constant('loop' as const), times: fc.integer({ min: 1, max: 6 }), body: tie('body') })],
+      [1, fc.record({ do: fc.constant('branch' as const), depth: small, condition: value })],
+      [1, fc.record({ do: fc.constant('table' as const), depths: fc.array(small, { minLength: 1, maxLength: 4 }), index: value })],
+      [1, fc.record({ do: fc.constant('return' as const), how: fc.constantFrom('restoring' as const, 'unwinding' as const), value })],
+      [1, fc.record({ do: fc.constantFrom('move stack' as const, 'move frame' as const), to: tie('place') })],
+      [1, fc.record({ do: fc.constantFrom('drop data' as const, 'drop data' as const, 'unreachable' as const) })],
+    ),
+    body: fc.array(tie('statement'), { maxLength: 6, depthIdentifier: 'body' }),
+  };
+});
+
+const frame = fc.record({
+  bytes: fc.oneof(
+    fc.constantFrom(16, 32, 48, 64, 1024, 1025, 1040, 2064, 4096, 8000),
+    fc.integer({ min: 1, max: 300 }),
+    fc.integer({ min: 1, max: 300 }).map((n) => n * 16),
+  ),
+  shape: fc.constantFrom(...frameShapes),
+});
+
+/** Random programs. */
+export const programs: fc.Arbitrary<ProgramSketch> = fc.record({
+  order: fc.constantFrom('stack first', 'data first'),
+  stackTop: fc.oneof(
+    fc.constantFrom(8192, 12_304, 20_480, 65_536, 65_536),
+    fc.integer({ min: 600, max: 4096 }).map((n) => n * 16),
+  ),
+  pages: fc.integer({ min: 2, max: 4 }),
+  mostPages: fc.integer({ min: 4, max: 6 }),
+  fuel: fc.constantFrom(30, 100, 400),
+  functions: fc.array(
+    fc.record({
+      parameters: fc.array(fc.nat(3), { maxLength: 3 }),
+      result: fc.nat(3),
+      frame: fc.oneof({ weight: 9, arbitrary: frame }, { weight: 1, arbitrary: fc.constant(null) }),
+      body: fc.array(statement, { minLength: 2, maxLength: 16, size: 'medium' }),
+      value: expression,
+    }),
+    { minLength: 1, maxLength: 5 },
+  ),
+  calls: fc.array(fc.record({ at: small, operands: fc.array(numbers, { maxLength: 3 }) }), { minLength: 1, maxLength: 6 }),
+});
