@@ -80,6 +80,7 @@ export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (
     .option('--argv0 <name>', "the program's name for itself")
     .option('--deterministic', 'clocks and random numbers repeat, by the seed')
     .option('--seed <number>', 'the seed of everything random', '1')
+    .option('--code-cache <folder>', "where rewritten programs are kept for later runs, or off; default: the user's folder of caches")
     .option('--events <file>', 'write every event of the kernel, one JSON object per line')
     .option('--save-dump <file>', 'write all of RAM as it is at the end, for quire walk')
     .addOption(

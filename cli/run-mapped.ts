@@ -7,6 +7,7 @@ import { buildMachine } from '../src/systems/index.ts';
 import { Program, type ProgramExit, type ReferenceObserver } from '../src/wasm/index.ts';
 import { tuneEngine } from './engine-settings.ts';
 import { ExitCode } from './exit-code.ts';
+import { FolderCodeCache } from './folder-code-cache.ts';
 import { guestWorld } from './guest-world.ts';
 import type { RunHost, RunOptions } from './run-program.ts';
 import { SwapFiles } from './swap-files.ts';
@@ -73,6 +74,7 @@ function load(options: RunOptions, host: RunHost, machine: Machine, system: Memo
     liveSpace: 0,
     wasi: guestWorld(options, host),
     now: () => performance.now(),
+    ...(options.codeCache !== undefined && { codeCache: new FolderCodeCache(options.codeCache) }),
     ...recording(host, machine),
     ...(host.recordHeap && { recordHeap: host.recordHeap }),
     ...(host.heapCalls && { heapCalls: host.heapCalls }),

@@ -19,6 +19,7 @@ import {
   systemNames,
 } from '../src/systems/index.ts';
 import { parseByteSize } from './byte-size.ts';
+import { codeCacheFolder } from './folder-code-cache.ts';
 import { readMemoryMap, usableEnd } from './memory-map-file.ts';
 import { reasonOf } from './output-file.ts';
 import { formOfEnding } from './report-output.ts';
@@ -52,6 +53,7 @@ export interface RunFlags {
   readonly report?: 'text' | 'json' | 'html' | 'none';
   readonly reportFile?: string;
   readonly quiet?: true;
+  readonly codeCache?: string;
 }
 
 /** RAM of a run that says nothing about it. */
@@ -93,6 +95,7 @@ export function runOptions(
   if (ending === 'csv' || ending === 'svg') throw new UsageError(`--report-file ${flags.reportFile}: there is no such form of this`);
   if (flags.saveDump !== undefined && flags.mmu === 'off') throw new UsageError('--save-dump: with --mmu off there is no RAM to save');
   if (flags.report === 'none' && flags.reportFile !== undefined) throw new UsageError('--report-file: with --report none there is none');
+  const codeCache = codeCacheFolder(flags.codeCache, environment);
   return {
     ...memoryOf(flags),
     swapBytes,
@@ -116,6 +119,7 @@ export function runOptions(
     argv0: flags.argv0 ?? basename(program),
     program,
     bytes: readProgram(program),
+    ...(codeCache !== undefined && { codeCache }),
   };
 }
 

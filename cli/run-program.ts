@@ -42,6 +42,8 @@ export interface RunOptions {
   /** `seeded`: clocks and random numbers repeat with the seed. */
   readonly clocksAndRandom: 'real' | 'seeded';
   readonly seed: number;
+  /** A folder of rewritten modules; default: each run rewrites its own. */
+  readonly codeCache?: string;
 }
 
 /** A swap device that is to be a file. */

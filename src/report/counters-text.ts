@@ -44,7 +44,7 @@ export function counterSections(report: RunReport): Section[] {
 }
 
 /** Returns the section on time, as rows. */
-export function timeSection({ mmu, seconds, tlbMisses, faults }: RunReport): Section {
+export function timeSection({ mmu, seconds, tlbMisses, faults, code }: RunReport): Section {
   const rows: Row[] = [];
   const add = (label: string, part: number, share: string, meaning: string): void => {
     rows.push({ label, value: formatSeconds(part), size: share, meaning });
@@ -55,8 +55,13 @@ export function timeSection({ mmu, seconds, tlbMisses, faults }: RunReport): Sec
     add('program', seconds.total - seconds.kernel, share(seconds.total - seconds.kernel), "the program's own code");
     add('kernel', seconds.kernel, share(seconds.kernel), `in ${traps}`);
   }
-  if (seconds.load !== undefined) add('load', seconds.load, '', 'before that: reading and compiling');
+  if (seconds.load !== undefined) add('load', seconds.load, '', `before that: ${loadText(code?.origin)}`);
   return [{ label: 'Time', value: formatSeconds(seconds.total), size: '', meaning: 'from first to last instruction' }, ...rows];
+}
+
+function loadText(origin: CodeFacts['origin'] | undefined): string {
+  if (origin === undefined) return 'reading and compiling';
+  return origin === 'rewritten' ? 'reading, rewriting, compiling' : 'reading and compiling what was cached';
 }
 
 function faultSection({ faults, tlbMisses }: RunReport): Section {

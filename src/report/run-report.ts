@@ -73,6 +73,8 @@ export interface RunReport {
 
 /** What a program's code became, so that its loads and stores go through the MMU. */
 export interface CodeFacts {
+  /** `cache`: it was made by an earlier run. */
+  readonly origin: 'rewritten' | 'cache';
   /** Bytes of function bodies in the module, and of the whole module that runs in its place, which has no data. */
   readonly originalBytes: number;
   readonly rewrittenBytes: number;

@@ -7,6 +7,6 @@ export { aboutModule, compileModule, requireCommand, unknownImports, whyNotComma
 export { BadAddress, type GuestMemory } from './guest-memory.ts';
 export { Program, type ProgramCode, type ProgramOptions, prepareCode } from './program.ts';
 export { exitOf, type ProgramExit } from './program-exit.ts';
-export { type CodeLocation, type HeapCall, type HeapCallName, heapCallNames } from './rewrite/index.ts';
+export { type CodeCache, type CodeKey, type CodeLocation, type HeapCall, type HeapCallName, heapCallNames } from './rewrite/index.ts';
 export { type FlatProgram, type FlatRun, runFlat } from './run-flat.ts';
 export * from './wasi/index.ts';

@@ -18,14 +18,16 @@ import { PagedMemory } from './paged-memory.ts';
 import { exitOf, type ProgramExit } from './program-exit.ts';
 import {
   type AccessCounts,
+  type CodeCache,
   type CodeLocation,
+  type CodeOrigin,
   DEEP_MODULE_NAME,
   type HeapCall,
   hasTimeZoneStub,
   heapCallsOf,
   type Recording,
   type RewrittenModule,
-  rewriteModule,
+  rewriteWithCache,
   STACK_POINTER_EXPORT,
   whyNotHeapCall,
 } from './rewrite/index.ts';
@@ -51,6 +53,8 @@ export interface ProgramOptions {
   readonly recordHeap?: HeapObserver;
   /** Which functions those are, instead of by their names. Throws a `UsageError` at loading if they cannot be. */
   readonly heapCalls?: readonly HeapCall[];
+  /** Where code is looked for before the module is rewritten, and kept when it has been. */
+  readonly codeCache?: CodeCache;
   /** The module as `prepareCode` made it for the same tables, and for recording if there is `record` or `recordHeap`; made here otherwise. */
   readonly code?: ProgramCode;
   /**
@@ -62,6 +66,7 @@ export interface ProgramOptions {
 
 /** What a program's code became. */
 export interface ProgramCodeFacts {
+  readonly origin: CodeOrigin;
   /** Bytes of function bodies in the module, and of the module that runs in its place. */
   readonly originalBytes: number;
   readonly rewrittenBytes: number;
@@ -77,6 +82,7 @@ export interface ProgramCode {
   readonly info: ModuleInfo;
   readonly layout: AddressLayout;
   readonly rewritten: RewrittenModule;
+  readonly origin: CodeOrigin;
   readonly module: WebAssembly.Module;
   readonly image: ImagePager;
   /** Of code that has one. */
@@ -90,36 +96,37 @@ interface CodeWindow {
   readonly deep: () => { readonly rewritten: RewrittenModule; readonly module: WebAssembly.Module };
 }
 
-/** What the code is to tell of. */
-export interface CodeRecording {
+/** What the code is to tell of, and where it may come from. */
+export interface CodeOptions {
   readonly references?: Recording;
   /** The calls of malloc and its family. */
   readonly heap?: Recording;
   /** The functions of the malloc family; found by name if not given. */
   readonly heapCalls?: readonly HeapCall[];
+  readonly cache?: CodeCache;
 }
 
 /** Reads, rewrites and compiles a module. Throws a `UsageError` if it is malformed, has no place for its data or no heap to tell of. */
-export function prepareCode(bytes: Uint8Array, name: string, tables: CodeLayout, recording: CodeRecording = {}): ProgramCode {
+export function prepareCode(bytes: Uint8Array, name: string, tables: CodeLayout, given: CodeOptions = {}): ProgramCode {
   const info = aboutModule(name, () => readModule(bytes));
   const addresses = segmentAddresses(info, () => {
     throw new UsageError(`${name} places data at an imported global, which WASI does not define`);
   });
   const layout = aboutModule(name, () => layOut(info, addresses));
   checkSegments(layout);
-  const { references = 'off', heap = 'off' } = recording;
-  const heapCalls = heap === 'on' ? requireHeapCalls(info, name, recording.heapCalls) : [];
+  const { references = 'off', heap = 'off', cache } = given;
+  const heapCalls = heap === 'on' ? requireHeapCalls(info, name, given.heapCalls) : [];
   const options = { layout: tables, nullPage: layout.nullPage, recording: references, heapCalls };
   const window = windowLayout(layout, tables.stackEnd);
-  const rewritten = aboutModule(name, () => rewriteModule(info, { ...options, ...(window && { window }) }));
+  const { rewritten, origin } = aboutModule(name, () => rewriteWithCache(info, { ...options, ...(window && { window }) }, cache));
   const module = compileModule(rewritten.bytes, name);
   const image = new ImagePager(bytes, info.data, addresses, layout.initialEnd / PAGE_SIZE);
-  if (window === undefined || rewritten.form !== 'window') return { info, layout, rewritten, module, image };
+  if (window === undefined || rewritten.form !== 'window') return { info, layout, rewritten, origin, module, image };
   const deep = once(() => {
-    const code = rewriteModule(info, { ...options, form: 'deep' });
+    const code = rewriteWithCache(info, { ...options, form: 'deep' }, cache).rewritten;
     return { rewritten: code, module: compileModule(code.bytes, name) };
   });
-  return { info, layout, rewritten, module, image, window: { layout: window, deep } };
+  return { info, layout, rewritten, origin, module, image, window: { layout: window, deep } };
 }
 
 /** Returns a function that makes something at its first call and returns it at every one. */
@@ -179,12 +186,13 @@ export class Program {
   /** Builds the address space and compiles the program. Throws a `UsageError` if it cannot run here. */
   static load(options: ProgramOptions): Program {
     const { machine, system, name } = options;
-    const recording: CodeRecording = {
+    const given: CodeOptions = {
       references: options.record ? 'on' : 'off',
       heap: options.recordHeap ? 'on' : 'off',
       ...(options.heapCalls && { heapCalls: options.heapCalls }),
+      ...(options.codeCache && { cache: options.codeCache }),
     };
-    const code = options.code ?? prepareCode(options.module, name, machine.tlbTables(options.liveSpace), recording);
+    const code = options.code ?? prepareCode(options.module, name, machine.tlbTables(options.liveSpace), given);
     const process = new Process(machine, system, buildSpace(options, code), options.now);
     const wasi = createWasi({ ...options.wasi, memory: new PagedMemory(process) });
     requireCommand(code.info, name, wasi.modules);
@@ -238,9 +246,10 @@ export class Program {
 
   /** What the code became, as `RunReport` (report/) tells it. */
   get codeFacts(): ProgramCodeFacts {
-    const { info, rewritten } = this.#code;
+    const { info, rewritten, origin } = this.#code;
     const { start, end, count } = info.bodies;
     return {
+      origin,
       originalBytes: count === 0 ? 0 : (end[count - 1] as number) - (start[0] as number),
       rewrittenBytes: rewritten.bytes.length,
       accesses: { ...rewritten.counts },

@@ -44,7 +44,8 @@ export const HELPER_NEAR = KIND_COUNT;
 export const HELPER_COPY = 2 * KIND_COUNT;
 export const HELPER_FILL = HELPER_COPY + 1;
 export const HELPER_INIT = HELPER_COPY + 2;
-const HELPER_COUNT = HELPER_COPY + 3;
+/** How many there are. */
+export const HELPER_COUNT = HELPER_COPY + 3;
 
 /** Returns the access kind that a helper below `HELPER_COPY` performs. */
 export const kindOfHelper = (helper: number): number => (helper < HELPER_NEAR ? helper : helper - HELPER_NEAR);

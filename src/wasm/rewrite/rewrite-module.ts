@@ -11,9 +11,10 @@
 // Cost: one pass over the code, no object per instruction.
 
 import type { CodeLayout, WindowLayout } from '../abi.ts';
-import { type ModuleInfo, readModule, type Section, SectionId, ValueType } from '../binary/index.ts';
+import { type FunctionBodies, type ModuleInfo, readModule, type Section, SectionId, ValueType } from '../binary/index.ts';
 import { AddedFunctions, type Recording } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
+import { type CodeEntry, readEntry } from './code-entry.ts';
 import type { CodegenContext, NullPage } from './codegen-access.ts';
 import { emitHeapCall } from './codegen-heap-call.ts';
 import { emitHelper } from './codegen-helpers.ts';
@@ -74,15 +75,9 @@ export interface CodeLocation {
 }
 
 /** A rewritten module. */
-export interface RewrittenModule {
-  /** The binary, ready to compile. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+export interface RewrittenModule extends CodeEntry {
   /** What the original declared; its data segments are for the kernel to supply. */
   readonly info: ModuleInfo;
-  /** What the code became: with a window or without. */
-  readonly form: CodeForm;
-  /** How many accesses became what. */
-  readonly counts: Readonly<AccessCounts>;
   /**
    * Translates a position that the engine reports (`wasm-function[functionIndex]:0xoffset`) to the original module.
    * Returns undefined for imports and for code that Quire added.
@@ -104,6 +99,17 @@ export function rewriteModule(module: Uint8Array | ModuleInfo, options: RewriteO
 }
 
 /**
+ * Returns the module that was rewritten with equal options before, from the entry kept of it; undefined if that is none.
+ */
+export function restoreModule(info: ModuleInfo, options: RewriteOptions, kept: Uint8Array<ArrayBuffer>): RewrittenModule | undefined {
+  const entry = readEntry(kept);
+  if (entry === undefined) return undefined;
+  const context = codegenContext(info, options, entry.form);
+  for (const helper of entry.helpers) context.functions.helper(helper);
+  return withPlaces(info, context, entry);
+}
+
+/**
  * Tells whether a second module could share what this one has, and has a stack pointer: nothing but functions is imported, nothing runs
  * before the kernel can reach the exports, and no export has a name of Quire's.
  */
@@ -121,33 +127,40 @@ function canShare(info: ModuleInfo): boolean {
 
 /** Emits the module in that form. Returns undefined if it was to have a window, and its code turns out to have no use for one, or to share what cannot be shared. */
 function emitModule(info: ModuleInfo, options: RewriteOptions, form: CodeForm): RewrittenModule | undefined {
-  const { recording = 'off', inlining = 'auto', heapCalls = [] } = options;
-  // Only helpers tell of references.
-  const context: CodegenContext = {
-    layout: options.layout,
-    nullPage: options.nullPage,
-    inlining: recording === 'on' ? 'nowhere' : inlining,
-    functions: new AddedFunctions(info, recording, heapCalls, form === 'window' ? 'window' : 'none'),
-    window: form === 'window' ? windowCode(info, options.window as WindowLayout) : undefined,
-  };
+  const context = codegenContext(info, options, form);
   const codeSize = codeBytes(info);
   const headRoom = HEAD_ROOM + 2 * (codeSection(info)?.start ?? info.bytes.length) + MAXIMUM_HINTS * codeSize;
   const out = new ByteWriter(headRoom + MAXIMUM_GROWTH * codeSize);
   out.length = headRoom;
-  const { places, hints, counts, isShareable } = rewriteCode(out, info, context);
+  const { hints, counts, isShareable } = rewriteCode(out, info, context);
   if (form === 'window' && (!isShareable || counts.window === 0)) return undefined;
   const head = emitHead(info, { layout: options.layout, functions: context.functions, hints, form }, out.length - headRoom);
   const begin = headRoom - head.length;
   out.bytes.set(head.written(), begin);
   const hasNames = form === 'deep' || info.sections.some((section) => section.name === 'name');
   if (hasNames) emitSection(out, SectionId.custom, nameSection(info, context.functions, form));
+  return withPlaces(info, context, { bytes: out.bytes.subarray(begin, out.length), form, counts, helpers: context.functions.helpers });
+}
+
+function codegenContext(info: ModuleInfo, options: RewriteOptions, form: CodeForm): CodegenContext {
+  const { recording = 'off', inlining = 'auto', heapCalls = [] } = options;
   return {
-    bytes: out.bytes.subarray(begin, out.length),
-    info,
-    form,
-    counts,
-    locate: (functionIndex, offset) => locate(info, context, places, functionIndex, offset + begin),
+    layout: options.layout,
+    nullPage: options.nullPage,
+    // Only helpers tell of references.
+    inlining: recording === 'on' ? 'nowhere' : inlining,
+    functions: new AddedFunctions(info, recording, heapCalls, form === 'window' ? 'window' : 'none'),
+    window: form === 'window' ? windowCode(info, options.window as WindowLayout) : undefined,
   };
+}
+
+function withPlaces(info: ModuleInfo, context: CodegenContext, entry: CodeEntry): RewrittenModule {
+  let read: FunctionBodies | undefined;
+  const bodies = (): FunctionBodies => {
+    read ??= readModule(entry.bytes).bodies;
+    return read;
+  };
+  return { ...entry, info, locate: (functionIndex, offset) => locate(info, context, bodies, functionIndex, offset) };
 }
 
 function windowCode(info: ModuleInfo, layout: WindowLayout): WindowCode {
@@ -161,14 +174,7 @@ function codeBytes(info: ModuleInfo): number {
   return section === undefined ? 0 : section.end - section.contents;
 }
 
-// Where each own function's instructions lie in `out`.
-interface CodePlaces {
-  readonly start: Uint32Array;
-  readonly end: Uint32Array;
-}
-
 interface RewrittenCode {
-  readonly places: CodePlaces;
   readonly counts: AccessCounts;
   readonly isShareable: boolean;
   /** The contents of the sections that hint at how to compile the code. */
@@ -181,7 +187,6 @@ function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext)
   const { functions } = context;
   const hints = new CompilationHints(info);
   const rewriter = new FunctionRewriter(info, context);
-  const places = { start: new Uint32Array(count), end: new Uint32Array(count) };
   const counts: AccessCounts = { window: 0, inlined: 0, called: 0 };
   const append = (i: number, newIndex: number): void => {
     const codeStart = rewriter.rewrite(i);
@@ -189,8 +194,6 @@ function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext)
     counts.inlined += rewriter.counts.inlined;
     counts.called += rewriter.counts.called;
     rewriter.appendTo(out, i, codeStart, newIndex);
-    places.start[i] = out.length - rewriter.code.length;
-    places.end[i] = out.length;
   };
   const ownOf = ({ functionIndex }: HeapCall): number => functionIndex - info.importedFunctionCount;
   const callAt = new Map(functions.heapCalls.map((call, at) => [ownOf(call), at]));
@@ -205,7 +208,7 @@ function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext)
   for (const helper of functions.helpers) emitHelper(out, helper, context.layout, functions, rewriter.branchHints);
   const { heapCalls, helpers } = functions;
   const sections = [hints.section(heapCalls.length + helpers.length), rewriter.branchHints.section()];
-  return { places, counts, isShareable: rewriter.isShareable, hints: sections.filter((section) => section !== undefined) };
+  return { counts, isShareable: rewriter.isShareable, hints: sections.filter((section) => section !== undefined) };
 }
 
 // Everything before the bodies: all sections in front of code, and the code section's own header.
@@ -265,13 +268,22 @@ function emitMiddleSection(out: ByteWriter, info: ModuleInfo, section: Section, 
   }
 }
 
-function locate(info: ModuleInfo, context: CodegenContext, places: CodePlaces, newIndex: number, offset: number): CodeLocation | undefined {
-  const functionIndex = context.functions.originalIndex(newIndex);
+// Rewriting the one function again gives the same code with its spans, since all helpers have their indices already.
+function locate(
+  info: ModuleInfo,
+  context: CodegenContext,
+  bodies: () => FunctionBodies,
+  newIndex: number,
+  offset: number,
+): CodeLocation | undefined {
+  const { functions } = context;
+  const functionIndex = functions.originalIndex(newIndex);
   if (functionIndex === undefined || functionIndex < info.importedFunctionCount) return undefined;
-  const own = functionIndex - info.importedFunctionCount;
-  const within = offset - (places.start[own] as number);
-  if (within < 0 || offset >= (places.end[own] as number)) return undefined;
   const map = new PositionMap();
-  new FunctionRewriter(info, context, (output, input, span) => map.add(output, input, span)).rewrite(own);
+  const rewriter = new FunctionRewriter(info, context, (output, input, span) => map.add(output, input, span));
+  rewriter.rewrite(functionIndex - info.importedFunctionCount);
+  const end = bodies().end[newIndex - info.importedFunctionCount - functions.hosts.length] as number;
+  const within = offset - (end - rewriter.code.length);
+  if (within < 0 || offset >= end) return undefined;
   return { functionIndex, name: info.functionName(functionIndex), offset: map.find(within) };
 }
