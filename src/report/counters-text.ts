@@ -44,7 +44,7 @@ export function counterSections(report: RunReport): Section[] {
 }
 
 /** Returns the section on time, as rows. */
-export function timeSection({ mmu, seconds, tlbMisses, faults, code }: RunReport): Section {
+export function timeSection({ mmu, seconds, tlbMisses, faults }: RunReport): Section {
   const rows: Row[] = [];
   const add = (label: string, part: number, share: string, meaning: string): void => {
     rows.push({ label, value: formatSeconds(part), size: share, meaning });
@@ -55,13 +55,8 @@ export function timeSection({ mmu, seconds, tlbMisses, faults, code }: RunReport
     add('program', seconds.total - seconds.kernel, share(seconds.total - seconds.kernel), "the program's own code");
     add('kernel', seconds.kernel, share(seconds.kernel), `in ${traps}`);
   }
-  if (seconds.load !== undefined) add('load', seconds.load, '', `before that: ${loadText(code?.origin)}`);
+  if (seconds.load !== undefined) add('load', seconds.load, '', 'before that: reading and compiling');
   return [{ label: 'Time', value: formatSeconds(seconds.total), size: '', meaning: 'from first to last instruction' }, ...rows];
-}
-
-function loadText(origin: CodeFacts['origin'] | undefined): string {
-  if (origin === undefined) return 'reading and compiling';
-  return origin === 'rewritten' ? 'reading, rewriting, compiling' : 'reading and compiling what was cached';
 }
 
 function faultSection({ faults, tlbMisses }: RunReport): Section {
@@ -152,7 +147,7 @@ function mapRow({ design, maps, bytes: tables, entriesWritten, tlbDropped, bypas
 }
 
 /** Places in the code, not how often they were passed. */
-function codeSection({ originalBytes, rewrittenBytes, accesses, stackWindow, stackWindowBytes }: CodeFacts): Section {
+function codeSection({ origin, originalBytes, rewrittenBytes, accesses, stackWindow, stackWindowBytes }: CodeFacts): Section {
   const { window, inlined, called } = accesses;
   const size = formatBytes(stackWindowBytes);
   const place = stackWindow === 'outgrown' ? `outgrew the ${size} of stack that are locked` : `in ${size} of locked stack: no table needed`;
@@ -166,7 +161,7 @@ function codeSection({ originalBytes, rewrittenBytes, accesses, stackWindow, sta
     count('stack window', window, stackWindow === 'none' ? 'there was none: looked up' : place),
     count('inlined', inlined, 'the page is looked up on the spot'),
     count('called', called, 'a function looks it up'),
-    bytes('code', rewrittenBytes, `from ${formatBytes(originalBytes)} in the module`),
+    bytes('code', rewrittenBytes, `from ${formatBytes(originalBytes)} in the module${origin === 'cache' ? ', cached' : ''}`),
   ];
 }
 

@@ -226,6 +226,7 @@ describe('formatRunReport', () => {
     ['none', 'there was none: looked up'],
   ] as const)('tells what became of the code where the stack window was %s', (stackWindow, meaning) => {
     const code = {
+      origin: 'rewritten' as const,
       originalBytes: 24 * 1024,
       rewrittenBytes: 80 * 1024,
       accesses: { window: 47, inlined: 1073, called: 42 },
@@ -239,6 +240,7 @@ describe('formatRunReport', () => {
     called                  42              a function looks it up
     code                           80 KiB   from 24 KiB in the module
 `);
+    expect(text({ code: { ...code, origin: 'cache' } }, 100)).toContain('80 KiB   from 24 KiB in the module, cached\n');
   });
 
   it('shows locked pages in the map where there are any', () => {
