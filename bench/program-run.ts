@@ -31,6 +31,8 @@ export interface RunRequest {
   readonly mmu: 'on' | 'off';
   readonly ramBytes: number;
   readonly swapBytes: number;
+  /** A folder of rewritten modules; default: each run rewrites its own. */
+  readonly codeCache?: string;
   /** The run is stopped after so long. */
   readonly limitSeconds: number;
 }
@@ -77,7 +79,7 @@ export function measureRun(request: RunRequest): RunMeasurement {
 }
 
 function runOptions(request: RunRequest): RunOptions {
-  const { program, args, directory, mmu, ramBytes, swapBytes } = request;
+  const { program, args, directory, mmu, ramBytes, swapBytes, codeCache } = request;
   return {
     program,
     bytes: readFileSync(program),
@@ -100,6 +102,7 @@ function runOptions(request: RunRequest): RunOptions {
     swapFiles: [],
     clocksAndRandom: 'real',
     seed: 1,
+    ...(codeCache !== undefined && { codeCache }),
   };
 }
 

@@ -1,4 +1,6 @@
 // The benchmark's arithmetic, with runs that are made up: what a real run measures is tested by the command line's tests.
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PAGE_SIZE } from '../src/base/index.ts';
 import { buildMachine, frameAllocatorNames, policyNames, systemNames } from '../src/systems/index.ts';
@@ -42,6 +44,33 @@ describe('the programs benchmark', () => {
     expect(sides).toEqual(['off', 'on', 'off', 'on']);
     expect(qsort?.plain).toMatchObject({ seconds: 3, allSeconds: [4, 3], loadSeconds: 0.5, processSeconds: 2 });
     expect(qsort?.ample).toMatchObject({ seconds: 7, allSeconds: [9, 7], faultsPerSecond: 10 });
+  });
+
+  it('starts programs that do nothing with an empty folder of code and with what that leaves, a new one for each turn', () => {
+    const folders: (string | undefined)[] = [];
+    const { result } = measured(({ program, args, codeCache, mmu }) => {
+      if (program.endsWith('qsort.wasm') && args[0] === '1') folders.push(codeCache);
+      const isFirst = codeCache !== undefined && !existsSync(join(codeCache, 'entry'));
+      if (isFirst) writeFileSync(join(codeCache, 'entry'), '');
+      return { processSeconds: mmu === 'off' ? 2 : isFirst ? 5 : 3 };
+    });
+    const [plain, first, again, ...next] = folders;
+    expect([plain, again]).toEqual([undefined, first]);
+    expect(next).toEqual([undefined, next[1], next[1]]);
+    expect(new Set(folders).size).toBe(3);
+    expect(folders.filter((folder) => folder !== undefined && existsSync(folder))).toEqual([]);
+    const table = programsTables(result).find(({ title }) => title === 'Start');
+    expect(table?.rows.map((cells) => [cells[1], cells[5]]).slice(-2)).toEqual([
+      ['first', '2.50'],
+      ['again', '1.50'],
+    ]);
+  });
+
+  it('tells how much of the host every program takes', () => {
+    const { result } = measured(({ mmu }) => ({ hostBytes: mmu === 'off' ? 1024 : 1536 }));
+    const table = programsTables(result).at(-1);
+    expect(table?.rows).toHaveLength(result.rows.length);
+    expect(table?.rows[0]?.slice(1)).toEqual(['1 KiB', '1.5 KiB', '1.50']);
   });
 
   it('gives the last run half of the pages, and skips programs under 1 MiB', () => {

@@ -6,7 +6,12 @@
 //
 // Plain and ample runs take turns, and the least time of each counts. One run at half: it is long, and its counters say more than its
 // time. What a program prints must be the same in every run.
+//
+// A program that does nothing shows what starting takes, and starts on Quire twice in each turn: with an empty folder of rewritten code,
+// where it is kept, and with the folder as that run leaves it.
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KIB, MIB, PAGE_SIZE } from '../src/base/index.ts';
 import { FRAME_RECORD_BYTES } from '../src/frames/index.ts';
@@ -50,6 +55,12 @@ export interface PagingCounts {
   readonly faultsPerSecond: number;
 }
 
+/** Runs with RAM for everything. */
+export interface AmpleRun extends Timing, PagingCounts {
+  readonly peakPages: number;
+  readonly code?: CodeFacts;
+}
+
 /** A run with RAM for half the footprint. */
 export interface HalfRun extends PagingCounts {
   readonly ramBytes: number;
@@ -66,7 +77,9 @@ export interface ProgramRow {
   readonly args: readonly string[];
   readonly group: BenchProgram['group'];
   readonly plain?: Timing;
-  readonly ample?: Timing & PagingCounts & { readonly peakPages: number; readonly code?: CodeFacts };
+  readonly ample?: AmpleRun;
+  /** Of a program that does nothing: `ample` is its first start then, which keeps the rewritten code, and this one finds it. */
+  readonly again?: AmpleRun;
   /** Absent for a footprint under `LEAST_PAGES`. */
   readonly half?: HalfRun;
   readonly failure?: string;
@@ -96,6 +109,9 @@ const LEAST_PAGES = (1024 * KIB) / PAGE_SIZE;
 /** A run with ample RAM that takes longer than this hangs. */
 const PATIENCE_SECONDS = 300;
 
+/** Which runs of a program are made beside the plain ones: ample, and half; ample alone; or first and later starts. */
+type Course = 'work' | 'ample only' | 'start';
+
 /** Measures everything; `tell` gets a word before each step. */
 export function measurePrograms(
   settings: ProgramsSettings,
@@ -104,20 +120,20 @@ export function measurePrograms(
   others: readonly OtherVersion[] = [],
 ): ProgramsResult {
   const measured =
-    (half: 'with half' | 'without half', repeats: number, where = laboratory, name = '') =>
+    (what: Course, repeats: number, where = laboratory, name = '') =>
     (program: BenchProgram): ProgramRow => {
       tell(`${name}${program.name} ${program.args.join(' ')}`);
-      return new ProgramBench(program, { ...settings, repeats }, where).row(half);
+      return new ProgramBench(program, { ...settings, repeats }, where).row(what);
     };
   const programs = chosen(benchPrograms, settings);
   return {
     settings,
     ampleBytes: AMPLE_BYTES,
-    rows: programs.map(measured('with half', settings.repeats)),
-    starts: chosen(startPrograms, settings).map(measured('without half', settings.startRepeats)),
+    rows: programs.map(measured('work', settings.repeats)),
+    starts: chosen(startPrograms, settings).map(measured('start', settings.startRepeats)),
     others: others.map(({ version, laboratory: other }) => ({
       node: version,
-      rows: programs.map(measured('without half', settings.repeats, other, `Node ${version}: `)),
+      rows: programs.map(measured('ample only', settings.repeats, other, `Node ${version}: `)),
     })),
   };
 }
@@ -136,6 +152,8 @@ export function ramFor(pages: number, kernelBytes: number): number {
   return Math.ceil(frames / (1 - FRAME_RECORD_BYTES / PAGE_SIZE)) * PAGE_SIZE;
 }
 
+type Measured = Pick<ProgramRow, 'plain' | 'ample' | 'again' | 'half'>;
+
 /** A run that cannot be counted, with the reason in one sentence. */
 class FailedRun extends Error {}
 
@@ -152,35 +170,54 @@ class ProgramBench {
     this.#laboratory = laboratory;
   }
 
-  row(half: 'with half' | 'without half'): ProgramRow {
+  row(course: Course): ProgramRow {
     const { name: program, args, group } = this.#program;
     const head = { program, args, group };
     try {
-      const { plain, ample } = this.#takeTurns();
-      const last = ample.at(-1) as RunInLaboratory;
-      const pages = half === 'with half' && last.peakPages >= LEAST_PAGES ? Math.floor(last.peakPages / 2) : 0;
-      return {
-        ...head,
-        plain: timing(plain),
-        ample: { ...timing(ample), ...counts(fastest(ample)), peakPages: last.peakPages, ...(last.code && { code: last.code }) },
-        ...(pages > 0 && { half: this.#half(pages, last) }),
-      };
+      return { ...head, ...(course === 'start' ? this.#starts() : this.#work(course)) };
     } catch (error) {
       if (error instanceof FailedRun) return { ...head, failure: error.message };
       throw error;
     }
   }
 
-  #takeTurns(): { plain: RunInLaboratory[]; ample: RunInLaboratory[] } {
+  #work(course: Course): Measured {
     const plain: RunInLaboratory[] = [];
     const ample: RunInLaboratory[] = [];
     for (let turn = 0; turn < this.#settings.repeats; turn++) {
-      plain.push(this.#finished('plain', this.#run('off', AMPLE_BYTES, PATIENCE_SECONDS)));
-      const run = this.#finished('with ample RAM', this.#run('on', AMPLE_BYTES, PATIENCE_SECONDS));
-      if (run.swapPagesOut > 0) throw new FailedRun(`${AMPLE_BYTES / MIB} MiB of RAM are not ample: it was paged out`);
-      ample.push(run);
+      plain.push(this.#plain());
+      ample.push(this.#ample());
     }
-    return { plain, ample };
+    const last = ample.at(-1) as RunInLaboratory;
+    const pages = course === 'work' && last.peakPages >= LEAST_PAGES ? Math.floor(last.peakPages / 2) : 0;
+    return { plain: timing(plain), ample: ampleRun(ample), ...(pages > 0 && { half: this.#half(pages, last) }) };
+  }
+
+  #starts(): Measured {
+    const plain: RunInLaboratory[] = [];
+    const first: RunInLaboratory[] = [];
+    const again: RunInLaboratory[] = [];
+    for (let turn = 0; turn < this.#settings.repeats; turn++) {
+      const codeCache = mkdtempSync(join(tmpdir(), 'quire-bench-'));
+      try {
+        plain.push(this.#plain());
+        first.push(this.#ample(codeCache));
+        again.push(this.#ample(codeCache));
+      } finally {
+        rmSync(codeCache, { recursive: true, force: true });
+      }
+    }
+    return { plain: timing(plain), ample: ampleRun(first), again: ampleRun(again) };
+  }
+
+  #plain(): RunInLaboratory {
+    return this.#finished('plain', this.#run('off', AMPLE_BYTES, PATIENCE_SECONDS));
+  }
+
+  #ample(codeCache?: string): RunInLaboratory {
+    const run = this.#finished('with ample RAM', this.#run('on', AMPLE_BYTES, PATIENCE_SECONDS, codeCache));
+    if (run.swapPagesOut > 0) throw new FailedRun(`${AMPLE_BYTES / MIB} MiB of RAM are not ample: it was paged out`);
+    return run;
   }
 
   #half(pages: number, ample: RunInLaboratory): HalfRun {
@@ -197,7 +234,7 @@ class ProgramBench {
     };
   }
 
-  #run(mmu: 'on' | 'off', ramBytes: number, limitSeconds: number): RunInLaboratory {
+  #run(mmu: 'on' | 'off', ramBytes: number, limitSeconds: number, codeCache?: string): RunInLaboratory {
     const root = rootFolder();
     const { path, args } = this.#program;
     return this.#laboratory.run({
@@ -208,6 +245,7 @@ class ProgramBench {
       ramBytes,
       swapBytes: AMPLE_BYTES,
       limitSeconds,
+      ...(codeCache !== undefined && { codeCache }),
     });
   }
 
@@ -228,6 +266,11 @@ function timing(runs: readonly RunInLaboratory[]): Timing {
     processSeconds: Math.min(...runs.map((run) => run.processSeconds)),
     hostBytes: Math.min(...runs.map((run) => run.hostBytes)),
   };
+}
+
+function ampleRun(runs: readonly RunInLaboratory[]): AmpleRun {
+  const { peakPages, code } = runs.at(-1) as RunInLaboratory;
+  return { ...timing(runs), ...counts(fastest(runs)), peakPages, ...(code && { code }) };
 }
 
 function fastest(runs: readonly RunInLaboratory[]): RunInLaboratory {
