@@ -70,6 +70,12 @@ export class ByteReader {
   /** Returns a signed LEB128 number of 32 bits. */
   s32(): number {
     const start = this.position;
+    // Most are of one byte.
+    const first = this.bytes[start] as number;
+    if (first < 0x80 && start < this.end) {
+      this.position = start + 1;
+      return (first << 25) >> 25;
+    }
     let result = 0;
     for (let shift = 0; shift < 35; shift += 7) {
       const byte = this.u8();

@@ -2,9 +2,10 @@
 
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { assemble } from '../../../test/support/assemble.ts';
 import { referenceLayout } from '../../../test/support/wasm/reference-kernel.ts';
 import { readModule } from '../binary/index.ts';
-import { type CodeCache, type CodeKey, rewriteWithCache } from './code-cache.ts';
+import { type CodeCache, type CodeKey, codeKey, rewriteWithCache } from './code-cache.ts';
 import { readEntry, writeEntry } from './code-entry.ts';
 import { type HeapCall, whyNotHeapCall } from './heap-calls.ts';
 import { type RewriteOptions, type RewrittenModule, rewriteModule } from './rewrite-module.ts';
@@ -76,6 +77,24 @@ it('takes each setting for another, as their code differs, and equal ones for on
   for (const options of Object.values(settings)) expect(rewriteWithCache(info, { ...options }, cache).origin).toBe('cache');
 });
 
+it('takes modules for one whose code is the same: they differ in data alone, and in sections that code does not follow from', () => {
+  const keyOf = (bytes: Uint8Array): string => {
+    const { module, settings } = codeKey(readModule(bytes), plain);
+    return `${settings} ${Buffer.concat(module).toString('latin1')}`;
+  };
+  const module = (data: string, constant: number, name: string): Uint8Array =>
+    assemble(`(module (memory (export "memory") 1) ${data} (func $${name} (drop (i32.const ${constant}))) (func (export "_start")))`).bytes;
+  const one = keyOf(module('(data (i32.const 8) "one")', 1, 'f'));
+  expect(keyOf(module('(data (i32.const 16) "another")', 1, 'f'))).toBe(one);
+  const others = [
+    module('(data (i32.const 8) "one") (data (i32.const 9) "two")', 1, 'f'),
+    module('(data (i32.const 8) "one")', 2, 'f'),
+    module('(data (i32.const 8) "one")', 1, 'g'),
+  ].map(keyOf);
+  expect(new Set([one, ...others]).size).toBe(4);
+  expect(keyOf(Buffer.concat([module('(data (i32.const 8) "one")', 1, 'f'), Uint8Array.of(0, 3, 1, 120, 7)]))).toBe(one);
+});
+
 it('rewrites anew, and keeps that, where the entry is none', () => {
   const entry = writeEntry(rewriteModule(info, plain));
   const changed = (at: number, word: number): Uint8Array<ArrayBuffer> => {
@@ -97,7 +116,7 @@ it('rewrites anew, and keeps that, where the entry is none', () => {
   for (const kept of none) {
     expect(readEntry(kept)).toBeUndefined();
     const cache = new MemoryCache();
-    cache.keep({ module: info.bytes, settings: JSON.stringify(plain) }, kept);
+    cache.keep(codeKey(info, plain), kept);
     expect(rewriteWithCache(info, plain, cache).origin).toBe('rewritten');
     expect(rewriteWithCache(info, plain, cache).origin).toBe('cache');
   }
