@@ -6,7 +6,7 @@ import { Argument, Command } from 'commander';
 import { UsageError } from '../src/base/index.ts';
 import { type ComparisonTable, type Experiment, type Laboratory, uvm99Experiments } from '../src/lab/index.ts';
 import { comparisonParts, comparisonRows, comparisonSvg, csvLine, formatComparison, htmlPage } from '../src/report/index.ts';
-import { tuneEngine } from './engine-settings.ts';
+import { functionOptimizer, tuneEngine } from './engine-settings.ts';
 import { ExitCode } from './exit-code.ts';
 import { interruptible } from './interruptible.ts';
 import { reasonOf } from './output-file.ts';
@@ -108,7 +108,8 @@ class Paper {
     const effort = this.#flags.quick ? 'quick' : 'full';
     const programs = this.#experiments.some(({ id }) => id === 'table2') ? paperPrograms(effort) : [];
     tuneEngine(Math.max(0, ...programs.map(({ module }) => module.length)));
-    return { now: () => performance.now(), effort, programs };
+    const optimize = functionOptimizer();
+    return { now: () => performance.now(), effort, programs, ...(optimize && { optimize }) };
   }
 
   #show(table: ComparisonTable): void {

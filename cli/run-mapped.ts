@@ -5,7 +5,7 @@ import { programReport, type RunReport } from '../src/report/index.ts';
 import type { Machine, MemorySystem } from '../src/system/index.ts';
 import { buildMachine } from '../src/systems/index.ts';
 import { Program, type ProgramExit, type ReferenceObserver } from '../src/wasm/index.ts';
-import { tuneEngine } from './engine-settings.ts';
+import { functionOptimizer, tuneEngine } from './engine-settings.ts';
 import { ExitCode } from './exit-code.ts';
 import { FolderCodeCache } from './folder-code-cache.ts';
 import { guestWorld } from './guest-world.ts';
@@ -66,6 +66,7 @@ function load(options: RunOptions, host: RunHost, machine: Machine, system: Memo
     swapPagesIn: statistics.swapPagesIn,
     swapPagesOut: statistics.swapPagesOut,
   });
+  const optimize = functionOptimizer();
   return Program.load({
     module: options.bytes,
     name: options.program,
@@ -75,6 +76,7 @@ function load(options: RunOptions, host: RunHost, machine: Machine, system: Memo
     wasi: guestWorld(options, host),
     now: () => performance.now(),
     ...(options.codeCache !== undefined && { codeCache: new FolderCodeCache(options.codeCache) }),
+    ...(optimize && { optimize }),
     ...recording(host, machine),
     ...(host.recordHeap && { recordHeap: host.recordHeap }),
     ...(host.heapCalls && { heapCalls: host.heapCalls }),

@@ -51,6 +51,8 @@ export interface QuireImports {
    * else 1, and then every function stands in the table `DEEP_EXPORT`.
    */
   readonly enter: (stackPointer: number) => number;
+  /** Imported only by code that tells of first calls. */
+  readonly optimize: FunctionOptimizer;
   /** Imported only by code that records: told of each access, and of each range of a bulk one, before it is done. Arguments as of `trap`; `size` may be any. */
   readonly reference: ReferenceObserver;
   /** Imported only by code whose heap calls are told: a function of the malloc family begins. */
@@ -61,6 +63,9 @@ export interface QuireImports {
 
 /** Takes an access to [base + offset, base + offset + size): 32-bit patterns that may arrive negative, the sum without wrapping. */
 export type ReferenceObserver = (base: number, offset: number, size: number, access: number) => void;
+
+/** Is given a function of the program before it runs for the first time, to have the engine optimize it first, if it can. Must not throw. */
+export type FunctionOptimizer = (code: CallableFunction) => void;
 
 /** Hears of the program's calls of malloc and its family; one that calls another is inside of it. Numbers may arrive negative. */
 export interface HeapObserver {

@@ -1,6 +1,6 @@
 // wasm/: real programs. The module reader (binary/), the rewriter (rewrite/), the system interface (wasi/), and the loader that
 // puts a program into an address space.
-export type { HeapObserver, ReferenceObserver } from './abi.ts';
+export type { FunctionOptimizer, HeapObserver, ReferenceObserver } from './abi.ts';
 export * from './address-layout.ts';
 export * from './binary/index.ts';
 export { aboutModule, compileModule, requireCommand, unknownImports, whyNotCommand } from './command.ts';

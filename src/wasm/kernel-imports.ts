@@ -2,7 +2,7 @@
 
 import { GuestFault, type Process } from '../process/index.ts';
 import { FaultOutcome } from '../system/index.ts';
-import type { HeapObserver, QuireImports, ReferenceObserver } from './abi.ts';
+import type { FunctionOptimizer, HeapObserver, QuireImports, ReferenceObserver } from './abi.ts';
 import { WASM_PAGE_BYTES } from './address-layout.ts';
 import { type ModuleInfo, SegmentKind } from './binary/index.ts';
 import { isStackExhausted } from './program-exit.ts';
@@ -13,6 +13,8 @@ export type TrapObserver = () => void;
 /** Who hears of what a program does. */
 export interface ProgramObservers {
   readonly trap: TrapObserver;
+  /** Called by code that tells of first calls. */
+  readonly optimize: FunctionOptimizer;
   /** Called by code that records. */
   readonly reference: ReferenceObserver;
   /** Called by code whose heap calls are told. */
@@ -60,6 +62,7 @@ export function kernelImports(
     fill: (destination, value, length) => process.fill(destination >>> 0, value & 0xff, length >>> 0),
     init: (segment, destination, source, length) => segments.copyOut(segment, destination >>> 0, source >>> 0, length >>> 0),
     drop: (segment) => segments.drop(segment),
+    optimize: observers.optimize,
     reference: observers.reference,
     heapEnter: observers.heap.enter,
     heapLeave: observers.heap.leave,

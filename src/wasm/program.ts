@@ -8,7 +8,15 @@
 import { type Errno, EventType, PAGE_SIZE, type Pfn, UsageError } from '../base/index.ts';
 import { Process, StackWindow, type Stopwatch } from '../process/index.ts';
 import { type Machine, type MemoryObject, type MemorySystem, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
-import { type CodeLayout, type HeapObserver, QUIRE_MODULE, type QuireImports, type ReferenceObserver, type WindowLayout } from './abi.ts';
+import {
+  type CodeLayout,
+  type FunctionOptimizer,
+  type HeapObserver,
+  QUIRE_MODULE,
+  type QuireImports,
+  type ReferenceObserver,
+  type WindowLayout,
+} from './abi.ts';
 import { type AddressLayout, initialAreas, layOut, segmentAddresses, windowLayout } from './address-layout.ts';
 import { type ModuleInfo, readModule } from './binary/index.ts';
 import { aboutModule, compileModule, requireCommand } from './command.ts';
@@ -22,6 +30,7 @@ import {
   type CodeLocation,
   type CodeOrigin,
   DEEP_MODULE_NAME,
+  type FirstCallChoice,
   type HeapCall,
   hasTimeZoneStub,
   heapCallsOf,
@@ -53,6 +62,8 @@ export interface ProgramOptions {
   readonly recordHeap?: HeapObserver;
   /** Which functions those are, instead of by their names. Throws a `UsageError` at loading if they cannot be. */
   readonly heapCalls?: readonly HeapCall[];
+  /** Gets each function with a loop before it runs for the first time. */
+  readonly optimize?: FunctionOptimizer;
   /** Where code is looked for before the module is rewritten, and kept when it has been. */
   readonly codeCache?: CodeCache;
   /** The module as `prepareCode` made it for the same tables, and for recording if there is `record` or `recordHeap`; made here otherwise. */
@@ -103,6 +114,8 @@ export interface CodeOptions {
   readonly heap?: Recording;
   /** The functions of the malloc family; found by name if not given. */
   readonly heapCalls?: readonly HeapCall[];
+  /** `told` if there will be a `FunctionOptimizer`. */
+  readonly firstCalls?: FirstCallChoice;
   readonly cache?: CodeCache;
 }
 
@@ -114,9 +127,9 @@ export function prepareCode(bytes: Uint8Array, name: string, tables: CodeLayout,
   });
   const layout = aboutModule(name, () => layOut(info, addresses));
   checkSegments(layout);
-  const { references = 'off', heap = 'off', cache } = given;
+  const { references = 'off', heap = 'off', firstCalls = 'untold', cache } = given;
   const heapCalls = heap === 'on' ? requireHeapCalls(info, name, given.heapCalls) : [];
-  const options = { layout: tables, nullPage: layout.nullPage, recording: references, heapCalls };
+  const options = { layout: tables, nullPage: layout.nullPage, recording: references, heapCalls, firstCalls };
   const window = windowLayout(layout, tables.stackEnd);
   const { rewritten, origin } = aboutModule(name, () => rewriteWithCache(info, { ...options, ...(window && { window }) }, cache));
   const module = compileModule(rewritten.bytes, name);
@@ -190,6 +203,7 @@ export class Program {
       references: options.record ? 'on' : 'off',
       heap: options.recordHeap ? 'on' : 'off',
       ...(options.heapCalls && { heapCalls: options.heapCalls }),
+      firstCalls: options.optimize ? 'told' : 'untold',
       ...(options.codeCache && { cache: options.codeCache }),
     };
     const code = options.code ?? prepareCode(options.module, name, machine.tlbTables(options.liveSpace), given);
@@ -211,10 +225,16 @@ export class Program {
 
   /** Runs the program to its end, whatever that is. */
   run(): ProgramExit {
-    const { machine, observe = ignored, record = ignored, recordHeap = { enter: ignored, leave: ignored } } = this.#options;
+    const {
+      machine,
+      observe = ignored,
+      optimize = ignored,
+      record = ignored,
+      recordHeap = { enter: ignored, leave: ignored },
+    } = this.#options;
     const { info, layout } = this.#code;
     const enter = this.#window?.enter ?? noWindow;
-    const observers = { trap: observe, reference: record, heap: recordHeap, enter };
+    const observers = { trap: observe, optimize, reference: record, heap: recordHeap, enter };
     const quire = kernelImports(this.process, machine.memory as WebAssembly.Memory, info, layout.growLimit, observers);
     const space = this.process.space.pmap.id;
     machine.events.emit(EventType.start, space);

@@ -10,7 +10,7 @@ import { MemoryDevice } from '../machine/index.ts';
 import type { Machine, MemorySystem, Space } from '../system/index.ts';
 import { buildMachine, systemNames } from '../systems/index.ts';
 import { type AddressLayout, windowLayout } from './address-layout.ts';
-import { Program, type ProgramExit, prepareCode } from './index.ts';
+import { type FunctionOptimizer, Program, type ProgramExit, prepareCode } from './index.ts';
 import { rewriteModule } from './rewrite/index.ts';
 import { CollectingSink, deterministicClock, deterministicRandom, type WasiOptions } from './wasi/index.ts';
 
@@ -39,6 +39,7 @@ interface Setting {
   readonly system?: string;
   readonly wasi?: Partial<WasiOptions>;
   readonly observe?: (machine: Machine, system: MemorySystem, program: Program) => void;
+  readonly optimize?: FunctionOptimizer;
   readonly prepared?: (machine: Machine, system: MemorySystem, program: Program) => void;
 }
 
@@ -54,7 +55,7 @@ interface Run {
 }
 
 function run({ bytes }: Assembled, setting: Setting): Run {
-  const { ramBytes, stackRuns = 'on', system: name = 'uvm', observe, prepared } = setting;
+  const { ramBytes, stackRuns = 'on', system: name = 'uvm', observe, optimize, prepared } = setting;
   const { machine, system } = buildMachine({
     ...{ ramBytes, stackRuns, frames: 'bitmap', policy: 'uvm', system: name, liveSpaces: 2, seed: 1 },
     swap: new MemoryDevice((16 * MIB) / PAGE_SIZE),
@@ -63,6 +64,7 @@ function run({ bytes }: Assembled, setting: Setting): Run {
   const program: Program = Program.load({
     ...{ module: bytes, name: 'test', machine, system, liveSpace: 0, wasi, now: () => 0 },
     observe: () => observe?.(machine, system, program),
+    ...(optimize && { optimize }),
   });
   prepared?.(machine, system, program);
   const exit = program.run();
@@ -162,6 +164,32 @@ describe('the window', () => {
     expect([code.rewritten.form, program.run()]).toEqual(['window', fine]);
     expect(system.areas(program.process.space).some(({ lockedPages }) => lockedPages > 0)).toBe(false);
     system.check();
+  });
+});
+
+describe('functions that tell of their first calls', () => {
+  // sum(n) = n + sum(n - 1), with n kept in a frame, and a loop that adds it up.
+  const summing = assemble(
+    moduleText(`(func $sum (param $n i32) (result i32) ${enter(512, '(local $total i32) (local $left i32)')}
+      (i32.store offset=500 (local.get $fp) (local.get $n))
+      (if (local.get $n) (then (local.set $total (call $sum (i32.sub (local.get $n) (i32.const 1))))))
+      (local.set $left (i32.load offset=500 (local.get $fp)))
+      (loop $more (if (local.get $left) (then
+        (local.set $total (i32.add (local.get $total) (i32.const 1)))
+        (local.set $left (i32.sub (local.get $left) (i32.const 1))) (br $more))))
+      ${leave(512)} local.get $total)
+      (func (export "_start") (i32.store (i32.const ${RESULT}) (call $sum (i32.const 100))))`),
+  );
+
+  it.each([
+    ['in the window: one', AMPLE, 1],
+    ['where there is none: one', NONE, 1],
+    ['beyond its end: the same, in deep code, too', SHORT, 2],
+  ])('do so %s', (_, setting, times) => {
+    const told: CallableFunction[] = [];
+    const { exit, word } = run(summing, { ...setting, optimize: (code) => void told.push(code) });
+    expect([exit, word(RESULT)]).toEqual([fine, 5050]);
+    expect([told.length, new Set(told).size]).toEqual([times, times]);
   });
 });
 

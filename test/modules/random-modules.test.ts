@@ -21,6 +21,7 @@ const settings = (system: string): fc.Arbitrary<Setting> =>
     stackRuns: fc.constantFrom('on', 'on', 'on', 'off'),
     theft: fc.constantFrom(...thefts),
     inlining: fc.constantFrom('everywhere', 'everywhere', 'loops', 'nowhere'),
+    firstCalls: fc.constantFrom('told', 'untold'),
     seed: fc.nat(1000),
   });
 
@@ -88,7 +89,7 @@ describe.each(systemNames)('programs that were found, on %s', (system) => {
     const machines = new Machines();
     for (const ramBytes of RAM_SIZES) {
       for (const theft of ['nothing', 'any'] as const) {
-        const setting: Setting = { system, ramBytes, theft, stackRuns: 'on', inlining: 'everywhere', seed: 1 };
+        const setting: Setting = { system, ramBytes, theft, stackRuns: 'on', inlining: 'everywhere', firstCalls: 'told', seed: 1 };
         const verdict = compareRuns(machines, sketch, setting);
         expect(verdict.difference, JSON.stringify(setting)).toBeUndefined();
       }

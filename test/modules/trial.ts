@@ -9,7 +9,7 @@ import { MemoryDevice } from '../../src/machine/index.ts';
 import { FaultOutcome, type Machine, type MemorySystem } from '../../src/system/index.ts';
 import { buildMachine } from '../../src/systems/index.ts';
 import { Program, type ProgramCode, type ProgramExit, prepareCode } from '../../src/wasm/index.ts';
-import { type Inlining, rewriteModule } from '../../src/wasm/rewrite/index.ts';
+import { type FirstCallChoice, type Inlining, rewriteModule } from '../../src/wasm/rewrite/index.ts';
 import { deterministicRandom, type WasiClock } from '../../src/wasm/wasi/index.ts';
 import { encode } from './encode.ts';
 import type { ProgramSketch } from './sketch.ts';
@@ -30,6 +30,8 @@ export interface Setting {
   readonly stackRuns: 'on' | 'off';
   readonly theft: Theft;
   readonly inlining: Exclude<Inlining, 'auto'>;
+  /** Nobody listens: to tell of them must change nothing. */
+  readonly firstCalls: FirstCallChoice;
   readonly seed: number;
 }
 
@@ -110,11 +112,11 @@ class Thief {
   }
 }
 
-function inlined(module: Uint8Array, machine: Machine, inlining: Inlining): ProgramCode {
+function inlined(module: Uint8Array, machine: Machine, { inlining, firstCalls }: Setting): ProgramCode {
   const tables = machine.tlbTables(0);
-  const code = prepareCode(module, 'random', tables);
+  const code = prepareCode(module, 'random', tables, { firstCalls });
   const window = code.window && { window: code.window.layout };
-  const rewritten = rewriteModule(code.info, { layout: tables, nullPage: code.layout.nullPage, inlining, ...window });
+  const rewritten = rewriteModule(code.info, { layout: tables, nullPage: code.layout.nullPage, inlining, firstCalls, ...window });
   return { ...code, rewritten, module: new WebAssembly.Module(rewritten.bytes) };
 }
 
@@ -169,7 +171,7 @@ function runOnQuire(module: Uint8Array<ArrayBuffer>, setting: Setting, { machine
       system,
       liveSpace: 0,
       now: () => 0,
-      code: inlined(module, machine, setting.inlining),
+      code: inlined(module, machine, setting),
       observe: steal,
     },
     wasi: { clock, random: deterministicRandom(1) },

@@ -1,6 +1,7 @@
 // What the experiments are given, and how they compare the two managers: the same work on each, in turns.
 
 import type { Stopwatch } from '../../process/index.ts';
+import type { FunctionOptimizer } from '../../wasm/index.ts';
 import { type Sides, sides } from '../comparison.ts';
 
 /** A real program for the experiment on page faults. */
@@ -21,6 +22,8 @@ export interface Laboratory {
   /** `quick`: fewer points and repeats, to see that everything works; its times mean little. */
   readonly effort: 'full' | 'quick';
   readonly programs: readonly LabProgram[];
+  /** Has their functions optimized before they run. */
+  readonly optimize?: FunctionOptimizer;
 }
 
 /** One of the two managers that the paper compares. */

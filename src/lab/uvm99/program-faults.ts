@@ -81,7 +81,9 @@ function replayTwice(contestant: Contestant): Faults {
 }
 
 function runProgram(program: LabProgram, runners: Pair<Runner>, laboratory: Laboratory): ComparisonRow {
-  const code = prepareCode(program.module, program.name, runners.uvm.machine.tlbTables(0));
+  const code = prepareCode(program.module, program.name, runners.uvm.machine.tlbTables(0), {
+    firstCalls: laboratory.optimize ? 'told' : 'untold',
+  });
   return rowOf(program, {
     bsd: runTwice(program, code, runners.bsd, laboratory),
     uvm: runTwice(program, code, runners.uvm, laboratory),
@@ -119,6 +121,7 @@ function runTwice(program: LabProgram, code: ProgramCode, runner: Runner, labora
       image,
       liveSpace: 0,
       now: laboratory.now,
+      ...(laboratory.optimize && { optimize: laboratory.optimize }),
       wasi: { args: program.args, clock: deterministicClock(), random: deterministicRandom(1) },
     });
     const exit = loaded.run();

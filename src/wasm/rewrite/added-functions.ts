@@ -16,6 +16,9 @@ const signature = (parameters: readonly number[], results: readonly number[] = [
 /** Whether the code tells the kernel of every access, which then none of it inlines. */
 export type Recording = 'off' | 'on';
 
+/** Whether functions that should be optimized before they run tell the kernel of their first calls (first-calls.ts). */
+export type FirstCallChoice = 'untold' | 'told';
+
 /** Quire's imports, in index order, as `QuireImports` in abi.ts declares them. */
 const HOST_FUNCTIONS = [
   { name: 'trap', type: signature([i32, i32, i32, i32]) },
@@ -27,6 +30,8 @@ const HOST_FUNCTIONS = [
   { name: 'drop', type: signature([i32]) },
   // Only code with a window has this.
   { name: 'enter', type: signature([i32], [i32]) },
+  // Only code that tells of first calls has this.
+  { name: 'optimize', type: signature([ValueType.funcref]) },
   // Only code that records has these.
   { name: 'reference', type: signature([i32, i32, i32, i32]) },
   { name: 'heapEnter', type: signature([]) },
@@ -65,6 +70,14 @@ export function helperName(helper: number): string {
   return `quire:memory-${helper === HELPER_COPY ? 'copy' : helper === HELPER_FILL ? 'fill' : 'init'}`;
 }
 
+/** What the rewritten module does. */
+interface AddedFor {
+  readonly recording: Recording;
+  readonly heapCalls: readonly HeapCall[];
+  readonly window: 'used' | 'none';
+  readonly firstCalls: FirstCallChoice;
+}
+
 /** Function indices of a rewritten module. Helpers are taken into it when they are first asked for. */
 export class AddedFunctions {
   readonly #importedCount: number;
@@ -78,12 +91,13 @@ export class AddedFunctions {
   /** Quire's imports, in index order. */
   readonly hosts: readonly (typeof HOST_FUNCTIONS)[number][];
 
-  constructor(module: ModuleInfo, recording: Recording, heapCalls: readonly HeapCall[], window: 'window' | 'none') {
+  constructor(module: ModuleInfo, { recording, heapCalls, window, firstCalls }: AddedFor) {
     this.recording = recording;
     this.heapCalls = heapCalls;
     this.hosts = HOST_FUNCTIONS.filter(({ name }) => {
       if (name === 'reference') return recording === 'on';
-      if (name === 'enter') return window === 'window';
+      if (name === 'enter') return window === 'used';
+      if (name === 'optimize') return firstCalls === 'told';
       return heapCalls.length > 0 || (name !== 'heapEnter' && name !== 'heapLeave');
     });
     this.#importedCount = module.importedFunctionCount;

@@ -47,6 +47,16 @@ export class BranchHints {
     this.#positions[this.#count++] = position;
   }
 
+  /** Notes that `length` bytes stand in front of the function's instructions so far, with an `if` at `position` of them that is hardly ever taken. */
+  prepend(length: number, position: number): void {
+    this.#add(0, UNLIKELY);
+    this.#positions.copyWithin(1, 0, this.#count - 1);
+    this.#directions.copyWithin(1, 0, this.#count - 1);
+    for (let i = 1; i < this.#count; i++) this.#positions[i] = (this.#positions[i] as number) + length;
+    this.#positions[0] = position;
+    this.#directions[0] = UNLIKELY;
+  }
+
   /** Ends the function. @param functionIndex in the result, above those before. @param declarationBytes length of its locals, before the code. */
   end(functionIndex: number, declarationBytes: number): void {
     if (this.#count === 0) return;

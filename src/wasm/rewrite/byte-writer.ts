@@ -140,6 +140,14 @@ export class ByteWriter {
     this.u32(offset);
   }
 
+  /** Puts another writer's bytes in front of these. */
+  prepend(other: ByteWriter): void {
+    this.reserve(other.length);
+    this.bytes.copyWithin(other.length, 0, this.length);
+    this.bytes.set(other.written(), 0);
+    this.length += other.length;
+  }
+
   /** Appends another writer's bytes. */
   append(other: ByteWriter): void {
     this.copy(other.bytes, 0, other.length);

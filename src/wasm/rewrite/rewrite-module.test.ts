@@ -184,37 +184,84 @@ describe('a rewritten module', () => {
   });
 });
 
-describe('the hints for the engine', () => {
-  const NOTHING_ASKED = 0;
-  const OPTIMIZE_AT_FIRST_CALL = 0x29;
+describe('functions that tell of their first calls', () => {
   const loop = [0x03, 0x40, 0x0b];
-  const hintsOf = (functions: readonly { readonly code: readonly number[] }[]): readonly number[] | undefined => {
-    const { rewritten } = startRewritten({ imports: [], functions }, {});
-    const section = readModule(rewritten.bytes).sections.find((candidate) => candidate.name === 'compilationHints');
-    if (section === undefined) return undefined;
-    const contents = rewritten.bytes.subarray(section.contents, section.end);
-    return [...contents.subarray(contents.length - functions.length - 1)];
+  type Told = { readonly exports: Exports; readonly told: CallableFunction[] };
+  const start = (spec: ModuleSpec, then: (code: CallableFunction) => void = () => undefined): Told => {
+    const bytes = buildModule(spec);
+    const { bytes: code, info } = rewriteModule(bytes, { layout: referenceLayout, nullPage: 'mapped', firstCalls: 'told' });
+    const told: CallableFunction[] = [];
+    const optimize = (function_: CallableFunction): void => {
+      told.push(function_);
+      then(function_);
+    };
+    const quire = { ...new ReferenceKernel(0, 0).imports(bytes, info.data), optimize };
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { quire });
+    return { exports: exports as Exports, told };
+  };
+  const toldOf = (functions: ModuleSpec['functions']): string[] => {
+    const { exports, told } = start({ imports: [], functions: functions.map((each, i) => ({ ...each, name: `f${i}` })) });
+    for (const name of Object.keys(exports)) (exports[name] as () => void)();
+    return Object.keys(exports).filter((name) => told.includes(exports[name] as CallableFunction));
   };
 
-  it('ask for the optimizing compiler where a body has a loop', () => {
-    expect(hintsOf([{ code: [0x01] }, { code: loop }, { code: [0x02, 0x40, ...loop, 0x0b] }])).toEqual([
-      3,
-      NOTHING_ASKED,
-      OPTIMIZE_AT_FIRST_CALL,
-      OPTIMIZE_AT_FIRST_CALL,
-    ]);
+  it('are those whose bodies have a loop', () => {
+    expect(toldOf([{ code: [0x01] }, { code: loop }, { code: [0x02, 0x40, ...loop, 0x0b] }])).toEqual(['f1', 'f2']);
+    expect(toldOf([{ code: [0x01] }])).toEqual([]);
   });
 
-  it('leave out a body of over 8 KiB', () => {
-    const long = [...loop, ...Array.from({ length: 8 * 1024 }, () => 0x01)];
-    expect(hintsOf([{ code: loop }, { code: long }])).toEqual([2, OPTIMIZE_AT_FIRST_CALL, NOTHING_ASKED]);
+  it('are none with a body of over 4 KiB', () => {
+    const long = [...loop, ...Array.from({ length: 4 * 1024 }, () => 0x01)];
+    expect(toldOf([{ code: loop }, { code: long }])).toEqual(['f0']);
   });
 
-  it('are absent where there is nothing to ask for, and from modules of over 256 KiB', () => {
+  it('are in no module of over 256 KiB', () => {
     const filling = { code: Array.from({ length: 6_000 }, () => 0x01) };
-    expect(hintsOf([{ code: [0x01] }])).toBeUndefined();
-    expect(hintsOf([{ code: loop }, ...Array.from({ length: 44 }, () => filling)])).toBeUndefined();
-    expect(hintsOf([{ code: loop }, ...Array.from({ length: 42 }, () => filling)])?.[1]).toBe(OPTIMIZE_AT_FIRST_CALL);
+    expect(toldOf([{ code: loop }, ...Array.from({ length: 44 }, () => filling)])).toEqual([]);
+    expect(toldOf([{ code: loop }, ...Array.from({ length: 42 }, () => filling)])).toEqual(['f0']);
+  });
+
+  // f(a, b) counts its runs in global 0 and returns (b, a); with a > 0 it calls itself with a - 1 first.
+  const { f64 } = ValueType;
+  const again = [...get(0), 0x04, 0x40, ...get(0), 0x41, 1, 0x6b, ...get(1), ...call(0), 0x1a, 0x1a, 0x0b];
+  const count = [0x23, 0, 0x41, 1, 0x6a, 0x24, 0];
+  const swapping: ModuleSpec = {
+    globals: [0],
+    functions: [{ name: 'f', parameters: [i32, f64], results: [f64, i32], code: [...loop, ...count, ...again, ...get(1), ...get(0)] }],
+  };
+
+  const runsOf = (exports: Exports): number => (exports[STACK_POINTER_EXPORT] as unknown as WebAssembly.Global).value as number;
+
+  it('do so before anything else is done, once, and run with the parameters that they were called with', () => {
+    const runs: number[] = [];
+    const { exports, told } = start(swapping, () => {
+      runs.push(runsOf(exports));
+    });
+    expect((exports['f'] as Exports[string])(3, 0.5)).toEqual([0.5, 3]);
+    expect(runs).toEqual([0]);
+    expect(runsOf(exports)).toBe(4);
+    expect((exports['f'] as Exports[string])(0, 7.5)).toEqual([7.5, 0]);
+    expect(told).toEqual([exports['f']]);
+  });
+
+  it('do not tell again when telling failed', () => {
+    const { exports, told } = start(swapping, () => {
+      throw new Error('full');
+    });
+    expect(() => (exports['f'] as Exports[string])(3, 0.5)).toThrow('full');
+    expect((exports['f'] as Exports[string])(3, 0.5)).toEqual([0.5, 3]);
+    expect(told).toHaveLength(1);
+  });
+
+  it('may be called by the one who is told', () => {
+    const { exports } = start(swapping, (code) => code(1, 2));
+    expect((exports['f'] as Exports[string])(0, 0.5)).toEqual([0.5, 0]);
+    expect(runsOf(exports)).toBe(3);
+  });
+
+  it('are none where it is not asked for', () => {
+    const { rewritten } = startRewritten({ imports: [], functions: [{ code: loop }] });
+    expect(readModule(rewritten.bytes).globals).toEqual([]);
   });
 });
 

@@ -12,14 +12,14 @@
 
 import type { CodeLayout, WindowLayout } from '../abi.ts';
 import { type FunctionBodies, type ModuleInfo, readModule, type Section, SectionId, ValueType } from '../binary/index.ts';
-import { AddedFunctions, type Recording } from './added-functions.ts';
+import { AddedFunctions, type FirstCallChoice, type Recording } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { type CodeEntry, readEntry } from './code-entry.ts';
 import type { CodegenContext, NullPage } from './codegen-access.ts';
 import { emitHeapCall } from './codegen-heap-call.ts';
 import { emitHelper } from './codegen-helpers.ts';
 import type { WindowCode } from './codegen-window.ts';
-import { CompilationHints } from './compilation-hints.ts';
+import { FirstCalls } from './first-calls.ts';
 import { type AccessCounts, FunctionRewriter } from './function-rewriter.ts';
 import type { HeapCall } from './heap-calls.ts';
 import type { Inlining } from './inlining.ts';
@@ -60,6 +60,8 @@ export interface RewriteOptions {
   readonly window?: WindowLayout;
   /** `deep`: the code that functions of a module with a window call where that ends. Only for a module whose code with a window was made. */
   readonly form?: 'deep';
+  /** `told`: functions with loops call the import `optimize` before they run for the first time. Default `untold`. */
+  readonly firstCalls?: FirstCallChoice;
   /** Functions whose calls are told to the imports `heapEnter` and `heapLeave`; default none. */
   readonly heapCalls?: readonly HeapCall[];
 }
@@ -132,9 +134,9 @@ function emitModule(info: ModuleInfo, options: RewriteOptions, form: CodeForm): 
   const headRoom = HEAD_ROOM + 2 * (codeSection(info)?.start ?? info.bytes.length) + MAXIMUM_HINTS * codeSize;
   const out = new ByteWriter(headRoom + MAXIMUM_GROWTH * codeSize);
   out.length = headRoom;
-  const { hints, counts, isShareable } = rewriteCode(out, info, context);
+  const { hints, counts, isShareable, firstCalls } = rewriteCode(out, info, context, options.firstCalls);
   if (form === 'window' && (!isShareable || counts.window === 0)) return undefined;
-  const head = emitHead(info, { layout: options.layout, functions: context.functions, hints, form }, out.length - headRoom);
+  const head = emitHead(info, { layout: options.layout, functions: context.functions, hints, form, firstCalls }, out.length - headRoom);
   const begin = headRoom - head.length;
   out.bytes.set(head.written(), begin);
   const hasNames = form === 'deep' || info.sections.some((section) => section.name === 'name');
@@ -143,13 +145,13 @@ function emitModule(info: ModuleInfo, options: RewriteOptions, form: CodeForm): 
 }
 
 function codegenContext(info: ModuleInfo, options: RewriteOptions, form: CodeForm): CodegenContext {
-  const { recording = 'off', inlining = 'auto', heapCalls = [] } = options;
+  const { recording = 'off', inlining = 'auto', heapCalls = [], firstCalls = 'untold' } = options;
   return {
     layout: options.layout,
     nullPage: options.nullPage,
     // Only helpers tell of references.
     inlining: recording === 'on' ? 'nowhere' : inlining,
-    functions: new AddedFunctions(info, recording, heapCalls, form === 'window' ? 'window' : 'none'),
+    functions: new AddedFunctions(info, { recording, heapCalls, window: form === 'window' ? 'used' : 'none', firstCalls }),
     window: form === 'window' ? windowCode(info, options.window as WindowLayout) : undefined,
   };
 }
@@ -177,15 +179,15 @@ function codeBytes(info: ModuleInfo): number {
 interface RewrittenCode {
   readonly counts: AccessCounts;
   readonly isShareable: boolean;
-  /** The contents of the sections that hint at how to compile the code. */
-  readonly hints: readonly ByteWriter[];
+  /** The contents of the section of branch hints. */
+  readonly hints: ByteWriter | undefined;
+  readonly firstCalls: FirstCalls;
 }
 
 // Appends the code section's bodies: the guest's, or the wrappers in their place; the originals of those; the helpers.
-function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext): RewrittenCode {
-  const { start, end, count } = info.bodies;
+function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext, told: FirstCallChoice = 'untold'): RewrittenCode {
   const { functions } = context;
-  const hints = new CompilationHints(info);
+  const firstCalls = new FirstCalls(info, functions, info.globals.length + (context.window === undefined ? 0 : 1));
   const rewriter = new FunctionRewriter(info, context);
   const counts: AccessCounts = { window: 0, inlined: 0, called: 0 };
   const append = (i: number, newIndex: number): void => {
@@ -193,22 +195,20 @@ function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext)
     counts.window += rewriter.counts.window;
     counts.inlined += rewriter.counts.inlined;
     counts.called += rewriter.counts.called;
+    if (told === 'told') firstCalls.precede(rewriter, i, newIndex);
     rewriter.appendTo(out, i, codeStart, newIndex);
   };
   const ownOf = ({ functionIndex }: HeapCall): number => functionIndex - info.importedFunctionCount;
   const callAt = new Map(functions.heapCalls.map((call, at) => [ownOf(call), at]));
-  for (let i = 0; i < count; i++) {
+  for (let i = 0; i < info.bodies.count; i++) {
     const at = callAt.get(i);
     if (at === undefined) append(i, functions.renumber(info.importedFunctionCount + i));
     else emitHeapCall(out, functions.heapCalls[at] as HeapCall, at, functions);
-    hints.add((end[i] as number) - (start[i] as number), at === undefined ? rewriter.control : 'straight');
   }
   for (const [at, call] of functions.heapCalls.entries()) append(ownOf(call), functions.original(at));
   // A helper's body asks for no other helper, so the list does not grow here.
   for (const helper of functions.helpers) emitHelper(out, helper, context.layout, functions, rewriter.branchHints);
-  const { heapCalls, helpers } = functions;
-  const sections = [hints.section(heapCalls.length + helpers.length), rewriter.branchHints.section()];
-  return { counts, isShareable: rewriter.isShareable, hints: sections.filter((section) => section !== undefined) };
+  return { counts, isShareable: rewriter.isShareable, hints: rewriter.branchHints.section(), firstCalls };
 }
 
 // Everything before the bodies: all sections in front of code, and the code section's own header.
@@ -219,10 +219,12 @@ function emitHead(info: ModuleInfo, parts: HeadParts, bodiesBytes: number): Byte
   emitSection(out, SectionId.type, typeSection(info, functions));
   emitSection(out, SectionId.import, importSection(info, layout, functions, form));
   emitSection(out, SectionId.function, functionSection(info, functions));
-  if (form === 'deep') emitSection(out, SectionId.element, deepElementSection(info, functions));
-  else emitMiddleSections(out, info, functions, form);
+  if (form === 'deep') {
+    emitSection(out, SectionId.global, globalSection(info, undefined, functions, parts));
+    emitSection(out, SectionId.element, deepElementSection(info, functions));
+  } else emitMiddleSections(out, info, parts);
   const added = functions.heapCalls.length + functions.helpers.length;
-  for (const section of hints) emitSection(out, SectionId.custom, section);
+  if (hints !== undefined) emitSection(out, SectionId.custom, hints);
   const count = new ByteWriter(8);
   count.u32(info.bodies.count + added);
   out.u8(SectionId.code);
@@ -234,28 +236,34 @@ function emitHead(info: ModuleInfo, parts: HeadParts, bodiesBytes: number): Byte
 interface HeadParts {
   readonly layout: CodeLayout;
   readonly functions: AddedFunctions;
-  readonly hints: readonly ByteWriter[];
+  readonly hints: ByteWriter | undefined;
   readonly form: CodeForm;
+  readonly firstCalls: FirstCalls;
 }
 
 // The sections between function and code, of a module that has its own.
-function emitMiddleSections(out: ByteWriter, info: ModuleInfo, functions: AddedFunctions, form: CodeForm): void {
+function emitMiddleSections(out: ByteWriter, info: ModuleInfo, parts: HeadParts): void {
+  const { form } = parts;
   if (form === 'window' && !info.sections.some(({ id }) => id === SectionId.table)) {
     emitSection(out, SectionId.table, tableSection(info, undefined, form));
   }
-  for (const section of info.sections) emitMiddleSection(out, info, section, functions, form);
+  for (const section of info.sections) emitMiddleSection(out, info, section, parts);
 }
 
 // One of them, in file order.
-function emitMiddleSection(out: ByteWriter, info: ModuleInfo, section: Section, functions: AddedFunctions, form: CodeForm): void {
+function emitMiddleSection(out: ByteWriter, info: ModuleInfo, section: Section, parts: HeadParts): void {
+  const { functions, form, firstCalls } = parts;
   switch (section.id) {
     case SectionId.table:
       emitSection(out, section.id, tableSection(info, section, form));
       return;
     case SectionId.global:
-      emitSection(out, section.id, globalSection(info, section, functions, form));
+      emitSection(out, section.id, globalSection(info, section, functions, parts));
       return;
     case SectionId.export:
+      if (firstCalls.told.length > 0 && !info.sections.some(({ id }) => id === SectionId.global)) {
+        emitSection(out, SectionId.global, globalSection(info, undefined, functions, parts));
+      }
       emitSection(out, section.id, exportSection(info, functions, form));
       return;
     case SectionId.start:

@@ -7,9 +7,9 @@
 //   export    - the memory, + the stack pointer as `quire:stack-pointer`
 //   with a window (codegen-window.ts): + its limit, a global; + the table of deep functions; both exported, and all that deep code shares
 //   deep code: its globals and tables are imports, it exports nothing, and its one element segment fills the table of deep functions
+//   global    + what is left to optimize of those functions that tell of their first calls (first-calls.ts)
 //   start, element, global                function indices renumbered
 //   name      function names renumbered, names of helpers added; local and label names dropped
-//   compilationHints                      added: which functions to optimize at once (compilation-hints.ts)
 //   metadata.code.branch_hint             added: which way branches go (branch-hints.ts)
 //   other custom sections                 dropped: their offsets (DWARF, branch hints) would be wrong; the original file has them
 
@@ -29,6 +29,7 @@ import {
 } from '../binary/index.ts';
 import { type AddedFunctions, helperName, helperType } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
+import type { FirstCalls } from './first-calls.ts';
 
 /** The name under which a rewritten module exports the guest's stack pointer. */
 export const STACK_POINTER_EXPORT = 'quire:stack-pointer';
@@ -68,21 +69,34 @@ export function elementSection(module: ModuleInfo, section: Section, functions: 
   return renumbered(module, section, functions, visitElements);
 }
 
-/** The global section, renumbered; with a window, its limit comes last, and lets nothing through at first. */
-export function globalSection(module: ModuleInfo, section: Section, functions: AddedFunctions, form: CodeForm): ByteWriter {
-  const own = renumbered(module, section, functions, (reader, visit) => {
-    for (let count = reader.u32(); count > 0; count--) {
-      reader.skip(2);
-      readConstant(reader, visit);
-    }
-  });
-  if (form !== 'window') return own;
-  const out = new ByteWriter(own.length + 16);
-  out.u32(module.globals.length + 1);
-  out.copy(own.bytes, lebEnd(own.bytes, 0), own.length);
-  out.ops(ValueType.i32, 1);
-  out.i32(-1);
-  out.u8(Op.end);
+/**
+ * The global section: the guest's own, renumbered, but not in deep code, which imports them; with a window, its limit, which lets nothing
+ * through at first; and those of the first calls. `section` is the guest's, if it has one.
+ */
+export function globalSection(
+  module: ModuleInfo,
+  section: Section | undefined,
+  functions: AddedFunctions,
+  { form, firstCalls }: { readonly form: CodeForm; readonly firstCalls: FirstCalls },
+): ByteWriter {
+  const out = new ByteWriter(1024);
+  const own = section === undefined || form === 'deep' ? 0 : new ByteReader(module.bytes, section.contents, section.end, 'globals').u32();
+  out.u32(own + (form === 'window' ? 1 : 0) + firstCalls.told.length);
+  if (section !== undefined && own > 0) {
+    const globals = renumbered(module, section, functions, (reader, visit) => {
+      for (let count = reader.u32(); count > 0; count--) {
+        reader.skip(2);
+        readConstant(reader, visit);
+      }
+    });
+    out.copy(globals.bytes, lebEnd(globals.bytes, 0), globals.length);
+  }
+  if (form === 'window') {
+    out.ops(ValueType.i32, 1);
+    out.i32(-1);
+    out.u8(Op.end);
+  }
+  firstCalls.emitGlobals(out);
   return out;
 }
 

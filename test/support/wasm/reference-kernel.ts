@@ -108,6 +108,7 @@ export class ReferenceKernel {
       ram: this.ram,
       trap: (base, offset, size, access) => this.#trap((base >>> 0) + (offset >>> 0), size, access),
       size: () => this.sizePages,
+      optimize: () => undefined,
       // It has no window.
       enter: () => 1,
       grow: (delta) => this.#grow(delta >>> 0),
