@@ -80,6 +80,11 @@ export class EventRing {
     this.#reader = reader;
   }
 
+  /** Whether anybody reads: where it costs something to say what happened, that is spared if nobody does. */
+  get isRead(): boolean {
+    return this.#reader !== undefined;
+  }
+
   /** Records one event. Costs one compare when nobody reads. */
   emit(type: EventType, process: number, a = 0, b = 0, c = 0): void {
     if (this.#reader === undefined) return;

@@ -4,3 +4,4 @@ export * from './events.ts';
 export * from './failure.ts';
 export * from './random.ts';
 export * from './units.ts';
+export * from './wasm-module.ts';

@@ -37,6 +37,12 @@ export const addressOf = (page: number): VirtAddr => (page * PAGE_SIZE) as VirtA
 /** Returns how many pages hold `sizeBytes`. */
 export const pagesFor = (sizeBytes: number): number => Math.ceil(sizeBytes / PAGE_SIZE);
 
+/**
+ * Returns 2^exponent. By a shift where it can be: the engine keeps what `**` yields as a double, and whatever is then compared with it or masked
+ * by it is converted each time.
+ */
+export const powerOfTwo = (exponent: number): number => (exponent < 31 ? 1 << exponent : 2 ** exponent);
+
 /** Bytes in a kibibyte. */
 export const KIB = 1024;
 /** Bytes in a mebibyte. */

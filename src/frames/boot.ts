@@ -66,6 +66,7 @@ export function bootPhysicalMemory(options: BootOptions): PhysicalMemory {
     table,
     allocator,
     firstSpared,
+    ...(kind.keepsRecords !== undefined && { keepsRecords: kind.keepsRecords }),
     ...(options.failure !== undefined && { failure: options.failure }),
     ...(reservationFrames > 0 && { reservations: new Reservations(records, ram.frameCount, reservationFrames) }),
   });

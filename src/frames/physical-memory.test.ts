@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FailurePlan, KernelPanic, PAGE_SIZE, type Pfn, pfn, UsageError } from '../base/index.ts';
+import { FailurePlan, KernelPanic, PAGE_SIZE, type Pfn, pfn, Random, UsageError } from '../base/index.ts';
 import { type MemoryKind, type MemoryRange, Ram } from '../machine/index.ts';
 import { bitmapAllocator } from './bitmap-allocator.ts';
 import { bootPhysicalMemory } from './boot.ts';
@@ -40,6 +40,12 @@ function drain(memory: PhysicalMemory): Pfn[] {
 }
 
 const kindsOf = (memory: PhysicalMemory): number[] => Array.from({ length: memory.table.count }, (_, i) => memory.table.kind(pfn(i)));
+
+/** Takes a run of frames, none if there is no such. */
+function runOf(memory: PhysicalMemory, count: number): Pfn[] {
+  const first = memory.allocateRun(count, FrameKind.kernelHeap);
+  return first === -1 ? [] : Array.from({ length: count }, (_, k) => pfn(first + k));
+}
 
 describe.each(KINDS)('bootPhysicalMemory with $name', (allocator) => {
   it("pays for its metadata from RAM: 32 bytes per frame and the allocator's own", () => {
@@ -244,6 +250,27 @@ describe.each(KINDS)('PhysicalMemory with $name', (allocator) => {
     expect(() => memory.check()).toThrow(/^PH4/);
   });
 
+  it('gives frames of zeros whatever else was given, written and freed between, zeroed along or not (PH6)', () => {
+    const memory = boot(64, allocator);
+    const random = new Random(3);
+    const held: Pfn[] = [];
+    for (let step = 0; step < 3000; step++) {
+      // Long stretches of requests for zeros, so that frames are zeroed along, and others between.
+      const choice = step % 200 < 150 ? random.below(4) : 3 + random.below(5);
+      if (choice < 3) {
+        const frame = memory.allocateZeroed(FrameKind.anon);
+        if (frame === -1) continue;
+        if (!memory.ram.frame(frame).every((byte) => byte === 0)) throw new Error(`frame ${frame} has old bytes in step ${step}`);
+        held.push(frame);
+      } else if (choice === 4) held.push(...[memory.allocate(FrameKind.object)].filter((frame) => frame !== -1));
+      else if (choice === 5) held.push(...runOf(memory, 1 + random.below(6)));
+      else if (choice === 6) memory.zeroIdle(random.below(8));
+      for (const frame of held) memory.ram.frame(frame).fill(0x5a);
+      while (held.length > 0 && random.below(40) < held.length) memory.free(held.splice(random.below(held.length), 1)[0] as Pfn);
+      memory.check();
+    }
+  });
+
   it('gives aligned runs, each frame of which is freed by itself', () => {
     const memory = boot(256, allocator);
     const first = memory.allocateRun(16, FrameKind.kernelHeap, { alignment: 16 }) as Pfn;
@@ -437,6 +464,42 @@ describe.each(KINDS)('the spared area with $name', (allocator) => {
     const memory = boot(64, allocator, undefined, new FailurePlan(1), SPARED);
     memory.placeNext(pfn(60));
     expect([memory.allocate(FrameKind.anon), memory.allocate(FrameKind.anon)]).toContain(-1);
+    memory.check();
+  });
+});
+
+describe('zeroing along', () => {
+  const isZero = (memory: PhysicalMemory, frame: number): boolean => memory.ram.frame(pfn(frame)).every((byte) => byte === 0);
+
+  it('zeroes the frames beside the fourth of a row of requests for zeros, and not those that somebody has', () => {
+    const memory = boot(64);
+    // Frame 0 is never given, and frame 1 has the metadata. With the fourth request zeros are likely, but frame 4 is somebody's: not beside 5 to 7.
+    const given = Array.from({ length: 6 }, () => memory.allocateZeroed(FrameKind.anon));
+    expect([...given, isZero(memory, 8)]).toEqual([2, 3, 4, 5, 6, 7, false]);
+    expect(memory.allocateZeroed(FrameKind.anon)).toBe(8);
+    expect([9, 10, 11, 12].map((frame) => isZero(memory, frame))).toEqual([true, true, true, false]);
+    expect(memory.zeroHits).toBe(0);
+    memory.check();
+    memory.ram.words[10 * 1024 + 5] = 1;
+    expect(() => memory.check()).toThrow(/^PH6/);
+    memory.ram.words[10 * 1024 + 5] = 0;
+  });
+
+  it('stops where frames are mostly asked for to be overwritten', () => {
+    const memory = boot(256);
+    for (let i = 0; i < 24; i++) memory.allocateZeroed(FrameKind.anon);
+    for (let i = 0; i < 24; i++) memory.allocate(FrameKind.object);
+    const untouched = kindsOf(memory).indexOf(FrameKind.free);
+    memory.allocateZeroed(FrameKind.anon);
+    expect([1, 2, 3, 4].map((k) => isZero(memory, untouched + k))).toEqual([false, false, false, false]);
+  });
+
+  it('leaves free frames alone that hold the records of their allocator', () => {
+    const memory = boot(64, listAllocator);
+    for (let i = 0; i < 20; i++) memory.allocateZeroed(FrameKind.anon);
+    const free = kindsOf(memory).flatMap((kind, frame) => (kind === FrameKind.free ? [frame] : []));
+    expect(free.length).toBeGreaterThan(20);
+    expect(free.some((frame) => isZero(memory, frame))).toBe(false);
     memory.check();
   });
 });

@@ -13,3 +13,4 @@ export * from './segmentation/index.ts';
 export * from './tlb.ts';
 export * from './tlb-model/index.ts';
 export * from './transfer.ts';
+export { ZERO_RUN_FRAMES } from './zero-run.ts';

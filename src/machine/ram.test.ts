@@ -22,6 +22,17 @@ describe('Ram', () => {
     expect(Buffer.compare(ram.bytes, before)).toBe(0);
   });
 
+  it.each(['its memory', 'its buffer alone'])('zeroes a run of four frames and no byte beside it, made of %s', (of) => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+    const ram = new Ram(memory.buffer, 12, of === 'its memory' ? memory : undefined);
+    for (const first of [0, 4, 5, 8]) {
+      ram.bytes.fill(0xff);
+      ram.zeroRun(pfn(first));
+      const expected = new Uint8Array(12 * PAGE_SIZE).fill(0xff).fill(0, first * PAGE_SIZE, (first + 4) * PAGE_SIZE);
+      expect(Buffer.compare(ram.bytes, expected)).toBe(0);
+    }
+  });
+
   it('gives a view of a frame, not a copy', () => {
     const ram = new Ram(new ArrayBuffer(2 * PAGE_SIZE), 2);
     ram.frame(pfn(1))[0] = 9;

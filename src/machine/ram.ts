@@ -13,6 +13,7 @@
 // `set` from a subarray adds 15 % for the view it makes, and a Float64Array loop takes twice as long.
 
 import { invariant, PAGE_SHIFT, PAGE_SIZE, type Pfn } from '../base/index.ts';
+import { makeZeroRun, ZERO_RUN_FRAMES, type ZeroRun } from './zero-run.ts';
 
 /** Physical memory of one machine. */
 export class Ram {
@@ -22,12 +23,14 @@ export class Ram {
   readonly bytes: Uint8Array;
   /** RAM as 32-bit words. */
   readonly words: Uint32Array;
+  readonly #zeroRun: ZeroRun | undefined;
 
   /**
    * Takes the first `frameCount` frames of `buffer` as RAM; its content stays as it is.
    * Panics (RAM1, RAM2) if they do not fit or the buffer is resizable.
+   * @param memory the memory whose buffer it is, if there is one: with it runs of frames are zeroed faster.
    */
-  constructor(buffer: ArrayBuffer, frameCount: number) {
+  constructor(buffer: ArrayBuffer, frameCount: number, memory?: WebAssembly.Memory) {
     invariant(
       Number.isInteger(frameCount) && frameCount >= 1 && frameCount * PAGE_SIZE <= buffer.byteLength,
       'RAM1',
@@ -39,12 +42,20 @@ export class Ram {
     this.frameCount = frameCount;
     this.bytes = new Uint8Array(buffer, 0, frameCount * PAGE_SIZE);
     this.words = new Uint32Array(buffer, 0, (frameCount * PAGE_SIZE) / 4);
+    this.#zeroRun = memory && makeZeroRun(memory);
   }
 
   /** Fills `frame` with zeros. */
   zero(frame: Pfn): void {
     const start = frame << PAGE_SHIFT;
     this.bytes.fill(0, start, start + PAGE_SIZE);
+  }
+
+  /** Fills the `ZERO_RUN_FRAMES` frames from `first` on with zeros: for each of them in much less time than `zero` takes, unless a cache holds them. */
+  zeroRun(first: Pfn): void {
+    const start = first * PAGE_SIZE;
+    if (this.#zeroRun !== undefined) this.#zeroRun(start);
+    else this.bytes.fill(0, start, start + ZERO_RUN_FRAMES * PAGE_SIZE);
   }
 
   /** Copies the bytes of frame `from` to frame `to`. */

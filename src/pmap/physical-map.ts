@@ -427,7 +427,8 @@ export class PhysicalMap {
   mappedPages(pmap: Pmap, first: number, end: number): number {
     let mapped = 0;
     for (let page = first; page < end; ) {
-      const stop = Math.min(end, page - (page & this.#leafMask) + this.#leafMask + 1);
+      let stop = page - (page & this.#leafMask) + this.#leafMask + 1;
+      if (stop > end) stop = end;
       const entry = this.#mmu.leaf(pmap.root, page);
       if (entry !== 0) mapped |= this.#mmu.whichHave(entry, stop - page, PTE_PRESENT) << (page - first);
       else if (this.#isLarge(pmap, page)) mapped |= (2 ** (stop - page) - 1) << (page - first);

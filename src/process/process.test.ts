@@ -62,6 +62,36 @@ describe('trap', () => {
     expect(process.kernelMs - before).toBeCloseTo(640 * 0.05, 6);
   });
 
+  it('times the first 4,096 faults, then one in 13 that counts for all, so the sum is right where faults take the same time', () => {
+    const { machine, system, process: other, map } = make({ frames: 512 });
+    map(BASE, 100);
+    let now = 0;
+    let reads = 0;
+    const slow = Object.create(system) as Uvm;
+    slow.fault = (...request: Parameters<Uvm['fault']>) => {
+      now += 2;
+      return system.fault(...request);
+    };
+    const process = new Process(machine, slow as MemorySystem, other.space, () => {
+      reads++;
+      return now;
+    });
+    const faults = (count: number) => {
+      for (let i = 0; i < count; i++) {
+        system.unmap(other.space as VmMap, BASE, PAGE_SIZE);
+        map(BASE, 1);
+        process.trap(BASE, 4, 1);
+      }
+    };
+    faults(4096);
+    expect(process.kernelMs).toBe(4096 * 2);
+    const before = reads;
+    faults(13 * 50);
+    expect(process.kernelMs).toBe((4096 + 13 * 50) * 2);
+    // One trap in 64 looks at the clock as well, in case it is a refill.
+    expect(reads - before).toBeLessThan(2 * 50 + 13);
+  });
+
   it('of one page makes that page accessible, and of a page already mapped only refills', () => {
     const { process, map, valid } = make();
     map(BASE, 2);

@@ -9,7 +9,7 @@
 //   PR1  when `trap` returns, every page of the access has a valid TLB word for it at the same time
 // The memory manager holds the pages it has just mapped, so resolving the second page of an access does not evict the first.
 
-import { addressOf, EventType, invariant, PAGE_MASK, PAGE_SIZE, type Pfn, pageOf } from '../base/index.ts';
+import { addressOf, EventType, invariant, PAGE_MASK, PAGE_SHIFT, PAGE_SIZE, type Pfn, pageOf } from '../base/index.ts';
 import { FAULT_PROTECTION } from '../machine/index.ts';
 import type { Pmap } from '../pmap/index.ts';
 import { FaultOutcome, type Machine, type MemorySystem, PROT_NONE, PROT_READ, PROT_WRITE, type Space } from '../system/index.ts';
@@ -20,16 +20,24 @@ import { makeStackReserve, type StackReserve } from './stack-reserve.ts';
 /** Faults are counted per 64 KiB of the 32-bit space, for the report's heat line. */
 export const HEAT_CELL_BYTES = 65536;
 const HEAT_CELLS = 65536;
-const PAGES_PER_CELL = HEAT_CELL_BYTES / PAGE_SIZE;
+/** log2 of the pages in a cell. */
+const PAGES_PER_CELL_SHIFT = 4;
 
-/** One past the last page of a 32-bit space. */
-const PAGES_32_BIT = 0x10_0000;
+/** One past the last address of a 32-bit space. */
+const ADDRESSES_32_BIT = 0x1_0000_0000;
 /** A page pair that cannot be mapped together after this many tries is a broken memory manager. */
 const MAX_TRIES = 16;
 /** One refill in this many is timed: reading the clock costs more than a refill. */
 const REFILL_SAMPLE = 64;
 /** Milliseconds that one of those counts for at most: the host did something else in one that took longer, and 64 times that would be told. */
 const LONGEST_REFILL_MS = 0.05;
+/** So many page faults of a process are all timed ... */
+const FAULTS_TIMED = 4096;
+/**
+ * ... and then one in this many, which counts for all of them: two looks at the clock are a third of a zero-fill fault. Prime, so that it does not
+ * keep step with what comes every 8 or 16 pages, such as the write of a cluster.
+ */
+const FAULT_SAMPLE = 13;
 
 /** Wishes where in RAM pages are to lie. */
 export interface PagePlacement {
@@ -60,6 +68,7 @@ export class Process {
   readonly #bytes: Uint8Array;
   #placement: PagePlacement | undefined;
   #faultMs = 0;
+  #faults = 0;
   #sampledMs = 0;
   #sampledRefills = 0;
 
@@ -78,7 +87,7 @@ export class Process {
     this.#bytes = machine.ram.bytes;
   }
 
-  /** Milliseconds in the kernel so far: faults in full, TLB refills estimated from a sample. */
+  /** Milliseconds in the kernel so far: the first faults in full, later ones and TLB refills estimated from samples. */
   get kernelMs(): number {
     const perRefill = this.#sampledRefills === 0 ? 0 : this.#sampledMs / this.#sampledRefills;
     return this.#faultMs + perRefill * this.tlbMisses;
@@ -87,9 +96,11 @@ export class Process {
   /** Makes [address, address + size) accessible (1 to 4096 bytes, so at most two pages), or throws `GuestFault`. */
   trap(address: number, size: number, access: 0 | 1): void {
     this.traps++;
-    const first = pageOf(address);
-    const last = pageOf(address + size - 1);
-    if (last >= PAGES_32_BIT) throw new GuestFault(FaultOutcome.unmapped, address, size, access === 1 ? 'write' : 'read');
+    const end = address + size - 1;
+    if (end >= ADDRESSES_32_BIT) throw new GuestFault(FaultOutcome.unmapped, address, size, access === 1 ? 'write' : 'read');
+    // By shifts: a quotient that is rounded down stays a double in all that a fault computes from it.
+    const first = address >>> PAGE_SHIFT;
+    const last = end >>> PAGE_SHIFT;
     this.#ensure(first, access, address, size);
     if (last === first) return;
     for (let tries = 0; ; tries++) {
@@ -124,21 +135,29 @@ export class Process {
 
   #fault(page: number, access: 0 | 1, address: number, size: number): void {
     this.reserveStack();
-    const start = this.#now();
+    const weight = this.#weightOfNext();
+    const start = weight === 0 ? 0 : this.#now();
     const frame = this.#placement === undefined ? 0 : this.#placement.frameOf(page);
     if (frame !== 0) this.machine.frames.placeNext(frame);
     const outcome = this.system.fault(this.space, page, access);
     if (frame !== 0) this.machine.frames.placeNext(0);
-    this.#countFault(page, start);
+    this.#countFault(page);
+    if (weight !== 0) this.#faultMs += weight * (this.#now() - start);
     if (outcome === FaultOutcome.resolved) return;
     throw new GuestFault(outcome, address, size, access === 1 ? 'write' : 'read');
   }
 
-  #countFault(page: number, start: number): void {
-    const cell = Math.floor(page / PAGES_PER_CELL);
+  /** For how many faults the time of the next one stands; 0: it is not timed. */
+  #weightOfNext(): number {
+    const fault = this.#faults++;
+    if (fault < FAULTS_TIMED) return 1;
+    return fault % FAULT_SAMPLE === 0 ? FAULT_SAMPLE : 0;
+  }
+
+  #countFault(page: number): void {
+    const cell = page >>> PAGES_PER_CELL_SHIFT;
     if (cell < this.heat.length) this.heat[cell] = (this.heat[cell] as number) + 1;
     if (this.#pmap.residentPages > this.peakResident) this.peakResident = this.#pmap.residentPages;
-    this.#faultMs += this.#now() - start;
   }
 
   /** From now on pages are brought into the frames that `placement` wishes, where those can be had. */
@@ -163,7 +182,8 @@ export class Process {
     machine.frames.placeNext(frame);
     const error = system.lock(space, address, PAGE_SIZE);
     machine.frames.placeNext(0);
-    this.#countFault(page, start);
+    this.#countFault(page);
+    this.#faultMs += this.#now() - start;
     if (error !== 0) return false;
     if (machine.pmaps.extract(this.#pmap, page) === frame && this.#writes(page)) return true;
     system.unlock(space, address, PAGE_SIZE);
@@ -225,7 +245,7 @@ export class Process {
 
   /** Throws `GuestFault` unless the whole range allows the access. An empty range must begin in memory or at its end. */
   require(address: number, length: number, access: 'read' | 'write'): void {
-    const inSpace = address + length <= addressOf(PAGES_32_BIT);
+    const inSpace = address + length <= ADDRESSES_32_BIT;
     const emptyAtEnd = length === 0 && address <= this.space.breakEnd;
     if (emptyAtEnd || (inSpace && this.accessible(address, Math.max(1, length), access))) return;
     const isMapped = inSpace && this.system.allows(this.space, address, Math.max(1, length), PROT_NONE);

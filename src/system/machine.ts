@@ -120,7 +120,7 @@ export class Machine {
     const total = this.#tablesStart + options.liveSpaces * TABLES_PER_SPACE * TLB_TABLE_SPAN;
     this.memory = options.liveSpaces > 0 ? allocateMemory(total) : undefined;
     const MachineRam = options.kernelMap === undefined ? Ram : MappedRam;
-    this.ram = new MachineRam(this.memory?.buffer ?? new ArrayBuffer(ramBytes), ramBytes / PAGE_SIZE);
+    this.ram = new MachineRam(this.memory?.buffer ?? new ArrayBuffer(ramBytes), ramBytes / PAGE_SIZE, this.memory);
     const { largePages = 'never', pageTableFormat } = options;
     this.frames = bootPhysicalMemory({
       ram: this.ram,

@@ -55,6 +55,11 @@ export class Amap {
     return this.#slots.get(slot);
   }
 
+  /** Tells which of the slots [first, end), at most 31, have an anon: bit k stands for slot first + k. */
+  which(first: number, end: number): number {
+    return this.#slots.which(first, end);
+  }
+
   /** Makes `set` at this slot certain to succeed. Returns false when out of kernel memory. */
   reserve(slot: number): boolean {
     return this.#slots.reserve(slot);

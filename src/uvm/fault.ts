@@ -98,8 +98,8 @@ export class FaultHandler {
       this.#kind = 'failed';
       this.#frame = -1;
     }
-    statistics[this.#kind]++;
-    machine.events.emit(EventType.faultDone, map.pmap.id, page, this.#frame, faultKinds.indexOf(this.#kind));
+    statistics.countFault(this.#kind);
+    if (machine.events.isRead) machine.events.emit(EventType.faultDone, map.pmap.id, page, this.#frame, faultKinds.indexOf(this.#kind));
     return step;
   }
 
@@ -172,14 +172,25 @@ export class FaultHandler {
 
   /** Maps resident neighbours, with their reference bits clear: a fault saved if they are used, nothing lost if not. */
   #mapNeighbours(entry: VmMapEntry, behind: number, ahead: number): void {
-    if ((entry.protection & PROT_READ) === 0 || (entry.amap === undefined && entry.object === undefined)) return;
-    const first = Math.max(entry.start, this.#page - behind);
-    const end = Math.min(entry.end, this.#page + ahead + 1);
-    const mapped = this.#pmaps.mappedPages(this.#map.pmap, first, end);
-    for (let page = first; page < end; page++) {
-      const isMapped = ((mapped >>> (page - first)) & 1) !== 0;
-      if (!isMapped && page !== this.#page && !this.#mapNeighbour(entry, page)) return;
+    if ((entry.protection & PROT_READ) === 0) return;
+    // Compared by hand: the engine has Math.max and Math.min compute in floating point here.
+    let first = this.#page - behind;
+    let end = this.#page + ahead + 1;
+    if (first < entry.start) first = entry.start;
+    if (end > entry.end) end = entry.end;
+    // Those that are there at all first: in new memory there are none, and the page table need not be asked.
+    let pages = pagesPresent(entry, first, end) & ~(1 << (this.#page - first));
+    if (pages !== 0) pages = this.#notMapped(pages, first);
+    for (; pages !== 0; pages &= pages - 1) {
+      if (!this.#mapNeighbour(entry, first + lowestBit(pages))) return;
     }
+  }
+
+  /** Returns those of `pages` (bit k: page first + k), at least one, that are not mapped. */
+  #notMapped(pages: number, first: number): number {
+    const lowest = lowestBit(pages);
+    const highest = 31 - Math.clz32(pages);
+    return pages & ~(this.#pmaps.mappedPages(this.#map.pmap, first + lowest, first + highest + 1) << lowest);
   }
 
   /** Maps one page that is not mapped, if it is resident. Returns false when there is no memory to map with. */
@@ -369,4 +380,15 @@ export class FaultHandler {
     this.#frame = frame;
     return FaultOutcome.resolved;
   }
+}
+
+/** Position of the lowest bit of `bits` that is set. */
+const lowestBit = (bits: number): number => 31 - Math.clz32(bits & -bits);
+
+/** Tells which of the entry's pages [first, end), at most 31, have an anon or a page of the object in memory: bit k stands for page first + k. */
+function pagesPresent({ start, amap, amapOffset, object, objectOffset }: VmMapEntry, first: number, end: number): number {
+  let pages = 0;
+  if (amap !== undefined) pages = amap.which(first - start + amapOffset, end - start + amapOffset);
+  if (object !== undefined) pages |= object.pages.which(first - start + objectOffset, end - start + objectOffset);
+  return pages;
 }

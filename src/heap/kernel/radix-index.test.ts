@@ -55,6 +55,22 @@ describe('RadixIndex', () => {
     expect([index.next(262_145, 2 ** 32), index.next(4, 63), index.next(4, 64), index.next(65, 4095)]).toEqual([-1, -1, 63, -1]);
   });
 
+  it('tells which words of a window are there, over nodes and gaps, and makes none', () => {
+    const { index, bytes } = make({ frames: 256 });
+    expect(index.which(0, 8)).toBe(0);
+    const used = [3, 63, 64, 66, 4095, 4096, 262_144];
+    for (const at of used) index.set(at, 7);
+    const before = bytes();
+    for (const first of [0, 3, 4, 60, 62, 64, 65, 127, 200, 4090, 4095, 262_130, 262_144, 300_000]) {
+      for (const length of [0, 1, 2, 8, 31]) {
+        const expected = used.filter((at) => at >= first && at < first + length).reduce((bits, at) => bits | (1 << (at - first)), 0);
+        expect([first, length, index.which(first, first + length)]).toEqual([first, length, expected]);
+      }
+    }
+    expect(bytes()).toBe(before);
+    index.check();
+  });
+
   it('holds what a Map holds', () => {
     fc.assert(
       fc.property(commands, (script) => {

@@ -13,7 +13,7 @@
 // Cost: O(1) for the node found last, else height reads (1 for 256 KiB, 4 for 64 GiB). Source: the radix tree of Linux's page
 // cache, simplified.
 
-import { invariant, KernelPanic } from '../../base/index.ts';
+import { invariant, KernelPanic, powerOfTwo } from '../../base/index.ts';
 import type { HeapUse, KernelHeap } from './kernel-heap.ts';
 
 const FANOUT_BITS = 6;
@@ -132,9 +132,24 @@ export class RadixIndex {
       // Without words to keep below, one root of the full height will do.
       const levels = this.#height === 0 ? levelsFor(index) : 1;
       this.#height += levels;
-      this.#limit = FANOUT ** this.#height;
+      this.#limit = powerOfTwo(FANOUT_BITS * this.#height);
     }
     return true;
+  }
+
+  /** Tells which of the words in [first, end), at most 31, are not 0: bit k stands for index first + k. */
+  which(first: number, end: number): number {
+    let found = 0;
+    for (let index = first; index < end; ) {
+      const slot = this.#findSlot(index);
+      let stop = index - (index & OFFSET_MASK) + FANOUT;
+      if (stop > end) stop = end;
+      if (slot !== 0) {
+        for (let i = index; i < stop; i++) if (this.#words[slot + i - index] !== 0) found |= 1 << (i - first);
+      }
+      index = stop;
+    }
+    return found;
   }
 
   /** Returns the lowest index in [from, end) whose word is not 0, or -1. */
@@ -157,7 +172,7 @@ export class RadixIndex {
   }
 
   #visit(node: number, level: number, base: number, first: number, end: number, visit: (index: number, value: number) => void): void {
-    const span = FANOUT ** level;
+    const span = powerOfTwo(FANOUT_BITS * level);
     const from = Math.max(0, Math.floor((first - base) / span));
     const to = Math.min(FANOUT, Math.ceil((end - base) / span));
     for (let i = from; i < to; i++) {
@@ -182,7 +197,7 @@ export class RadixIndex {
   }
 
   #clear(node: number, level: number, base: number, first: number, end: number): void {
-    const span = FANOUT ** level;
+    const span = powerOfTwo(FANOUT_BITS * level);
     const from = Math.max(0, Math.floor((first - base) / span));
     const to = Math.min(FANOUT, Math.ceil((end - base) / span));
     for (let i = from; i < to; i++) {

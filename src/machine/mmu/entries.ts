@@ -9,7 +9,7 @@
 // 0 there is no value at all.
 // Cost: 2 to 5 ns each. Elsewhere: which bits there are (format.ts).
 
-import type { Pfn } from '../../base/index.ts';
+import { type Pfn, powerOfTwo } from '../../base/index.ts';
 import {
   type PageTableFormat,
   PTE_ACCESSED,
@@ -112,7 +112,7 @@ export class Entries {
     this.invertedLow = this.low[format.inverted]!;
     this.invertedHigh = this.high[format.inverted]!;
     this.frameShift = format.frameShift;
-    this.frameMask = 2 ** Math.min(format.frameBits, 31) - 1;
+    this.frameMask = format.frameBits < 31 ? powerOfTwo(format.frameBits) - 1 : 0x7fff_ffff;
     this.#format = format;
     this.#words = words;
     this.#wide = format.entryBytes === 8;

@@ -13,7 +13,7 @@
 //   MMU1  a format is consistent: tables fit in a frame, levels join without gap, no two fields share a bit
 //   MMU4  what is dirty may be written: a format may keep the mark as the right itself (aarch64.ts), so the two are never parted
 
-import { invariant, PAGE_SIZE } from '../../base/index.ts';
+import { invariant, PAGE_SIZE, powerOfTwo } from '../../base/index.ts';
 
 /** The entry maps something. */
 export const PTE_PRESENT = 1;
@@ -117,7 +117,7 @@ export function tableFlags(format: PageTableFormat, level: number): number {
 /** Returns the frames of the smallest large page of `format`, as many as a leaf table has entries; 0 where it has none. */
 export function largePageFrames(format: PageTableFormat): number {
   const leaf = format.levels.at(-1);
-  return leaf !== undefined && format.levels.at(-2)?.large === true ? 2 ** leaf.indexBits : 0;
+  return leaf !== undefined && format.levels.at(-2)?.large === true ? powerOfTwo(leaf.indexBits) : 0;
 }
 
 /** Returns the width of the page numbers that `format` translates. */

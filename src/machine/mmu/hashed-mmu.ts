@@ -15,7 +15,7 @@
 // There is no entry for a page that is not mapped, so none can hold a value for the kernel: `absentBits` is 0.
 // Cost: a walk is a chain, on average under 1.5 entries long; a range of pages costs a probe each, or a look at the whole table.
 
-import { invariant, KernelPanic, PAGE_SHIFT, PAGE_SIZE, type Pfn, type Vpn } from '../../base/index.ts';
+import { invariant, KernelPanic, PAGE_SHIFT, PAGE_SIZE, type Pfn, powerOfTwo, type Vpn } from '../../base/index.ts';
 import { Entries } from './entries.ts';
 import { ACCESS_EXECUTE, ACCESS_WRITE, FAULT_NOT_PRESENT, FAULT_PROTECTION } from './fault.ts';
 import {
@@ -97,13 +97,13 @@ export class HashedMmu implements Mmu {
     invariant(ram.frameCount <= 2 ** format.frameBits, 'MMU1', () => `${format.name} cannot name ${ram.frameCount} frames`);
     const { anchorBits, anchorBytes, bytes } = hashedShape(ram.frameCount);
     this.format = format;
-    this.pages = 2 ** vpnBits(format);
+    this.pages = powerOfTwo(vpnBits(format));
     this.base = table * PAGE_SIZE;
     this.#words = ram.words;
     this.#ram = ram;
     this.#entries = new Entries(ram.words, format);
     this.#anchorBits = anchorBits;
-    this.#anchorMask = 2 ** anchorBits - 1;
+    this.#anchorMask = powerOfTwo(anchorBits) - 1;
     this.#first = this.base + anchorBytes;
     this.#end = this.base + bytes;
     ram.bytes.fill(0, this.base, this.#end);

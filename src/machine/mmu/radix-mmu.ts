@@ -10,7 +10,7 @@
 // Cost: O(levels) for one page; nothing here allocates JS objects.
 // Elsewhere: bit layouts (format.ts, i386.ts), entries (entries.ts), TLB (tlb.ts), reverse mapping (pmap/).
 
-import { invariant, PAGE_SHIFT, PAGE_SIZE, type Pfn, type Vpn } from '../../base/index.ts';
+import { invariant, PAGE_SHIFT, PAGE_SIZE, type Pfn, powerOfTwo, type Vpn } from '../../base/index.ts';
 import { Entries } from './entries.ts';
 import { checkFormat, largePageFrames, type PageTableFormat, PTE_PRESENT, vpnBits } from './format.ts';
 import { SoftwareTlb } from './mips-tlb.ts';
@@ -38,14 +38,14 @@ export class RadixMmu implements Mmu {
     checkFormat(format);
     invariant(ram.frameCount <= 2 ** format.frameBits, 'MMU1', () => `${format.name} cannot name ${ram.frameCount} frames`);
     this.format = format;
-    this.pages = 2 ** vpnBits(format);
+    this.pages = powerOfTwo(vpnBits(format));
     this.#entries = new Entries(ram.words, format);
     this.#entryAt = makeEntryAt(format);
     this.#leafLevel = format.levels.length - 1;
     this.entryBytes = format.entryBytes;
     this.#words = ram.words;
     this.#largeFrames = largePageFrames(format);
-    this.runPages = 2 ** (format.levels.at(-1)?.indexBits ?? 0);
+    this.runPages = powerOfTwo(format.levels.at(-1)?.indexBits ?? 0);
     this.absentBits = this.#entries.absentBits;
     const walk = makeWalk(ram.words, format, this.#entries);
     if (format.tlb === undefined) this.walk = walk;
@@ -294,9 +294,9 @@ export class RadixMmu implements Mmu {
 
   #visitLarge(table: Pfn, level: number, base: number, first: number, end: number, visit: (entry: number, vpn: Vpn) => void): void {
     const { shift, indexBits } = this.format.levels[level]!;
-    const span = 2 ** shift;
+    const span = powerOfTwo(shift);
     const from = Math.max(0, Math.floor((first - base) / span));
-    const to = Math.min(2 ** indexBits, Math.ceil((end - base) / span));
+    const to = Math.min(powerOfTwo(indexBits), Math.ceil((end - base) / span));
     for (let index = from; index < to; index++) {
       const entry = (table << PAGE_SHIFT) + index * this.entryBytes;
       if (level === this.#leafLevel - 1) {
@@ -317,9 +317,9 @@ export class RadixMmu implements Mmu {
     visit: (entry: number, vpn: Vpn, count: number) => void,
   ): void {
     const { shift, indexBits } = this.format.levels[level]!;
-    const span = 2 ** shift;
+    const span = powerOfTwo(shift);
     const from = Math.max(0, Math.floor((first - base) / span));
-    const to = Math.min(2 ** indexBits, Math.ceil((end - base) / span));
+    const to = Math.min(powerOfTwo(indexBits), Math.ceil((end - base) / span));
     const start = table << PAGE_SHIFT;
     if (level === this.#leafLevel) {
       if (from < to) visit(start + from * this.entryBytes, (base + from) as Vpn, to - from);

@@ -13,7 +13,7 @@
 // Cost (Node 20, 8,192 pages in random order): docs/page-tables.md.
 // The walk is for a program's access: an entry that is not PTE_USER is forbidden to it.
 
-import { PAGE_SHIFT, type Pfn } from '../../base/index.ts';
+import { PAGE_SHIFT, type Pfn, powerOfTwo } from '../../base/index.ts';
 import type { Entries } from './entries.ts';
 import { ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE, FAULT_NOT_PRESENT, FAULT_PROTECTION } from './fault.ts';
 import {
@@ -56,8 +56,8 @@ function makeTwoLevelWalk(words: Uint32Array, format: PageTableFormat, entries: 
   const { low, frameShift, frameMask, tableMaskLow, tableLow } = entries;
   const [upper, leaf] = format.levels as [PageTableLevel, PageTableLevel];
   const upperShift = upper.shift;
-  const leafMask = 2 ** leaf.indexBits - 1;
-  const pages = 2 ** vpnBits(format);
+  const leafMask = powerOfTwo(leaf.indexBits) - 1;
+  const pages = powerOfTwo(vpnBits(format));
   const present = low[PTE_PRESENT]!;
   const accessed = low[PTE_ACCESSED]!;
   const written = low[PTE_ACCESSED | PTE_DIRTY]!;
@@ -113,7 +113,7 @@ function makeLevelWalk(words: Uint32Array, format: PageTableFormat, entries: Ent
   const highFrame = wide === 1 ? -1 : 0;
   const present = low[PTE_PRESENT]!;
   // Pages up to here have numbers that bit operators reach; an index from higher bits is 0 for them, as a shift by 31 makes it.
-  const lastPlain = Math.min(2 ** vpnBits(format), 2 ** 31) - 1;
+  const lastPlain = vpnBits(format) < 31 ? powerOfTwo(vpnBits(format)) - 1 : 0x7fff_ffff;
   const shifts = Int32Array.from(levels, (level) => Math.min(level.shift, 31));
   const indexMasks = Int32Array.from(levels, (level) => 2 ** level.indexBits - 1);
   /** What each access needs of each level's entry: at access * levels.length + level. */
@@ -186,7 +186,7 @@ function makeLevelWalk(words: Uint32Array, format: PageTableFormat, entries: Ent
 /** Any format, large pages too. Marks after looking at all levels, so that a fault changes nothing. */
 function makeEntryWalk(format: PageTableFormat, entries: Entries): Walk {
   const leaf = format.levels.length - 1;
-  const pages = 2 ** vpnBits(format);
+  const pages = powerOfTwo(vpnBits(format));
   const entryAt = makeEntryAt(format);
 
   /** Sets the accessed bit of the entries above level `end` that have one. */

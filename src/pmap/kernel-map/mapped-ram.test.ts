@@ -19,6 +19,19 @@ function make(name: string, format: PageTableFormat) {
 const names = kernelMapKinds.map(({ name }) => name);
 
 describe.each(names)('RAM behind the kernel map %s', (name) => {
+  it('zeroes a run of frames where the map says they are', () => {
+    const { ram, memory, map } = make(name, i386);
+    const first = memory.allocateRun(6, FrameKind.anon, { alignment: 4 }) as Pfn;
+    ram.bytes.fill(9, first * PAGE_SIZE, (first + 6) * PAGE_SIZE);
+    const before = map.statistics().maps;
+    ram.zeroRun(pfn(first + 1));
+    const sums = [0, 1, 2, 3, 4, 5].map((k) =>
+      ram.bytes.subarray((first + k) * PAGE_SIZE, (first + k + 1) * PAGE_SIZE).reduce((a, b) => a + b, 0),
+    );
+    expect(sums).toEqual([9 * PAGE_SIZE, 0, 0, 0, 0, 9 * PAGE_SIZE]);
+    expect(map.statistics().maps - before).toBe(4);
+  });
+
   it.each([i386, amd64, mips, inverted].map((format) => [format.name, format] as const))('on %s does what plain RAM does', (_, format) => {
     const { ram, memory, map } = make(name, format);
     const [a, b, c] = [memory.allocate(FrameKind.anon), memory.allocate(FrameKind.anon), memory.allocate(FrameKind.anon)] as [

@@ -76,7 +76,7 @@ export class FaultHandler {
       this.#kind = 'failed';
       this.#frame = -1;
     }
-    statistics[this.#kind]++;
+    statistics.countFault(this.#kind);
     machine.events.emit(EventType.faultDone, map.pmap.id, page, this.#frame, faultKinds.indexOf(this.#kind));
     return step;
   }
