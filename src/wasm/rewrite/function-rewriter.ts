@@ -84,8 +84,8 @@ export class FunctionRewriter {
   readonly #value: StoredValue;
   readonly #run: CodeRun;
   #reader: ByteReader;
-  // Undefined for opcodes that stay as they are and have no immediate.
-  readonly #handlers: readonly (InstructionHandler | undefined)[];
+  // Of those that the loop over the instructions does not do itself.
+  readonly #handlers: readonly InstructionHandler[];
   #localCount = 0;
   #inlining: 'everywhere' | 'loops' | 'nowhere' = 'nowhere';
   // One entry per open block: how many loops are open around its contents.
@@ -217,6 +217,7 @@ export class FunctionRewriter {
     const run = this.#run;
     const open = this.#openBlocks;
     const handlers = this.#handlers;
+    const localCount = this.#localCount;
     const followed = this.#prologue !== undefined;
     open.length = 0;
     open.push(0);
@@ -226,8 +227,19 @@ export class FunctionRewriter {
       const at = reader.position;
       const opcode = reader.bytes[at] as number;
       reader.position = at + 1;
-      const handler = handlers[opcode];
-      if (handler !== undefined) handler(at);
+      // The most frequent are done here: the engine calls what it finds in a table more slowly.
+      const shape = opShapes[opcode] as number;
+      if (opcode >= Op.localGet && opcode <= Op.localTee) {
+        // F1.
+        const local = reader.u32();
+        if (local >= localCount) reader.fail(`there is no local ${local}`, at);
+      } else if (shape === Shape.memarg) {
+        this.#scalar(at, kindOf(opcode));
+      } else if (opcode === Op.i32Const) {
+        reader.s32();
+      } else if (shape !== Shape.none || opcode === Op.end) {
+        (handlers[opcode] as InstructionHandler)(at);
+      }
       run.decoded(at);
       if (followed) this.#operands.step(opcode, at);
     }
@@ -251,15 +263,12 @@ export class FunctionRewriter {
     this.#run.flush(end);
   }
 
-  #handlerOf(opcode: number): InstructionHandler | undefined {
+  #handlerOf(opcode: number): InstructionHandler {
     const shape = opShapes[opcode] as number;
     if (opcode === Op.end) return () => this.#end();
     if (opcode === Op.loop || shape === Shape.block) return (at) => this.#block(at, opcode);
-    if (shape === Shape.none) return undefined;
-    if (opcode >= Op.localGet && opcode <= Op.localTee) return (at) => this.#checkLocal(at);
     if (opcode === Op.globalGet || opcode === Op.globalSet) return (at) => this.#checkGlobal(at);
     if (opcode === Op.tableGet || opcode === Op.tableSet) return (at) => this.#checkTable(at);
-    if (shape === Shape.memarg) return (at) => this.#scalar(at, kindOf(opcode));
     if (opcode === Op.call || opcode === Op.returnCall || opcode === Op.refFunc) return (at) => this.#functionReference(at, opcode);
     if (shape === Shape.zeroByte) return (at) => this.#memorySizeOrGrow(at, opcode);
     if (shape === Shape.prefix) return (at) => this.#prefixed(at, opcode);
@@ -315,12 +324,6 @@ export class FunctionRewriter {
       reader.position = at + 1;
       skipImmediates(reader, Op.prefixFC);
     }
-  }
-
-  // F1.
-  #checkLocal(at: number): void {
-    const index = this.#reader.u32();
-    if (index >= this.#localCount) this.#reader.fail(`there is no local ${index}`, at);
   }
 
   // F2.
