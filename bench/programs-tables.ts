@@ -72,16 +72,16 @@ function codeTable({ rows }: ProgramsResult): Table {
   return {
     title: 'What becomes of the code',
     about:
-      'Loads and stores as they stand in the code, each once. Frame: in the stack frame of a function, without a table. Inline: the page is ' +
-      'looked up in place. Call: a function does it. Code: bytes of the functions, and how many times as long the rewritten module is. ' +
+      'Loads and stores as they stand in the code, each once. Frame: in the stack frame of a function, without a table. Group: one check ' +
+      'for several. Inline: the page is looked up in place. Call: a function does it. Code: bytes of the functions, and how many times as long the rewritten module is. ' +
       'Stack: what of it lies in frames side by side at the end.',
-    headings: ['program', 'accesses', 'frame', 'inline', 'call', 'code', 'growth', 'stack'],
+    headings: ['program', 'accesses', 'frame', 'group', 'inline', 'call', 'code', 'growth', 'stack'],
     rows: rows.filter(isDone).flatMap((row) => {
       const { code } = row.ample;
       if (code === undefined) return [];
-      const { window, inlined, called } = code.accesses;
-      const all = window + inlined + called;
-      const shares = [window, inlined, called].map((part) => share(part, all));
+      const { window, grouped, inlined, called } = code.accesses;
+      const all = window + grouped + inlined + called;
+      const shares = [window, grouped, inlined, called].map((part) => share(part, all));
       const growth = (code.rewrittenBytes / code.originalBytes).toFixed(1);
       return [[nameOf(row), formatCount(all), ...shares, formatBytes(code.originalBytes), growth, formatBytes(code.stackWindowBytes)]];
     }),

@@ -148,17 +148,18 @@ function mapRow({ design, maps, bytes: tables, entriesWritten, tlbDropped, bypas
 
 /** Places in the code, not how often they were passed. */
 function codeSection({ origin, originalBytes, rewrittenBytes, accesses, stackWindow, stackWindowBytes }: CodeFacts): Section {
-  const { window, inlined, called } = accesses;
+  const { window, grouped, inlined, called } = accesses;
   const size = formatBytes(stackWindowBytes);
   const place = stackWindow === 'outgrown' ? `outgrew the ${size} of stack that are locked` : `in ${size} of locked stack: no table needed`;
   return [
     {
       label: 'Loads and stores',
-      value: formatCount(window + inlined + called),
+      value: formatCount(window + grouped + inlined + called),
       size: '',
       meaning: 'in its code, each sent through the MMU',
     },
     count('stack window', window, stackWindow === 'none' ? 'there was none: looked up' : place),
+    count('grouped', grouped, 'the page is looked up once for several'),
     count('inlined', inlined, 'the page is looked up on the spot'),
     count('called', called, 'a function looks it up'),
     bytes('code', rewrittenBytes, `from ${formatBytes(originalBytes)} in the module${origin === 'cache' ? ', cached' : ''}`),

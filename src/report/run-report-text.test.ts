@@ -229,7 +229,7 @@ describe('formatRunReport', () => {
       origin: 'rewritten' as const,
       originalBytes: 24 * 1024,
       rewrittenBytes: 80 * 1024,
-      accesses: { window: 47, inlined: 1073, called: 42 },
+      accesses: { window: 47, grouped: 60, inlined: 1013, called: 42 },
       stackWindowBytes: 8192,
       stackWindow,
     };

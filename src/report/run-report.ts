@@ -79,10 +79,10 @@ export interface CodeFacts {
   readonly originalBytes: number;
   readonly rewrittenBytes: number;
   /**
-   * Loads and stores in the code: those in a function's stack frame, which need no table where the stack is in frames side by side; those that look
-   * the page up where they are; those that call a function which does.
+   * Loads and stores in the code: those in a function's stack frame, which need no table where the stack is in frames side by side; those in groups
+   * that look the page up once; those that look it up where they are; those that call a function which does.
    */
-  readonly accesses: { readonly window: number; readonly inlined: number; readonly called: number };
+  readonly accesses: { readonly window: number; readonly grouped: number; readonly inlined: number; readonly called: number };
   /** Bytes of the stack that are in such frames, and locked, at the end. */
   readonly stackWindowBytes: number;
   /** `outgrown`: some stack frames were not there, and their functions were done by code that looks everything up. */

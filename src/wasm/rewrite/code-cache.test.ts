@@ -102,16 +102,16 @@ it('rewrites anew, and keeps that, where the entry is none', () => {
     new DataView(copy.buffer).setUint32(at, word, true);
     return copy;
   };
-  const first = new DataView(entry.buffer).getUint32(20, true);
+  const first = new DataView(entry.buffer).getUint32(24, true);
   const none = [
     new Uint8Array(0),
-    entry.slice(0, 19),
+    entry.slice(0, 23),
     // A form, a number of helpers and a helper that there are not, one helper twice, and a list that is cut short.
     changed(0, 3),
-    changed(16, 1 << 20),
-    changed(20, 9999),
-    changed(24, first),
-    entry.slice(0, 22),
+    changed(20, 1 << 20),
+    changed(24, 9999),
+    changed(28, first),
+    entry.slice(0, 26),
   ];
   for (const kept of none) {
     expect(readEntry(kept)).toBeUndefined();

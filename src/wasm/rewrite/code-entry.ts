@@ -1,8 +1,8 @@
 // What is kept of a rewritten module from one run to the next, and its form as bytes (numbers little-endian):
 //
 //   0     form, by its place in `forms`
-//   4     accesses in the window    8  inlined    12  called
-//   16    number of helpers, then each helper: 4 bytes, in the order of their indices
+//   4     accesses in the window    8  in groups    12  inlined    16  called
+//   20    number of helpers, then each helper: 4 bytes, in the order of their indices
 //   then  the module, up to the end
 //
 // Nothing else of a rewritten module needs to be kept: where its functions are it says itself, and all the rest follows from the original
@@ -26,11 +26,12 @@ export interface CodeEntry {
 
 const forms = ['plain', 'window', 'deep'] as const satisfies readonly CodeForm[];
 const WORD = 4;
-const HEADER_WORDS = 5;
+const HEADER_WORDS = 6;
 
 /** Returns the entry's form as bytes. */
 export function writeEntry({ bytes, form, counts, helpers }: CodeEntry): Uint8Array<ArrayBuffer> {
-  const words = [forms.indexOf(form), counts.window, counts.inlined, counts.called, helpers.length, ...helpers];
+  const { window, grouped, inlined, called } = counts;
+  const words = [forms.indexOf(form), window, grouped, inlined, called, helpers.length, ...helpers];
   const out = new Uint8Array(words.length * WORD + bytes.length);
   const view = new DataView(out.buffer);
   for (const [at, word] of words.entries()) view.setUint32(at * WORD, word, true);
@@ -44,10 +45,11 @@ export function readEntry(kept: Uint8Array<ArrayBuffer>): CodeEntry | undefined 
   const view = new DataView(kept.buffer, kept.byteOffset, kept.length);
   const word = (at: number): number => view.getUint32(at * WORD, true);
   const form = forms[word(0)];
-  const helperCount = word(4);
+  const helperCount = word(5);
   const wordCount = HEADER_WORDS + helperCount;
   if (form === undefined || helperCount > HELPER_COUNT || kept.length < wordCount * WORD) return undefined;
   const helpers = Array.from({ length: helperCount }, (_, at) => word(HEADER_WORDS + at));
   if (new Set(helpers).size < helperCount || helpers.some((helper) => helper >= HELPER_COUNT)) return undefined;
-  return { bytes: kept.subarray(wordCount * WORD), form, counts: { window: word(1), inlined: word(2), called: word(3) }, helpers };
+  const counts = { window: word(1), grouped: word(2), inlined: word(3), called: word(4) };
+  return { bytes: kept.subarray(wordCount * WORD), form, counts, helpers };
 }

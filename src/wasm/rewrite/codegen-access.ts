@@ -16,11 +16,20 @@
 //     page has 21 bits: wrapped or misaligned addresses come out at 4 MiB or above, and below TLB_TABLE_SPAN.
 //   single bytes are always aligned:                     t >>> 10 & ~3
 //
+// Accesses of one group (access-groups.ts) share a check. The first leaves `physical` in a local of the group, 0 if it misses, and the others test only
+// that. If the group reaches further than its first access, its first byte S and its last L must be in one page; they are in two when bit
+// 12 of S and L differs, since they are less than a page apart:
+//
+//   (S >>> 10 & 0x3ffffc) | ((L ^ S) & 4096) << 10       the word's index, or one in the void
+//
+// Behind every miss the locals of all groups that live are set to 0 (AG2).
+//
 // Why an `if` with both arms, hit first: V8's baseline compiler lets the first arm that reaches the end decide where values live,
 // so the hit path keeps them in registers and only the miss path moves them.
 
 import type { CodeLayout } from '../abi.ts';
 import { Op, ValueType } from '../binary/index.ts';
+import type { AccessGroup } from './access-groups.ts';
 import { type AddedFunctions, HELPER_NEAR } from './added-functions.ts';
 import type { BranchHints } from './branch-hints.ts';
 import type { ByteWriter } from './byte-writer.ts';
@@ -37,6 +46,8 @@ const SPREAD = [...SPREAD_CONSTANT, Op.i64Mul, Op.i64Const, 32, Op.i64ShrU, Op.i
 const BYTE_INDEX = [Op.i32Const, 10, Op.i32ShrU, Op.i32Const, 0x7c, Op.i32And] as const;
 const SHIFT_RIGHT = [Op.i32Const, 10, Op.i32ShrU] as const;
 const ROTATE = [Op.i32Const, 22, Op.i32Shl, Op.i32Or] as const;
+const PAGE_INDEX_MASK = 0x3f_fffc;
+const CROSSING = [Op.i32Const, 10, Op.i32Shl, Op.i32Or] as const;
 
 /** Says that an operand is on the stack rather than in a local. */
 export const ON_STACK = -1;
@@ -97,12 +108,45 @@ export class AccessCode {
   #offset = 0;
   #address = 0;
   #added = 0;
+  // The access's group, if it is in one, and its part in that.
+  #group: AccessGroup | undefined;
+  #part: 'alone' | 'first' | 'later' = 'alone';
+  #distance = 0;
+  // Groups whose `physical` may be needed again.
+  readonly #live: AccessGroup[] = [];
 
   constructor(out: ByteWriter, context: CodegenContext, locals: FunctionLocals, hints: BranchHints) {
     this.#hints = hints;
     this.#out = out;
     this.#context = context;
     this.#locals = locals;
+  }
+
+  /** Begins a function. */
+  begin(): void {
+    this.#live.length = 0;
+  }
+
+  /** Says that the next access, at `at` of the file, is in no group. */
+  alone(at: number): void {
+    const live = this.#live;
+    for (let i = live.length - 1; i >= 0; i--) if ((live[i] as AccessGroup).end <= at) live.splice(i, 1);
+    this.#group = undefined;
+    this.#part = 'alone';
+  }
+
+  /** Says that the next access, at `at` of the file, is in `group`. @param distance how far its first byte is from the group's base. */
+  inGroup(at: number, group: AccessGroup, part: 'first' | 'later', distance: number): void {
+    this.alone(at);
+    this.#group = group;
+    this.#distance = distance;
+    this.#part = part;
+    if (part === 'first') this.#live.push(group);
+  }
+
+  /** Whether the access is in a group. */
+  get isGrouped(): boolean {
+    return this.#group !== undefined;
   }
 
   /** Emits a load with its hit path. `base` is a local, or `ON_STACK`. Leaves the value. */
@@ -112,7 +156,7 @@ export class AccessCode {
     this.#emitHitIf(type);
     this.#emitPhysical();
     this.#emitAccess(kind);
-    this.#out.u8(Op.else);
+    this.#emitElse();
     this.#emitGuestBase();
     this.#emitCall(kind, offset);
     this.#out.u8(Op.end);
@@ -125,7 +169,7 @@ export class AccessCode {
     this.#emitPhysical();
     this.#emitValue(value);
     this.#emitAccess(kind);
-    this.#out.u8(Op.else);
+    this.#emitElse();
     this.#emitGuestBase();
     this.#emitValue(value);
     this.#emitCall(kind, offset);
@@ -150,7 +194,7 @@ export class AccessCode {
     this.#emitHitIf(kindType[kind] as number);
     this.#emitConstantPhysical(address);
     this.#emitAccess(kind);
-    this.#out.u8(Op.else);
+    this.#emitElse();
     this.#out.i32(address);
     this.#emitCall(kind, 0);
     this.#out.u8(Op.end);
@@ -163,7 +207,7 @@ export class AccessCode {
     this.#emitConstantPhysical(address);
     this.#emitValue(value);
     this.#emitAccess(kind);
-    this.#out.u8(Op.else);
+    this.#emitElse();
     this.#out.i32(address);
     this.#emitValue(value);
     this.#emitCall(kind, 0);
@@ -182,11 +226,24 @@ export class AccessCode {
     this.#out.u8(type);
   }
 
+  // Begins the arm of a miss. What it calls lets the kernel in.
+  #emitElse(): void {
+    this.#out.u8(Op.else);
+    for (const group of this.#live) {
+      this.#out.i32(0);
+      this.#out.set(this.#physicalOf(group));
+    }
+  }
+
+  #physicalOf({ slot }: AccessGroup): number {
+    return this.#locals.of(LocalRole.group + slot);
+  }
+
   #emitConstantHitTest(kind: number, address: number): void {
     this.#offset = 0;
     this.#added = 0;
     this.#out.i32(0);
-    this.#emitWord(kind, Math.floor(address / PAGE) * 4);
+    this.#emitWord(isLoad(kind) ? 'read' : 'write', Math.floor(address / PAGE) * 4);
   }
 
   #emitConstantPhysical(address: number): void {
@@ -195,25 +252,57 @@ export class AccessCode {
     this.#out.u8(Op.i32Add);
   }
 
-  // Leaves the table word, 0 for a miss, also kept in the entry local.
+  // Leaves the table word, also kept in the entry local, or where the group is; 0 for a miss.
   #emitHitTest(kind: number, base: number, offset: number): void {
     const shift = kindShift[kind] as number;
+    const group = this.#group;
     this.#base = base;
     this.#offset = offset;
     this.#added = 0;
-    if (this.#isNear(offset)) {
+    if (group !== undefined && this.#part === 'later') {
+      this.#emitGroupTest(group);
+      return;
+    }
+    if (group !== undefined && group.high - group.low > 1 << shift) {
+      this.#emitSpanIndex(group);
+    } else if (this.#isNear(offset)) {
       if (shift === 0) this.#emitByteIndex();
       else this.#emitRotatedIndex(shift);
     } else {
       this.#emitWideIndex(shift);
     }
-    this.#emitWord(kind, 0);
+    this.#emitWord(group?.table ?? (isLoad(kind) ? 'read' : 'write'), 0);
   }
 
-  #emitWord(kind: number, index: number): void {
+  #emitWord(table: 'read' | 'write', index: number): void {
     const { readTable, writeTable } = this.#context.layout;
-    this.#out.access(Op.i32Load, (isLoad(kind) ? readTable : writeTable) + index);
+    this.#out.access(Op.i32Load, (table === 'read' ? readTable : writeTable) + index);
     this.#out.tee(this.#locals.of(LocalRole.entry));
+  }
+
+  #emitGroupTest(group: AccessGroup): void {
+    if (this.#base === ON_STACK) {
+      this.#address = this.#locals.of(LocalRole.base);
+      this.#out.set(this.#address);
+    }
+    this.#out.get(this.#physicalOf(group));
+  }
+
+  // The index for all bytes of the group; #address holds its first.
+  #emitSpanIndex(group: AccessGroup): void {
+    const out = this.#out;
+    this.#emitBaseAnd(this.#offset + group.low - this.#distance);
+    out.sequence(SHIFT_RIGHT);
+    out.i32(PAGE_INDEX_MASK);
+    out.u8(Op.i32And);
+    out.get(this.#address);
+    out.i32(group.high - group.low - 1);
+    out.u8(Op.i32Add);
+    out.get(this.#address);
+    out.u8(Op.i32Xor);
+    out.i32(PAGE);
+    out.u8(Op.i32And);
+    out.sequence(CROSSING);
   }
 
   // Leaves the base, and makes #address the local that holds it.
@@ -238,18 +327,23 @@ export class AccessCode {
   }
 
   #emitRotatedIndex(shift: number): void {
+    this.#emitBaseAnd(this.#offset);
+    emitNearIndex(this.#out, shift, this.#address);
+  }
+
+  // Leaves the base + `added`, and makes #address the local that holds it.
+  #emitBaseAnd(added: number): void {
     const out = this.#out;
-    if (this.#offset === 0) {
+    if (added === 0) {
       this.#emitBase();
-    } else {
-      if (this.#base !== ON_STACK) out.get(this.#base);
-      out.i32(this.#offset);
-      out.u8(Op.i32Add);
-      this.#address = this.#locals.of(LocalRole.base);
-      out.tee(this.#address);
-      this.#added = this.#offset;
+      return;
     }
-    emitNearIndex(out, shift, this.#address);
+    if (this.#base !== ON_STACK) out.get(this.#base);
+    out.i32(added);
+    out.u8(Op.i32Add);
+    this.#address = this.#locals.of(LocalRole.base);
+    out.tee(this.#address);
+    this.#added = added;
   }
 
   #emitWideIndex(shift: number): void {
@@ -265,6 +359,11 @@ export class AccessCode {
   // physical - k - 1 must not be negative and physical is at least 4096 (GC3).
   #emitPhysical(): void {
     const out = this.#out;
+    const group = this.#group;
+    if (group !== undefined && this.#part === 'later') {
+      out.get(this.#physicalOf(group));
+      return;
+    }
     out.get(this.#address);
     const rest = this.#offset - this.#added;
     if (rest >= PAGE) {
@@ -273,10 +372,14 @@ export class AccessCode {
     }
     out.get(this.#locals.of(LocalRole.entry));
     out.u8(Op.i32Add);
+    if (group === undefined) return;
+    // A group's offsets are near, so nothing of the rest was added here.
+    group.anchor = this.#distance - rest;
+    out.tee(this.#physicalOf(group));
   }
 
   #emitAccess(kind: number): void {
-    const rest = this.#offset - this.#added;
+    const rest = this.#part === 'later' ? this.#distance - (this.#group as AccessGroup).anchor : this.#offset - this.#added;
     this.#out.sequence(kindOpcode(kind));
     this.#out.u8(0);
     this.#out.u32(rest < PAGE ? rest + 1 : 1);

@@ -1,13 +1,18 @@
 // The locals that generated code adds to a function, declared after the guest's own and only if used: each costs the baseline
-// compiler a slot. They hold values within one access only, so one of each role serves the whole function.
+// compiler a slot. All but those of groups hold values within one access only, so one of each role serves the whole function.
 
 import { ValueType } from '../binary/index.ts';
+import { MAXIMUM_SLOTS } from './access-groups.ts';
 import type { ByteWriter } from './byte-writer.ts';
 
-/** What an added local is for. The last five hold a value on its way to memory, one per type. */
-export const LocalRole = { base: 0, entry: 1, i32: 2, i64: 3, f32: 4, f64: 5, v128: 6 } as const;
+/**
+ * What an added local is for. From `i32` to `v128` they hold a value on its way to memory, one per type; from `group` on one for each slot of a
+ * group of accesses.
+ */
+export const LocalRole = { base: 0, entry: 1, i32: 2, i64: 3, f32: 4, f64: 5, v128: 6, group: 7 } as const;
 
-const ROLE_TYPES = [ValueType.i32, ValueType.i32, ValueType.i32, ValueType.i64, ValueType.f32, ValueType.f64, ValueType.v128] as const;
+const { i32, i64, f32, f64, v128 } = ValueType;
+const ROLE_TYPES = [i32, i32, i32, i64, f32, f64, v128, ...new Array<number>(MAXIMUM_SLOTS).fill(i32)];
 
 /** The added locals of the function being rewritten. */
 export class FunctionLocals {
@@ -38,7 +43,7 @@ export class FunctionLocals {
 
   /** Returns the local that holds values of `type` on their way to memory. */
   ofValue(type: number): number {
-    return this.of(type === ValueType.v128 ? LocalRole.v128 : LocalRole.i32 + (ValueType.i32 - type));
+    return this.of(type === v128 ? LocalRole.v128 : LocalRole.i32 + (i32 - type));
   }
 
   /** Appends one declaration group per added local. */

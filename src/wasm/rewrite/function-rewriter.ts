@@ -24,6 +24,7 @@ import {
   skipMemoryIndex,
   ValueType,
 } from '../binary/index.ts';
+import { AccessGroups } from './access-groups.ts';
 import { HELPER_COPY, HELPER_FILL, HELPER_INIT } from './added-functions.ts';
 import { BranchHints } from './branch-hints.ts';
 import { ByteWriter } from './byte-writer.ts';
@@ -39,10 +40,10 @@ import {
   type WindowCode,
   wantsWholeFrame,
 } from './codegen-window.ts';
-import { FrameOperands } from './frame-operands.ts';
 import { FunctionLocals, LocalRole } from './function-locals.ts';
 import { inliningOf } from './inlining.ts';
 import { isLoad, KIND_V128_LOAD, KIND_V128_STORE, kindOf, kindShift, kindType } from './memory-access.ts';
+import { OperandValues } from './operand-values.ts';
 import { type StubStore, timeZoneStubStores } from './time-zone-stub.ts';
 
 // What to do with the instruction at `at` of the file, whose opcode has been read. A table of them, not a chain of tests: the engine
@@ -58,7 +59,9 @@ const TABLE_FIRST: ReadonlySet<number> = new Set([OpFC.tableCopy, OpFC.tableGrow
 export interface AccessCounts {
   /** In the stack frame, without a table. */
   window: number;
-  /** With their hit path inlined. */
+  /** In groups that share a check. */
+  grouped: number;
+  /** With a check of their own, inlined. */
   inlined: number;
   /** By a call of a helper. */
   called: number;
@@ -77,7 +80,7 @@ export class FunctionRewriter {
   /** Whether the body last rewritten has a loop. */
   control: 'straight' | 'loop' = 'straight';
   /** Of the body last rewritten. */
-  readonly counts: AccessCounts = { window: 0, inlined: 0, called: 0 };
+  readonly counts: AccessCounts = { window: 0, grouped: 0, inlined: 0, called: 0 };
   /** Whether some body so far names functions or element segments in a way that a second module cannot share. */
   isShareable = true;
   readonly #access: AccessCode;
@@ -99,7 +102,10 @@ export class FunctionRewriter {
   #reach: Reach = 'margin';
   // Accesses in its frame that are too far below the stack pointer.
   #beyond = 0;
-  readonly #operands: FrameOperands;
+  readonly #operands: OperandValues;
+  readonly #groups: AccessGroups;
+  // Scalar ones so far in the body.
+  #accesses = 0;
 
   constructor(module: ModuleInfo, context: CodegenContext, record?: PositionRecorder) {
     this.#module = module;
@@ -108,7 +114,8 @@ export class FunctionRewriter {
     this.#access = new AccessCode(this.code, context, this.locals, this.branchHints);
     this.#value = { local: -1, start: 0, end: 0, bytes: module.bytes };
     this.#reader = new ByteReader(module.bytes, 0, 0, '');
-    this.#operands = new FrameOperands(module, new ByteReader(module.bytes, 0, module.bytes.length, 'code'));
+    this.#operands = new OperandValues(module, new ByteReader(module.bytes, 0, module.bytes.length, 'code'));
+    this.#groups = new AccessGroups(module, context.nullPage);
     this.#handlers = Array.from({ length: 256 }, (_, opcode) => this.#handlerOf(opcode));
   }
 
@@ -159,11 +166,14 @@ export class FunctionRewriter {
     this.branchHints.begin();
     this.control = 'straight';
     this.counts.window = 0;
+    this.counts.grouped = 0;
     this.counts.inlined = 0;
     this.counts.called = 0;
     this.#reader.position = first;
     this.#run.reset(first);
     this.#prologue = undefined;
+    this.#access.begin();
+    this.#accesses = 0;
   }
 
   /** Rewrites the body of own function `own` with the window. Returns whether that is possible and worth it; if not, it is to be rewritten again. */
@@ -184,7 +194,7 @@ export class FunctionRewriter {
       this.#run.begin(prologue.end, prologue.end);
       emitEntryCheck(this.code, this.branchHints, { window, prologue, reach, functions, own, type, parameters });
       this.#run.replaced(prologue.end);
-      this.#operands.begin(prologue.pointer, prologue.leaves);
+      this.#operands.begin(prologue.pointer, prologue.leaves, 0);
       this.#rewriteInstructions(inlining);
     };
     rewriteWith('margin');
@@ -219,6 +229,7 @@ export class FunctionRewriter {
     const handlers = this.#handlers;
     const localCount = this.#localCount;
     const followed = this.#prologue !== undefined;
+    this.#findGroups(inlining);
     open.length = 0;
     open.push(0);
     this.#inlining = inlining;
@@ -246,6 +257,13 @@ export class FunctionRewriter {
     if (open.length > 0) reader.fail('a function has no end');
     if (reader.position !== reader.end) reader.fail('code follows the end of a function');
     run.flush(reader.end);
+  }
+
+  #findGroups(inlining: 'everywhere' | 'loops' | 'nowhere'): void {
+    const { position: start, end } = this.#reader;
+    const { pointer = -1, leaves = 'nothing' } = this.#prologue ?? {};
+    if (inlining === 'nowhere') this.#groups.none();
+    else this.#groups.find({ start, end, localCount: this.#localCount, inlining, pointer, leaves });
   }
 
   // Each store happens only through a pointer that is not null.
@@ -421,7 +439,11 @@ export class FunctionRewriter {
 
   #scalar(at: number, kind: number): void {
     const offset = this.#memarg(at, kindShift[kind] as number);
+    const ordinal = this.#accesses++;
     if (this.#prologue !== undefined && this.#inWindow(at, kind, offset)) return;
+    const group = this.#groups.groupOf(ordinal);
+    if (group === undefined) this.#access.alone(at);
+    else this.#access.inGroup(at, group, ordinal === group.first ? 'first' : 'later', this.#groups.distanceOf(ordinal));
     if (isLoad(kind)) this.#load(at, kind, offset);
     else this.#store(at, kind, offset);
     this.#done();
@@ -448,7 +470,7 @@ export class FunctionRewriter {
       this.#access.called(kind, offset);
       return;
     }
-    this.counts.inlined++;
+    this.#countInlined();
     const address = this.#run.constantAddress(this.#run.last, offset);
     if (address >= 0 && this.#access.fitsConstant(kind, address)) {
       this.#run.begin(this.#run.last, at);
@@ -465,7 +487,7 @@ export class FunctionRewriter {
       this.#access.called(kind, offset);
       return;
     }
-    this.counts.inlined++;
+    this.#countInlined();
     const valueStart = this.#run.takeValue(at, kindType[kind] as number, this.#value, this.locals);
     const baseStart = valueStart === at ? -1 : this.#run.lastButOne;
     const address = this.#run.constantAddress(baseStart, offset);
@@ -477,7 +499,13 @@ export class FunctionRewriter {
     this.#access.inlineStore(kind, this.#run.takeBase(baseStart, valueStart, at), offset, this.#value);
   }
 
+  #countInlined(): void {
+    if (this.#access.isGrouped) this.counts.grouped++;
+    else this.counts.inlined++;
+  }
+
   #vector(at: number, second: number): void {
+    this.#access.alone(at);
     if (second === OpFD.load || second === OpFD.store) {
       const kind = second === OpFD.load ? KIND_V128_LOAD : KIND_V128_STORE;
       const offset = this.#memarg(at, kindShift[kind] as number);

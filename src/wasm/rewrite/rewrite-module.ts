@@ -189,10 +189,11 @@ function rewriteCode(out: ByteWriter, info: ModuleInfo, context: CodegenContext,
   const { functions } = context;
   const firstCalls = new FirstCalls(info, functions, info.globals.length + (context.window === undefined ? 0 : 1));
   const rewriter = new FunctionRewriter(info, context);
-  const counts: AccessCounts = { window: 0, inlined: 0, called: 0 };
+  const counts: AccessCounts = { window: 0, grouped: 0, inlined: 0, called: 0 };
   const append = (i: number, newIndex: number): void => {
     const codeStart = rewriter.rewrite(i);
     counts.window += rewriter.counts.window;
+    counts.grouped += rewriter.counts.grouped;
     counts.inlined += rewriter.counts.inlined;
     counts.called += rewriter.counts.called;
     if (told === 'told') firstCalls.precede(rewriter, i, newIndex);
