@@ -20,11 +20,11 @@
 //        AG1 makes it a miss
 //
 // The word is taken from the write table if the group has a store, which never says yes where the read table says no. So that loads do not miss for a store that is not
-// made, a store joins a group of loads only where it is made each time.
+// made, a store joins a group of loads only where it is made each time. Likewise only what is accessed each time makes a group longer.
 //
-// Cost: two passes over a body that has something to gain, no object per instruction. Source: the available expressions of data-flow analysis.
+// Cost: two passes over a body that may have something to gain, no object per instruction. Source: the available expressions of data-flow analysis.
 
-import { ByteReader, type ModuleInfo, Op, opShapes, Shape, skipImmediates } from '../binary/index.ts';
+import { ByteReader, type ModuleInfo, Op, opShapes, Shape, skipImmediates, ValueType } from '../binary/index.ts';
 import type { NullPage } from './codegen-access.ts';
 import { isLoad, kindOf, kindShift } from './memory-access.ts';
 import { FIRST_BASE, OperandValues } from './operand-values.ts';
@@ -40,7 +40,26 @@ const MAXIMUM_OPEN = 8;
 /** Locals for groups that live at the same time. */
 export const MAXIMUM_SLOTS = 6;
 /** No group. */
-export const ALONE = -1;
+const ALONE = -1;
+
+/** What an instruction is to the passes. */
+const Role = { other: 0, setsLocal: 1, access: 2, letsKernelIn: 3, block: 4, loop: 5, else: 6, end: 7, leaves: 8 } as const;
+
+const roles: Readonly<Uint8Array> = Uint8Array.from({ length: 256 }, (_, opcode) => roleOf(opcode));
+
+function roleOf(opcode: number): number {
+  const shape = opShapes[opcode];
+  if (opcode === Op.localSet || opcode === Op.localTee) return Role.setsLocal;
+  if (shape === Shape.memarg) return Role.access;
+  if (opcode >= Op.call && opcode <= Op.returnCallIndirect) return Role.letsKernelIn;
+  // memory.size and memory.grow, and all that has a prefix, as bulk operations and vectors.
+  if (shape === Shape.zeroByte || shape === Shape.prefix) return Role.letsKernelIn;
+  if (opcode === Op.loop) return Role.loop;
+  if (shape === Shape.block) return Role.block;
+  if (opcode === Op.else) return Role.else;
+  if (opcode === Op.end) return Role.end;
+  return opcode >= Op.br && opcode <= Op.return ? Role.leaves : Role.other;
+}
 
 /** Accesses that share one check. */
 export interface AccessGroup {
@@ -92,8 +111,16 @@ class Numbers {
     this.#values[this.length++] = value;
   }
 
+  pop(): number {
+    return this.length === 0 ? -1 : (this.#values[--this.length] as number);
+  }
+
   at(index: number): number {
     return this.#values[index] as number;
+  }
+
+  get last(): number {
+    return this.length === 0 ? -1 : (this.#values[this.length - 1] as number);
   }
 
   put(index: number, value: number): void {
@@ -106,48 +133,46 @@ export class AccessGroups {
   readonly #module: ModuleInfo;
   readonly #nullPage: NullPage;
   readonly #values: OperandValues;
-  #reader: ByteReader;
+  readonly #reader: ByteReader;
   #body!: GroupingBody;
-  // Of each block, in the order in which they begin: its part of `#set`, what may let the kernel in so far when it begins and ends, file offset of its end.
+  // File offset of each instruction, and of the end.
+  readonly #starts = new Numbers();
+  // Locals that are set, in the order of the code.
+  readonly #set = new Numbers();
+  // Of each block, in the order in which they begin: its part of `#set`, how often the kernel may be let in before its begin and before its end, file offset of its end.
   readonly #setFrom = new Numbers();
   readonly #setTo = new Numbers();
   readonly #entriesBefore = new Numbers();
   readonly #entriesAfter = new Numbers();
   readonly #ends = new Numbers();
-  // Locals that are set, in the order of the code.
-  readonly #set = new Numbers();
+  // The blocks around the code being looked at: their numbers, and those of loops among them with their depths.
+  readonly #blocks = new Numbers();
+  readonly #loops = new Numbers();
+  readonly #loopDepths = new Numbers();
   // Of each access, in order: its group in `#groups`, or ALONE, and its distance from the group's base.
   readonly #groupOf = new Numbers();
   readonly #distanceOf = new Numbers();
   readonly #groups: AccessGroup[] = [];
-  // The blocks around the code being decoded: their numbers, and loops among them.
-  readonly #blocks: number[] = [];
-  readonly #loops: number[] = [];
-  // For each open block, the groups that were open when it began.
-  readonly #openAtStart: (readonly number[])[] = [];
-  #open: number[] = [];
+  // Groups that an access here can join.
+  readonly #open = new Numbers();
+  // For each open block those that were open when it began, and below them, last, how many.
+  readonly #openBefore = new Numbers();
   #stretch = 0;
-  // What may have let the kernel in, so far.
-  #entries = 0;
 
   constructor(module: ModuleInfo, nullPage: NullPage) {
     this.#module = module;
     this.#nullPage = nullPage;
-    this.#reader = new ByteReader(module.bytes, 0, 0, '');
+    this.#reader = new ByteReader(module.bytes, 0, module.bytes.length, 'code');
     this.#values = new OperandValues(module, new ByteReader(module.bytes, 0, module.bytes.length, 'code'));
   }
 
-  /** Forgets the last body's groups: the next one has none. */
-  none(): void {
-    this.#groupOf.length = 0;
-  }
-
-  /** Finds the groups of a body. */
-  find(body: GroupingBody): void {
-    this.#body = body;
+  /** Finds the groups of a body; those of the last one are forgotten. undefined: it is to have none. */
+  find(body: GroupingBody | undefined): void {
     this.#groupOf.length = 0;
     this.#distanceOf.length = 0;
     this.#groups.length = 0;
+    if (body === undefined || (body.inlining === 'loops' && !this.#mayHaveLoop(body))) return;
+    this.#body = body;
     if (this.#survey() < 2) return;
     this.#form();
     this.#assignSlots();
@@ -164,209 +189,257 @@ export class AccessGroups {
     return this.#distanceOf.at(ordinal);
   }
 
-  /** First pass: what each block sets, and whether the kernel may be let in there. Returns how many accesses could be in groups. */
+  /** Looks for what a compiler's loops begin with; an immediate may look the same. */
+  #mayHaveLoop({ start, end }: GroupingBody): boolean {
+    const { bytes } = this.#module;
+    for (let at = start; at < end; at++) if (bytes[at] === Op.loop && bytes[at + 1] === ValueType.empty) return true;
+    return false;
+  }
+
+  /**
+   * First pass: where instructions begin, what each block sets, and whether the kernel may be let in there. Returns how many accesses could be in groups.
+   * What is malformed ends it: whoever rewrites the body says what is wrong.
+   */
   #survey(): number {
-    for (const numbers of [this.#setFrom, this.#setTo, this.#entriesBefore, this.#entriesAfter, this.#ends, this.#set]) numbers.length = 0;
+    const reader = this.#reader;
+    const { bytes } = reader;
+    const { start, end, pointer } = this.#body;
+    this.#reset();
+    reader.position = start;
     let candidates = 0;
-    this.#decode((opcode, at) => {
-      if (opcode === Op.localSet || opcode === Op.localTee) this.#set.push(this.#immediate(at));
-      else if (opcode === Op.end) this.#closeSurveyed();
-      else if (opShapes[opcode] === Shape.block) this.#surveyBlock();
-      else if (this.#inlinedKind(opcode, at) >= 0) candidates++;
-      else if (this.#letsKernelIn(opcode)) this.#entries++;
-    });
+    let entries = 0;
+    let pointerRead = -1;
+    for (let depth = 1; depth > 0 && reader.position < end; ) {
+      const at = reader.position;
+      const opcode = bytes[at] as number;
+      const role = roles[opcode];
+      this.#starts.push(at);
+      reader.position = at + 1;
+      if (opShapes[opcode] === Shape.index) {
+        const index = reader.u32();
+        if (role === Role.setsLocal) this.#set.push(index);
+        else if (role === Role.letsKernelIn) entries++;
+        else if (index === pointer && opcode === Op.localGet) pointerRead = reader.position;
+        continue;
+      }
+      if (opShapes[opcode] !== Shape.none) skipImmediates(reader, opcode);
+      if (role === Role.access) {
+        if (this.#isInlined(opcode, at)) candidates += pointerRead === at ? 0 : 1;
+        else entries++;
+      } else if (role === Role.letsKernelIn) entries++;
+      else if (role === Role.block || role === Role.loop) {
+        depth++;
+        this.#surveyBlock(role, entries);
+      } else if (role === Role.end) {
+        depth--;
+        this.#surveyEnd(entries);
+      }
+    }
+    this.#starts.push(reader.position);
     return candidates;
   }
 
-  #surveyBlock(): void {
+  #reset(): void {
+    this.#starts.length = 0;
+    this.#set.length = 0;
+    this.#setFrom.length = 0;
+    this.#setTo.length = 0;
+    this.#entriesBefore.length = 0;
+    this.#entriesAfter.length = 0;
+    this.#ends.length = 0;
+    this.#blocks.length = 0;
+    this.#loops.length = 0;
+    this.#loopDepths.length = 0;
+  }
+
+  #surveyBlock(role: number, entries: number): void {
+    this.#enter(role, this.#setFrom.length);
     this.#setFrom.push(this.#set.length);
     this.#setTo.push(0);
-    this.#entriesBefore.push(this.#entries);
-    this.#entriesAfter.push(0);
+    this.#entriesBefore.push(entries);
+    this.#entriesAfter.push(entries);
     this.#ends.push(0);
   }
 
-  #closeSurveyed(): void {
-    const block = this.#blocks[this.#blocks.length - 1];
-    if (block === undefined) return;
+  #surveyEnd(entries: number): void {
+    const block = this.#blocks.last;
+    if (block < 0) return;
     this.#setTo.put(block, this.#set.length);
-    this.#entriesAfter.put(block, this.#entries);
+    this.#entriesAfter.put(block, entries);
     this.#ends.put(block, this.#reader.position);
+    this.#leave();
+  }
+
+  #enter(role: number, block: number): void {
+    if (role === Role.loop) {
+      this.#loops.push(block);
+      this.#loopDepths.push(this.#blocks.length);
+    }
+    this.#blocks.push(block);
+  }
+
+  #leave(): void {
+    if (this.#blocks.pop() !== this.#loops.last) return;
+    this.#loops.pop();
+    this.#loopDepths.pop();
+  }
+
+  /** Tells whether the access at `at` has its hit path inlined. */
+  #isInlined(opcode: number, at: number): boolean {
+    if (this.#body.inlining === 'loops' && this.#loops.length === 0) return false;
+    return this.#module.bytes[at + 1] === kindShift[kindOf(opcode)];
   }
 
   /** Second pass: the groups. */
   #form(): void {
     const values = this.#values;
+    const starts = this.#starts;
+    const { bytes } = this.#module;
     const { pointer, leaves, localCount } = this.#body;
     values.begin(pointer, leaves, localCount);
     this.#open.length = 0;
-    this.#openAtStart.length = 0;
-    this.#stretch = 0;
-    let blocks = 0;
-    this.#decode((opcode, at) => {
-      if (opcode === Op.end) this.#endBlock();
-      else if (opcode === Op.else) this.#beginElse();
-      else if (opShapes[opcode] === Shape.block) this.#beginBlock(opcode, blocks++);
-      else if (opShapes[opcode] === Shape.memarg) this.#access(opcode, at);
-      else if (this.#letsKernelIn(opcode)) this.#open.length = 0;
-      else if (opcode >= Op.br && opcode <= Op.return) this.#stretch++;
-      values.step(opcode, at);
-    });
-  }
-
-  /**
-   * Calls `visit` with each instruction, behind its immediates. Blocks are in `#blocks` and `#loops` from behind their first instruction until
-   * behind their last. What is malformed ends it: whoever rewrites the body says what is wrong.
-   */
-  #decode(visit: (opcode: number, at: number) => void): void {
-    const { start, end } = this.#body;
-    this.#reader = new ByteReader(this.#module.bytes, start, end, 'code');
-    const reader = this.#reader;
+    this.#openBefore.length = 0;
     this.#blocks.length = 0;
     this.#loops.length = 0;
-    this.#entries = 0;
+    this.#loopDepths.length = 0;
+    this.#stretch = 0;
     let blocks = 0;
-    for (let depth = 1; depth > 0 && reader.position < end; ) {
-      const at = reader.position;
-      const opcode = reader.bytes[at] as number;
-      reader.position = at + 1;
-      if (opShapes[opcode] !== Shape.none) skipImmediates(reader, opcode);
-      visit(opcode, at);
-      if (opShapes[opcode] === Shape.block) {
-        depth++;
-        if (opcode === Op.loop) this.#loops.push(blocks);
-        this.#blocks.push(blocks++);
-      } else if (opcode === Op.end) {
-        depth--;
-        if (this.#loops[this.#loops.length - 1] === this.#blocks.pop()) this.#loops.pop();
+    for (let i = 0; i < starts.length - 1; i++) {
+      const at = starts.at(i);
+      const opcode = bytes[at] as number;
+      switch (roles[opcode]) {
+        case Role.access:
+          this.#access(opcode, at, starts.at(i + 1));
+          break;
+        case Role.letsKernelIn:
+          this.#open.length = 0;
+          break;
+        case Role.loop:
+        case Role.block:
+          this.#beginBlock(roles[opcode] as number, blocks++);
+          break;
+        case Role.else:
+          this.#beginElse();
+          break;
+        case Role.end:
+          this.#endBlock();
+          break;
+        case Role.leaves:
+          this.#stretch++;
+          break;
+        default:
       }
+      values.step(opcode, at);
     }
   }
 
-  #immediate(at: number): number {
-    const { position } = this.#reader;
-    this.#reader.position = at + 1;
-    const immediate = this.#reader.u32();
-    this.#reader.position = position;
-    return immediate;
-  }
-
-  /** Returns the kind of an access whose hit path is inlined, -1 of everything else. */
-  #inlinedKind(opcode: number, at: number): number {
-    if (opShapes[opcode] !== Shape.memarg) return -1;
-    if (this.#body.inlining === 'loops' && this.#loops.length === 0) return -1;
-    const kind = kindOf(opcode);
-    return this.#immediate(at) === kindShift[kind] ? kind : -1;
-  }
-
-  /** Tells whether an instruction, if it is no inlined access, may let the kernel in each time it runs. */
-  #letsKernelIn(opcode: number): boolean {
-    const shape = opShapes[opcode];
-    return (
-      (opcode >= Op.call && opcode <= Op.returnCallIndirect) ||
-      shape === Shape.memarg ||
-      shape === Shape.zeroByte ||
-      shape === Shape.prefix
-    );
-  }
-
-  #beginBlock(opcode: number, block: number): void {
+  #beginBlock(role: number, block: number): void {
     this.#stretch++;
-    const isCalm = this.#entriesBefore.at(block) === this.#entriesAfter.at(block);
-    if (opcode === Op.loop) {
-      if (!isCalm) this.#open.length = 0;
+    this.#enter(role, block);
+    if (role === Role.loop) {
+      if (!this.#isCalm(block)) this.#open.length = 0;
       this.#forgetSet(block);
     }
-    this.#openAtStart.push(this.#open.slice());
+    const open = this.#open;
+    for (let i = 0; i < open.length; i++) this.#openBefore.push(open.at(i));
+    this.#openBefore.push(open.length);
   }
 
   #beginElse(): void {
+    const block = this.#blocks.last;
+    if (block < 0) return;
     this.#stretch++;
-    this.#open = (this.#openAtStart[this.#openAtStart.length - 1] ?? []).slice();
-    this.#forgetSet(this.#blocks[this.#blocks.length - 1] as number);
-  }
-
-  #endBlock(): void {
-    const block = this.#blocks[this.#blocks.length - 1];
-    const open = this.#openAtStart.pop();
-    if (block === undefined || open === undefined) return;
-    this.#stretch++;
-    const isCalm = this.#entriesBefore.at(block) === this.#entriesAfter.at(block);
-    this.#open = isCalm ? open.slice() : [];
+    this.#reopen();
     this.#forgetSet(block);
   }
 
-  #forgetSet(block: number): void {
-    for (let i = this.#setFrom.at(block); i < this.#setTo.at(block); i++) this.#values.forget(this.#set.at(i));
+  #endBlock(): void {
+    const block = this.#blocks.last;
+    if (block < 0) return;
+    this.#stretch++;
+    this.#reopen();
+    if (!this.#isCalm(block)) this.#open.length = 0;
+    this.#openBefore.length -= 1 + this.#openBefore.last;
+    this.#forgetSet(block);
+    this.#leave();
   }
 
-  #access(opcode: number, at: number): void {
-    const kind = this.#inlinedKind(opcode, at);
-    const values = this.#values;
-    const below = isLoad(kindOf(opcode)) ? 0 : 1;
-    const base = values.base(below);
+  /** Makes those open that were when the innermost block began. */
+  #reopen(): void {
+    const before = this.#openBefore;
+    const first = before.length - 1 - before.last;
+    this.#open.length = 0;
+    for (let i = first; i < before.length - 1; i++) this.#open.push(before.at(i));
+  }
+
+  /** Tells whether nothing in the block may let the kernel in but misses. */
+  #isCalm(block: number): boolean {
+    return this.#entriesBefore.at(block) === this.#entriesAfter.at(block);
+  }
+
+  #forgetSet(block: number): void {
+    const end = this.#setTo.at(block);
+    for (let i = this.#setFrom.at(block); i < end; i++) this.#values.forget(this.#set.at(i));
+  }
+
+  #access(opcode: number, at: number, end: number): void {
     this.#groupOf.push(ALONE);
     this.#distanceOf.push(0);
-    if (kind < 0) {
+    if (!this.#isInlined(opcode, at)) {
       this.#open.length = 0;
       return;
     }
-    const offset = this.#offsetOf(at);
-    const isNear = offset === 0 || (offset < PAGE && this.#nullPage === 'unmapped');
-    if (base < FIRST_BASE || !isNear) return;
-    this.#join(kind, base, values.offset(below) + offset, at);
-  }
-
-  #offsetOf(at: number): number {
-    const { position } = this.#reader;
-    this.#reader.position = at + 1;
-    this.#reader.u32();
+    const kind = kindOf(opcode);
+    const below = isLoad(kind) ? 0 : 1;
+    const base = this.#values.base(below);
+    if (base < FIRST_BASE) return;
+    // The alignment, which is right, is one byte.
+    this.#reader.position = at + 2;
     const offset = this.#reader.u32();
-    this.#reader.position = position;
-    return offset;
+    const isNear = offset === 0 || (offset < PAGE && this.#nullPage === 'unmapped');
+    if (isNear) this.#join(kind, base, this.#values.offset(below) + offset, { start: at, end });
   }
 
   /** Makes the access part of a group that is open, or the first of one. */
-  #join(kind: number, base: number, low: number, start: number): void {
+  #join(kind: number, base: number, low: number, place: { readonly start: number; readonly end: number }): void {
     const ordinal = this.#groupOf.length - 1;
     const high = low + (1 << (kindShift[kind] as number));
     const table = isLoad(kind) ? 'read' : 'write';
-    const group = this.#openGroup(base, low, high, table);
+    const open = this.#openGroup(base, low, high, table);
     this.#distanceOf.put(ordinal, low);
-    if (group >= 0) {
-      this.#groupOf.put(ordinal, group);
-      const joined = this.#groups[group] as AccessGroup;
-      joined.low = Math.min(joined.low, low);
-      joined.high = Math.max(joined.high, high);
-      if (table === 'write') joined.table = 'write';
-      joined.accesses++;
-      joined.end = this.#endOfUse(joined);
+    this.#groupOf.put(ordinal, open >= 0 ? open : this.#groups.length);
+    if (open < 0) {
+      if (this.#open.length === MAXIMUM_OPEN) this.#open.length = 0;
+      this.#open.push(this.#groups.length);
+      const [stretch, depth] = [this.#stretch, this.#blocks.length];
+      this.#groups.push({ first: ordinal, base, low, high, table, accesses: 1, ...place, slot: -1, anchor: 0, stretch, depth });
       return;
     }
-    if (this.#open.length === MAXIMUM_OPEN) this.#open.shift();
-    this.#groupOf.put(ordinal, this.#groups.length);
-    this.#open.push(this.#groups.length);
-    const { position: end } = this.#reader;
-    const [stretch, depth] = [this.#stretch, this.#blocks.length];
-    this.#groups.push({ first: ordinal, base, low, high, table, accesses: 1, start, end, slot: -1, anchor: 0, stretch, depth });
+    const group = this.#groups[open] as AccessGroup;
+    group.low = Math.min(group.low, low);
+    group.high = Math.max(group.high, high);
+    if (table === 'write') group.table = 'write';
+    group.accesses++;
+    group.end = this.#endOfUse(group, place.end);
   }
 
+  /** Returns the open group that an access to bytes [low, high) can join, or -1. */
   #openGroup(base: number, low: number, high: number, table: 'read' | 'write'): number {
-    for (const at of this.#open) {
-      const group = this.#groups[at] as AccessGroup;
+    for (let i = 0; i < this.#open.length; i++) {
+      const group = this.#groups[this.#open.at(i)] as AccessGroup;
       if (group.base !== base) continue;
       const isCertain = group.stretch === this.#stretch;
       const isWithin = low >= group.low && high <= group.high;
       const isShort = Math.max(high, group.high) - Math.min(low, group.low) <= LONGEST_SPAN;
-      if ((isCertain || table === 'read' || group.table === 'write') && (isWithin || (isCertain && isShort))) return at;
+      if ((isCertain || table === 'read' || group.table === 'write') && (isWithin || (isCertain && isShort))) return this.#open.at(i);
     }
     return -1;
   }
 
-  /** Returns where the group's `physical` is last needed, if it is needed here: in a loop that began after it, as long as that runs. */
-  #endOfUse({ depth }: AccessGroup): number {
-    const loop = this.#loops.find((block) => this.#blocks.indexOf(block) >= depth);
-    return loop === undefined ? this.#reader.position : this.#ends.at(loop);
+  /** Returns where the group's `physical` is last needed, if it is needed before `end`: in a loop that began after it, as long as that runs. */
+  #endOfUse({ depth }: AccessGroup, end: number): number {
+    for (let i = 0; i < this.#loops.length; i++) if (this.#loopDepths.at(i) >= depth) return this.#ends.at(this.#loops.at(i));
+    return end;
   }
 
   /** Gives each group of several a slot while it lives, as long as there are any. */

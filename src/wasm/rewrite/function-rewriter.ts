@@ -41,7 +41,7 @@ import {
   wantsWholeFrame,
 } from './codegen-window.ts';
 import { FunctionLocals, LocalRole } from './function-locals.ts';
-import { inliningOf } from './inlining.ts';
+import { groupingOf, inliningOf } from './inlining.ts';
 import { isLoad, KIND_V128_LOAD, KIND_V128_STORE, kindOf, kindShift, kindType } from './memory-access.ts';
 import { OperandValues } from './operand-values.ts';
 import { type StubStore, timeZoneStubStores } from './time-zone-stub.ts';
@@ -104,6 +104,7 @@ export class FunctionRewriter {
   #beyond = 0;
   readonly #operands: OperandValues;
   readonly #groups: AccessGroups;
+  #grouping: 'grouped' | 'single' = 'single';
   // Scalar ones so far in the body.
   #accesses = 0;
 
@@ -136,6 +137,7 @@ export class FunctionRewriter {
       return first;
     }
     const inlining = inliningOf(this.#context.inlining, end - start, this.#moduleBytes);
+    this.#grouping = groupingOf(this.#context.inlining, end - start, this.#moduleBytes);
     if (!this.#rewriteInWindow(i, inlining)) {
       this.#begin(first);
       this.#rewriteInstructions(inlining);
@@ -262,8 +264,8 @@ export class FunctionRewriter {
   #findGroups(inlining: 'everywhere' | 'loops' | 'nowhere'): void {
     const { position: start, end } = this.#reader;
     const { pointer = -1, leaves = 'nothing' } = this.#prologue ?? {};
-    if (inlining === 'nowhere') this.#groups.none();
-    else this.#groups.find({ start, end, localCount: this.#localCount, inlining, pointer, leaves });
+    const isGrouped = inlining !== 'nowhere' && this.#grouping === 'grouped';
+    this.#groups.find(isGrouped ? { start, end, localCount: this.#localCount, inlining, pointer, leaves } : undefined);
   }
 
   // Each store happens only through a pointer that is not null.
