@@ -86,9 +86,8 @@ export interface AccessGroup {
 
 /** A body, or what is to be rewritten of it. */
 export interface GroupingBody {
-  /** File offsets. */
-  readonly start: number;
-  readonly end: number;
+  /** Stands at its first instruction, and stays there. */
+  readonly reader: ByteReader;
   readonly localCount: number;
   /** In its loops only, or everywhere. */
   readonly inlining: 'everywhere' | 'loops';
@@ -133,12 +132,14 @@ export class AccessGroups {
   readonly #module: ModuleInfo;
   readonly #nullPage: NullPage;
   readonly #values: OperandValues;
-  readonly #reader: ByteReader;
+  #reader: ByteReader;
   #body!: GroupingBody;
-  // File offset of each instruction, and of the end.
-  readonly #starts = new Numbers();
+  // File offset of each instruction, and behind them of the end.
+  #starts = new Int32Array(1024);
+  #instructionCount = 0;
   // Locals that are set, in the order of the code.
-  readonly #set = new Numbers();
+  #set = new Int32Array(1024);
+  #setCount = 0;
   // Of each block, in the order in which they begin: its part of `#set`, how often the kernel may be let in before its begin and before its end, file offset of its end.
   readonly #setFrom = new Numbers();
   readonly #setTo = new Numbers();
@@ -162,7 +163,7 @@ export class AccessGroups {
   constructor(module: ModuleInfo, nullPage: NullPage) {
     this.#module = module;
     this.#nullPage = nullPage;
-    this.#reader = new ByteReader(module.bytes, 0, module.bytes.length, 'code');
+    this.#reader = new ByteReader(module.bytes, 0, 0, '');
     this.#values = new OperandValues(module, new ByteReader(module.bytes, 0, module.bytes.length, 'code'));
   }
 
@@ -173,9 +174,13 @@ export class AccessGroups {
     this.#groups.length = 0;
     if (body === undefined || (body.inlining === 'loops' && !this.#mayHaveLoop(body))) return;
     this.#body = body;
-    if (this.#survey() < 2) return;
-    this.#form();
-    this.#assignSlots();
+    this.#reader = body.reader;
+    const { position } = body.reader;
+    if (this.#survey() >= 2) {
+      this.#form();
+      this.#assignSlots();
+    }
+    body.reader.position = position;
   }
 
   /** Returns the group of the `ordinal`-th scalar access of the body, undefined if it has none. */
@@ -190,58 +195,66 @@ export class AccessGroups {
   }
 
   /** Looks for what a compiler's loops begin with; an immediate may look the same. */
-  #mayHaveLoop({ start, end }: GroupingBody): boolean {
-    const { bytes } = this.#module;
-    for (let at = start; at < end; at++) if (bytes[at] === Op.loop && bytes[at + 1] === ValueType.empty) return true;
+  #mayHaveLoop({ reader: { bytes, position, end } }: GroupingBody): boolean {
+    for (let at = position; at < end; at++) if (bytes[at] === Op.loop && bytes[at + 1] === ValueType.empty) return true;
     return false;
   }
 
   /**
    * First pass: where instructions begin, what each block sets, and whether the kernel may be let in there. Returns how many accesses could be in groups.
-   * What is malformed ends it: whoever rewrites the body says what is wrong.
+   * Few calls: for most modules this runs once, before the engine compiles it.
    */
   #survey(): number {
     const reader = this.#reader;
-    const { bytes } = reader;
-    const { start, end, pointer } = this.#body;
-    this.#reset();
-    reader.position = start;
+    const { bytes, position: start, end } = reader;
+    const { pointer } = this.#body;
+    this.#reset(end - start + 1);
+    const starts = this.#starts;
+    const set = this.#set;
+    let count = 0;
     let candidates = 0;
     let entries = 0;
     let pointerRead = -1;
-    for (let depth = 1; depth > 0 && reader.position < end; ) {
-      const at = reader.position;
+    let depth = 1;
+    for (let at = start; depth > 0 && at < end; at = reader.position) {
       const opcode = bytes[at] as number;
       const role = roles[opcode];
-      this.#starts.push(at);
+      starts[count++] = at;
       reader.position = at + 1;
-      if (opShapes[opcode] === Shape.index) {
-        const index = reader.u32();
-        if (role === Role.setsLocal) this.#set.push(index);
-        else if (role === Role.letsKernelIn) entries++;
-        else if (index === pointer && opcode === Op.localGet) pointerRead = reader.position;
-        continue;
-      }
-      if (opShapes[opcode] !== Shape.none) skipImmediates(reader, opcode);
-      if (role === Role.access) {
-        if (this.#isInlined(opcode, at)) candidates += pointerRead === at ? 0 : 1;
-        else entries++;
-      } else if (role === Role.letsKernelIn) entries++;
-      else if (role === Role.block || role === Role.loop) {
-        depth++;
-        this.#surveyBlock(role, entries);
-      } else if (role === Role.end) {
+      if (opShapes[opcode] === Shape.none) {
+        if (role !== Role.end) continue;
         depth--;
         this.#surveyEnd(entries);
+        continue;
+      }
+      const immediate = bytes[at + 1] as number;
+      if (opShapes[opcode] === Shape.index && immediate < 0x80) reader.position = at + 2;
+      else skipImmediates(reader, opcode);
+      if (role === Role.other) {
+        if (opcode === Op.localGet && immediate === pointer) pointerRead = reader.position;
+      } else if (role === Role.setsLocal) {
+        set[this.#setCount++] = immediate < 0x80 ? immediate : this.#immediate(at);
+      } else if (role === Role.access && this.#isInlined(opcode, at)) {
+        if (pointerRead !== at) candidates++;
+      } else if (role === Role.access || role === Role.letsKernelIn) {
+        entries++;
+      } else if (role === Role.block || role === Role.loop) {
+        depth++;
+        this.#surveyBlock(role, entries);
       }
     }
-    this.#starts.push(reader.position);
+    starts[count] = reader.position;
+    this.#instructionCount = count;
     return candidates;
   }
 
-  #reset(): void {
-    this.#starts.length = 0;
-    this.#set.length = 0;
+  /** Makes everything empty, with room for a body of so many bytes. */
+  #reset(bodyBytes: number): void {
+    if (bodyBytes > this.#starts.length) {
+      this.#starts = new Int32Array(2 * bodyBytes);
+      this.#set = new Int32Array(2 * bodyBytes);
+    }
+    this.#setCount = 0;
     this.#setFrom.length = 0;
     this.#setTo.length = 0;
     this.#entriesBefore.length = 0;
@@ -252,9 +265,17 @@ export class AccessGroups {
     this.#loopDepths.length = 0;
   }
 
+  #immediate(at: number): number {
+    const { position } = this.#reader;
+    this.#reader.position = at + 1;
+    const immediate = this.#reader.u32();
+    this.#reader.position = position;
+    return immediate;
+  }
+
   #surveyBlock(role: number, entries: number): void {
     this.#enter(role, this.#setFrom.length);
-    this.#setFrom.push(this.#set.length);
+    this.#setFrom.push(this.#setCount);
     this.#setTo.push(0);
     this.#entriesBefore.push(entries);
     this.#entriesAfter.push(entries);
@@ -264,7 +285,7 @@ export class AccessGroups {
   #surveyEnd(entries: number): void {
     const block = this.#blocks.last;
     if (block < 0) return;
-    this.#setTo.put(block, this.#set.length);
+    this.#setTo.put(block, this.#setCount);
     this.#entriesAfter.put(block, entries);
     this.#ends.put(block, this.#reader.position);
     this.#leave();
@@ -304,12 +325,13 @@ export class AccessGroups {
     this.#loopDepths.length = 0;
     this.#stretch = 0;
     let blocks = 0;
-    for (let i = 0; i < starts.length - 1; i++) {
-      const at = starts.at(i);
+    const count = this.#instructionCount;
+    for (let i = 0; i < count; i++) {
+      const at = starts[i] as number;
       const opcode = bytes[at] as number;
       switch (roles[opcode]) {
         case Role.access:
-          this.#access(opcode, at, starts.at(i + 1));
+          this.#access(opcode, at, starts[i + 1] as number);
           break;
         case Role.letsKernelIn:
           this.#open.length = 0;
@@ -379,7 +401,7 @@ export class AccessGroups {
 
   #forgetSet(block: number): void {
     const end = this.#setTo.at(block);
-    for (let i = this.#setFrom.at(block); i < end; i++) this.#values.forget(this.#set.at(i));
+    for (let i = this.#setFrom.at(block); i < end; i++) this.#values.forget(this.#set[i] as number);
   }
 
   #access(opcode: number, at: number, end: number): void {

@@ -262,10 +262,9 @@ export class FunctionRewriter {
   }
 
   #findGroups(inlining: 'everywhere' | 'loops' | 'nowhere'): void {
-    const { position: start, end } = this.#reader;
     const { pointer = -1, leaves = 'nothing' } = this.#prologue ?? {};
     const isGrouped = inlining !== 'nowhere' && this.#grouping === 'grouped';
-    this.#groups.find(isGrouped ? { start, end, localCount: this.#localCount, inlining, pointer, leaves } : undefined);
+    this.#groups.find(isGrouped ? { reader: this.#reader, localCount: this.#localCount, inlining, pointer, leaves } : undefined);
   }
 
   // Each store happens only through a pointer that is not null.

@@ -2,7 +2,8 @@
 // is far too small, the rest kept aside. It implements `QuireImports` (src/wasm/abi.ts) and nothing else of Quire.
 //
 // It is as unkind as the contract allows: every trap and every call evicts all pages but those that the access needs (GC2), with
-// their words, and overwrites the frames that it frees with garbage, so that code which keeps a stale translation is found out.
+// their words, and overwrites the frames that it frees with garbage, so that code which keeps a stale translation is found out. What was
+// stored to a page that was only to be read is lost.
 
 import { ACCESS_WRITE, TLB_TABLE_SPAN } from '../../../src/machine/index.ts';
 import type { CodeLayout, QuireImports } from '../../../src/wasm/abi.ts';
@@ -42,6 +43,7 @@ export class ReferenceKernel {
   /** Pages that are not in a frame. */
   readonly #aside = new Map<number, Uint8Array>();
   readonly #frameOf = new Map<number, number>();
+  readonly #writable = new Set<number>();
   /** Frames 1 to 15, in an order of no pattern. */
   #free = [11, 3, 14, 7, 1, 9, 13, 5, 2, 15, 8, 12, 4, 10, 6];
 
@@ -88,12 +90,12 @@ export class ReferenceKernel {
     }
   }
 
-  /** Makes pages valid for reading and writing, and no others, so that the next accesses to them hit. Pages out of bounds stay invalid. */
-  warm(pages: Iterable<number>): void {
+  /** Makes pages valid for reading, or for writing too, and no others, so that the next accesses to them hit. Pages out of bounds stay invalid. */
+  warm(pages: Iterable<number>, access: number = ACCESS_WRITE): void {
     this.#evictAll();
     for (const page of new Set(pages)) {
       const exists = page >= (this.#nullPage === 'unmapped' ? 1 : 0) && page * PAGE < this.#sizeBytes;
-      if (exists) this.#load(page, ACCESS_WRITE);
+      if (exists) this.#load(page, access);
     }
   }
 
@@ -179,18 +181,21 @@ export class ReferenceKernel {
     this.#frameOf.set(page, frame);
     const word = (((frame - page) << 12) - 1) >>> 0;
     this.#words[page] = word;
-    if (access === ACCESS_WRITE) this.#words[TLB_TABLE_SPAN / 4 + page] = word;
+    if (access !== ACCESS_WRITE) return;
+    this.#words[TLB_TABLE_SPAN / 4 + page] = word;
+    this.#writable.add(page);
   }
 
   #evictAll(): void {
     for (const [page, frame] of this.#frameOf) {
-      this.#aside.set(page, this.#frames.slice(frame * PAGE, (frame + 1) * PAGE));
+      if (this.#writable.has(page)) this.#aside.set(page, this.#frames.slice(frame * PAGE, (frame + 1) * PAGE));
       this.#words[page] = 0;
       this.#words[TLB_TABLE_SPAN / 4 + page] = 0;
       this.#spoil(frame);
       this.#free.push(frame);
     }
     this.#frameOf.clear();
+    this.#writable.clear();
   }
 
   #spoil(frame: number): void {
