@@ -88,6 +88,11 @@ describe('accesses are in one group', () => {
       [...field(P, 8), ...get(P), ...plus(-4), ...tee(R), ...load(2, 4), ...mix, ...field(R, 0)],
       [3, 0],
     ],
+    [
+      'off a base and the difference of it and a constant',
+      [...field(P, 0), ...get(P), ...constant(8), 0x6b, ...load(2, 0), ...mix],
+      [2, 0],
+    ],
     ['off a copy', [...field(P, 0), ...get(P), ...set(R), ...field(R, 4)], [2, 0]],
     ['a load and a store to the same address', [...get(P), ...get(P), ...load(3, 2048), ...store(3, 2048)], [2, 0]],
     ['of two bases, side by side', [...field(P, 0), ...field(Q, 0), ...put(P, 4), ...put(Q, 4)], [4, 0]],
@@ -233,6 +238,27 @@ const places = fc
 const aligned = places.map((place) => place & ~7);
 
 describe.each(['mapped', 'unmapped'] as const)('with page 0 %s', (nullPage) => {
+  it.each([
+    ['a miss in the rest of a loop', [...field(P, 0), ...again([...field(P, 0), ...field(Q, 0)])]],
+    ['a helper in the rest of a loop', [...field(P, 0), ...again([...field(P, 0), ...get(Q), ...load(2, 0, 1), ...mix])]],
+    ['a helper in a block', [...field(P, 0), ...block([...get(Q), ...load(2, 0, 1), ...mix]), ...field(P, 0)]],
+    ['a miss in an arm', [...field(P, 0), ...onlyIf(field(Q, 0)), ...field(P, 0)]],
+  ])('a page is stolen between two accesses of a group, by %s', (_, code) => {
+    new Trio(code, nullPage).compare(3 * PAGE, 5 * PAGE, [3], ACCESS_WRITE);
+  });
+
+  it('a group over the edge of a page by any part of it is no group', () => {
+    for (const shift of [0, 1, 2, 3]) {
+      for (const offset of nullPage === 'mapped' ? [0] : [0, 8, 40]) {
+        const trio = new Trio(
+          [...get(P), ...plus(8), ...load(shift, 0), ...mix, ...field(P, offset, shift), ...put(P, 0, shift)],
+          nullPage,
+        );
+        for (let p = 2 * PAGE - 64; p < 2 * PAGE + 8; p++) trio.compare(p, p, [1, 2], ACCESS_WRITE);
+      }
+    }
+  });
+
   it('code with groups does what the original does, and the kernel hears the same', () => {
     let grouped = 0;
     fc.assert(
@@ -243,10 +269,12 @@ describe.each(['mapped', 'unmapped'] as const)('with page 0 %s', (nullPage) => {
           grouped += counts(code, nullPage)[0];
           const trio = new Trio([...code, ...code], nullPage);
           for (const [p, q] of calls) {
-            const pages = [p, q].flatMap((base) => [-1, 0, 1].map((more) => ((base >>> 12) + more) & 0xf_ffff));
+            const around = (base: number): number[] => [-1, 0, 1].map((more) => ((base >>> 12) + more) & 0xf_ffff);
+            const pages = [...around(p), ...around(q)];
             trio.compare(p, q, [], ACCESS_READ);
             trio.compare(p, q, pages, ACCESS_READ);
             trio.compare(p, q, pages, ACCESS_WRITE);
+            trio.compare(p, q, around(p), ACCESS_WRITE);
           }
         },
       ),

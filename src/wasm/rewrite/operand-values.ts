@@ -4,7 +4,7 @@
 //   i32.const 24; i32.add         -> POINTER + 24
 //   i32.const 24                  -> CONSTANT + 24
 //   local.get p                   -> base 17 + 0          17 is what the local holds from here on, until it is set again
-//   i32.const 8; i32.add          -> base 17 + 8
+//   i32.const 8; i32.add          -> base 17 + 8          i32.sub likewise
 //   local.tee q                   -> base 17 + 8          and so q holds it too
 //   anything else                 -> UNKNOWN
 //
@@ -33,6 +33,7 @@ const Effect = {
   call: 12,
   callIndirect: 13,
   add: 14,
+  sub: 15,
 } as const;
 
 // Bases: of a value of which nothing is known.
@@ -84,6 +85,7 @@ function makeEffects(): Uint8Array {
     set(from, to, Effect.unary);
   }
   set(Op.i32Add, Op.i32Add, Effect.add);
+  set(Op.i32Sub, Op.i32Sub, Effect.sub);
   return table;
 }
 
@@ -187,7 +189,13 @@ export class OperandValues {
         this.#pop(2);
         return;
       case Effect.add:
-        this.#add();
+        if (this.base(0) === CONSTANT) this.#addTo(1, this.offset(0));
+        else if (this.base(1) === CONSTANT) this.#addTo(0, this.offset(1));
+        else this.#replace(2, UNKNOWN, 0);
+        return;
+      case Effect.sub:
+        if (this.base(0) === CONSTANT) this.#addTo(1, -this.offset(0));
+        else this.#replace(2, UNKNOWN, 0);
         return;
       case Effect.call:
         this.#call(this.#module.functionTypes[this.#immediate(at)] as number, 0);
@@ -245,15 +253,10 @@ export class OperandValues {
     this.#push(base, offset);
   }
 
-  /** A base + a constant, in either order, as long as it does not lead below the frame pointer. */
-  #add(): void {
-    const [left, right] = [this.base(1), this.base(0)];
-    if (left === UNKNOWN || right === UNKNOWN || (left !== CONSTANT && right !== CONSTANT)) {
-      this.#replace(2, UNKNOWN, 0);
-      return;
-    }
-    const base = left === CONSTANT ? right : left;
-    const sum = this.offset(1) + this.offset(0);
+  /** Puts the sum of the operand that lies `below` and `constant` in place of the upper two, as long as it does not lead below the frame pointer. */
+  #addTo(below: number, constant: number): void {
+    const base = this.base(below);
+    const sum = base === UNKNOWN ? 0 : this.offset(below) + constant;
     const isFollowed = Math.abs(sum) <= MAXIMUM_OFFSET && (base !== POINTER || sum >= 0);
     this.#replace(2, isFollowed ? base : UNKNOWN, sum);
   }
