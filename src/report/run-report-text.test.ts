@@ -236,7 +236,8 @@ describe('formatRunReport', () => {
     expect(text({ code }, 100)).toContain(`
   Loads and stores       1,162              in its code, each sent through the MMU
     stack window            47              ${meaning}
-    inlined              1,073              the page is looked up on the spot
+    grouped                 60              the page is looked up once for several
+    inlined              1,013              the page is looked up on the spot
     called                  42              a function looks it up
     code                           80 KiB   from 24 KiB in the module
 `);

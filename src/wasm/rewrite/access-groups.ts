@@ -25,11 +25,10 @@
 // Cost: two passes over a body that may have something to gain, no object per instruction. Source: the available expressions of data-flow analysis.
 
 import { ByteReader, type ModuleInfo, Op, opShapes, Shape, skipImmediates, ValueType } from '../binary/index.ts';
-import type { NullPage } from './codegen-access.ts';
-import { isLoad, kindOf, kindShift } from './memory-access.ts';
+import { MAXIMUM_GROUPS } from './function-locals.ts';
+import { isLoad, isNear, kindOf, kindShift, type NullPage } from './memory-access.ts';
 import { FIRST_BASE, OperandValues } from './operand-values.ts';
 
-const PAGE = 4096;
 /**
  * Bytes from a group's first to its last, unless they are all in one access: a group over the edge of a page calls helpers, which cost five
  * times as much, and of groups this long 1 in 64 is.
@@ -37,8 +36,6 @@ const PAGE = 4096;
 const LONGEST_SPAN = 64;
 /** Groups that can be joined at one place. */
 const MAXIMUM_OPEN = 8;
-/** Locals for groups that live at the same time. */
-export const MAXIMUM_SLOTS = 6;
 /** No group. */
 const ALONE = -1;
 
@@ -418,8 +415,7 @@ export class AccessGroups {
     // The alignment, which is right, is one byte.
     this.#reader.position = at + 2;
     const offset = this.#reader.u32();
-    const isNear = offset === 0 || (offset < PAGE && this.#nullPage === 'unmapped');
-    if (isNear) this.#join(kind, base, this.#values.offset(below) + offset, { start: at, end });
+    if (isNear(offset, this.#nullPage)) this.#join(kind, base, this.#values.offset(below) + offset, { start: at, end });
   }
 
   /** Makes the access part of a group that is open, or the first of one. */
@@ -466,7 +462,7 @@ export class AccessGroups {
 
   /** Gives each group of several a slot while it lives, as long as there are any. */
   #assignSlots(): void {
-    const busyUntil = new Array<number>(MAXIMUM_SLOTS).fill(0);
+    const busyUntil = new Array<number>(MAXIMUM_GROUPS).fill(0);
     for (const group of this.#groups) {
       if (group.accesses < 2) continue;
       const slot = busyUntil.findIndex((until) => until <= group.start);

@@ -36,7 +36,7 @@ import type { ByteWriter } from './byte-writer.ts';
 import type { WindowCode } from './codegen-window.ts';
 import { type FunctionLocals, LocalRole } from './function-locals.ts';
 import type { Inlining } from './inlining.ts';
-import { isLoad, kindOpcode, kindShift, kindType } from './memory-access.ts';
+import { isLoad, isNear, kindOpcode, kindShift, kindType, type NullPage } from './memory-access.ts';
 
 const PAGE = 4096;
 const SPACE_BYTES = 2 ** 32;
@@ -51,9 +51,6 @@ const CROSSING = [Op.i32Const, 10, Op.i32Shl, Op.i32Or] as const;
 
 /** Says that an operand is on the stack rather than in a local. */
 export const ON_STACK = -1;
-
-/** Whether guest page 0 can ever be valid; unmapped, it makes wrapped sums miss. */
-export type NullPage = 'mapped' | 'unmapped';
 
 /** What the generated code depends on, for a whole module. */
 export interface CodegenContext {
@@ -265,7 +262,7 @@ export class AccessCode {
     }
     if (group !== undefined && group.high - group.low > 1 << shift) {
       this.#emitSpanIndex(group);
-    } else if (this.#isNear(offset)) {
+    } else if (isNear(offset, this.#context.nullPage)) {
       if (shift === 0) this.#emitByteIndex();
       else this.#emitRotatedIndex(shift);
     } else {
@@ -399,14 +396,9 @@ export class AccessCode {
     }
   }
 
-  // Whether a sum of any base and this offset, taken in 32 bits, is valid only if it has not wrapped.
-  #isNear(offset: number): boolean {
-    return offset === 0 || (offset < PAGE && this.#context.nullPage === 'unmapped');
-  }
-
   // Vectors have one helper only: they are never inlined, and their index would need a mask of its own.
   #emitCall(kind: number, offset: number): void {
-    const near = this.#isNear(offset) && (kindShift[kind] as number) <= 3;
+    const near = isNear(offset, this.#context.nullPage) && (kindShift[kind] as number) <= 3;
     this.#out.i32(offset);
     this.#out.call(this.#context.functions.helper(near ? HELPER_NEAR + kind : kind));
   }

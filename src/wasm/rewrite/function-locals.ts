@@ -2,7 +2,10 @@
 // compiler a slot. All but those of groups hold values within one access only, so one of each role serves the whole function.
 
 import { ValueType } from '../binary/index.ts';
-import { MAXIMUM_SLOTS } from './access-groups.ts';
+
+/** Groups of accesses that can live at the same place. */
+export const MAXIMUM_GROUPS = 6;
+
 import type { ByteWriter } from './byte-writer.ts';
 
 /**
@@ -12,7 +15,7 @@ import type { ByteWriter } from './byte-writer.ts';
 export const LocalRole = { base: 0, entry: 1, i32: 2, i64: 3, f32: 4, f64: 5, v128: 6, group: 7 } as const;
 
 const { i32, i64, f32, f64, v128 } = ValueType;
-const ROLE_TYPES = [i32, i32, i32, i64, f32, f64, v128, ...new Array<number>(MAXIMUM_SLOTS).fill(i32)];
+const ROLE_TYPES = [i32, i32, i32, i64, f32, f64, v128, ...new Array<number>(MAXIMUM_GROUPS).fill(i32)];
 
 /** The added locals of the function being rewritten. */
 export class FunctionLocals {

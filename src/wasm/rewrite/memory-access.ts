@@ -54,6 +54,12 @@ export const kindOf = (opcode: number): number => opcode - Op.i32Load;
 /** Tells loads from stores. */
 export const isLoad = (kind: number): boolean => kind <= LAST_LOAD || kind === KIND_V128_LOAD;
 
+/** Whether guest page 0 can ever be valid; unmapped, it makes wrapped sums miss. */
+export type NullPage = 'mapped' | 'unmapped';
+
+/** Tells whether a sum of any base and this offset, taken in 32 bits, is valid only if it has not wrapped: else it is in page 0. */
+export const isNear = (offset: number, nullPage: NullPage): boolean => offset === 0 || (offset < 4096 && nullPage === 'unmapped');
+
 /** The opcode bytes of each kind's instruction, without its memarg. */
 const kindOpcodes: readonly (readonly number[])[] = [
   ...Array.from({ length: KIND_V128_LOAD }, (_, kind) => [kind + Op.i32Load]),

@@ -15,7 +15,7 @@ import { type FunctionBodies, type ModuleInfo, readModule, type Section, Section
 import { AddedFunctions, type FirstCallChoice, type Recording } from './added-functions.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { type CodeEntry, readEntry } from './code-entry.ts';
-import type { CodegenContext, NullPage } from './codegen-access.ts';
+import type { CodegenContext } from './codegen-access.ts';
 import { emitHeapCall } from './codegen-heap-call.ts';
 import { emitHelper } from './codegen-helpers.ts';
 import type { WindowCode } from './codegen-window.ts';
@@ -23,6 +23,7 @@ import { FirstCalls } from './first-calls.ts';
 import { type AccessCounts, FunctionRewriter } from './function-rewriter.ts';
 import type { HeapCall } from './heap-calls.ts';
 import type { Inlining } from './inlining.ts';
+import type { NullPage } from './memory-access.ts';
 import { PositionMap } from './position-map.ts';
 import {
   type CodeForm,
