@@ -5,7 +5,7 @@ import { programReport, type RunReport } from '../src/report/index.ts';
 import type { Machine, MemorySystem } from '../src/system/index.ts';
 import { buildMachine } from '../src/systems/index.ts';
 import { Program, type ProgramExit, type ReferenceObserver } from '../src/wasm/index.ts';
-import { functionOptimizer, tuneEngine } from './engine-settings.ts';
+import { functionOptimizer, tuneEngine, whileRewriting } from './engine-settings.ts';
 import { ExitCode } from './exit-code.ts';
 import { FolderCodeCache } from './folder-code-cache.ts';
 import { guestWorld } from './guest-world.ts';
@@ -49,7 +49,8 @@ function prepare(options: RunOptions, host: RunHost, swap: SwapFiles): { machine
       swapDevices: swap.devices,
     });
     machine.events.attach(host.events);
-    return { machine, system, program: load(options, host, machine, system) };
+    const program = whileRewriting(options.bytes.length, () => load(options, host, machine, system));
+    return { machine, system, program };
   } catch (error) {
     swap.discard();
     throw error;
