@@ -1,7 +1,7 @@
 // Makes a module of a sketch.
 //
-// Locals of a function: its parameters, then one more of each type so that there is always one, the frame pointer, scratch for
-// accesses, and a counter for each loop. Globals: the stack pointer, the fuel, two for anything.
+// Locals of a function: its parameters, then one more of each type so that there is always one, the frame pointer, the pointers of groups,
+// scratch for accesses, and a counter for each loop. Globals: the stack pointer, the fuel, two for anything.
 //
 // `guarded` modules are for plain memory where Quire leaves page 0 unmapped: each access asks first whether it begins there, and then ends the
 // program as one outside of memory does.
@@ -11,6 +11,7 @@ import {
   type Access,
   type Expression,
   type FunctionSketch,
+  GROUP_OFFSETS,
   LENGTHS,
   OFFSETS,
   type Place,
@@ -33,6 +34,10 @@ type Type = (typeof TYPES)[number];
 const STACK_POINTER = 0;
 const FUEL = 1;
 const OTHER_GLOBALS = [2, 3] as const;
+/** How many pointers a function has. */
+const POINTERS = 3;
+/** How far below a stack pointer the window reaches (wasm/abi.ts has the same number; the test should not follow it). */
+const MARGIN = 1024;
 /** Own functions are numbered behind the one import. */
 const IMPORTS = 1;
 /** The passive segment. */
@@ -149,7 +154,7 @@ class FunctionCode {
     this.#isGuarded = form === 'guarded' && program.order === 'stack first';
     this.#parameters = sketch.parameters.map((index) => pick(TYPES, index));
     this.#result = pick(TYPES, sketch.result);
-    this.#locals.push(...TYPES, I32);
+    this.#locals.push(...TYPES, I32, ...Array.from({ length: POINTERS }, () => I32));
     this.#framePointer = this.#parameters.length + TYPES.length;
   }
 
@@ -159,6 +164,10 @@ class FunctionCode {
       this.#restore();
       this.#put(...constant(this.#result, 0), 0x0f);
     });
+    for (let pointer = 0; pointer < POINTERS; pointer++) {
+      this.#i32((2 + pointer) * PAGE + 16 * pointer);
+      this.#set(this.#pointer(pointer));
+    }
     this.#body(this.#sketch.body);
     this.#value(this.#sketch.value, this.#result);
     this.#restore();
@@ -196,6 +205,10 @@ class FunctionCode {
       types.flatMap((each, local) => (each === type ? [local] : [])),
       index,
     );
+  }
+
+  #pointer(index: number): number {
+    return this.#framePointer + 1 + (index % POINTERS);
   }
 
   #prologue(): void {
@@ -267,6 +280,27 @@ class FunctionCode {
       case 'store':
         this.#store(statement.access, statement.value);
         return;
+      case 'point':
+      case 'bump':
+      case 'point too':
+        this.#point(statement);
+        return;
+      case 'gather':
+        this.#put(0x23, OTHER_GLOBALS[0]);
+        this.#i32(31);
+        this.#put(0x6c);
+        this.#load(statement.access, I32);
+        this.#put(0x6a, 0x24, OTHER_GLOBALS[0]);
+        return;
+      case 'update':
+        this.#update(statement.access, statement.value);
+        return;
+      case 'group':
+        this.#body(statement.body);
+        return;
+      case 'call from':
+        this.#callFrom(statement);
+        return;
       case 'copy':
         this.#place(statement.to, 0);
         this.#place(statement.from, 0);
@@ -314,6 +348,40 @@ class FunctionCode {
         this.#jump(statement);
         return;
     }
+  }
+
+  #point(statement: Extract<Statement, { do: 'point' | 'bump' | 'point too' }>): void {
+    if (statement.do === 'point') {
+      this.#place(statement.to, 0);
+    } else if (statement.do === 'bump') {
+      this.#get(this.#pointer(statement.pointer));
+      this.#i32(statement.by);
+      this.#put(0x6a);
+    } else {
+      this.#get(this.#pointer(statement.to));
+    }
+    this.#set(this.#pointer(statement.pointer));
+  }
+
+  /** The address is made twice. */
+  #update(access: Access, right: Expression): void {
+    this.#store(access, { op: 'binary', by: 30 + (access.kind % 3), left: { op: 'load', access }, right });
+  }
+
+  #callFrom({ where, pages, delta, after, at, operands }: Extract<Statement, { do: 'call from' }>): void {
+    const { functions, stackTop } = this.#program;
+    const edge = Math.max(1, Math.floor((stackTop - MARGIN) / PAGE) - pages) * PAGE;
+    const { frame, result } = functions[at % functions.length] as FunctionSketch;
+    const saved = this.#newLocal(I32);
+    this.#put(0x23, STACK_POINTER);
+    this.#set(saved);
+    this.#i32(where === 'floor' ? (frame?.bytes ?? 0) + delta : edge + MARGIN + delta);
+    this.#put(0x24, STACK_POINTER);
+    this.#call({ op: 'call', how: 'direct', at, operands }, pick(TYPES, result));
+    this.#put(0x1a);
+    if (after === 'left') return;
+    this.#get(saved);
+    this.#put(0x24, STACK_POINTER);
   }
 
   #jump(statement: Extract<Statement, { do: 'branch' | 'table' | 'return' | 'move stack' | 'move frame' }>): void {
@@ -606,6 +674,13 @@ class FunctionCode {
         }
         return used;
       }
+      case 'group':
+        this.#get(this.#pointer(place.pointer));
+        if (place.added !== 0) {
+          this.#i32(place.added);
+          this.#put(0x6a);
+        }
+        return pick(GROUP_OFFSETS, place.offset);
       case 'frame':
         return this.#framePlace(place, offset);
       case 'stack': {
@@ -639,7 +714,8 @@ class FunctionCode {
   /** Bulk accesses, which have no offset, ask for 0. */
   #framePlace({ whose, distance: far, split }: Extract<Place, { in: 'frame' }>, offset: number): number {
     const { frame } = this.#sketch;
-    const distance = frame !== null && whose === 'own' ? Math.abs(far) % frame.bytes : far;
+    const bytes = frame?.bytes ?? 1;
+    const distance = whose === 'any' ? far : whose === 'own' ? Math.abs(far) % bytes : Math.max(0, bytes - far);
     if (frame === null) return this.#place({ in: 'edge', page: Math.abs(distance) % 56, delta: split % 9 }, offset);
     const added = distance < 0 || offset === 0 ? distance : Math.min(split, distance);
     this.#get(this.#framePointer);

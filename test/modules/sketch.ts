@@ -5,6 +5,9 @@
 // What is drawn more often than chance would: addresses within 8 bytes of a page's edge or of the memory's end, offsets around a page, places
 // in and around the function's own stack frame, alignment hints below the access's size. Accesses that are likely to end the program
 // are rare, since what follows them is never seen.
+//
+// Groups: several accesses off one of a function's pointers, which are locals of their own that hold addresses, at offsets that are near each other
+// or just a page apart, most of them in the same few pages; with anything between.
 
 import fc from 'fast-check';
 
@@ -13,6 +16,8 @@ export const WASM_PAGE = 65_536;
 
 /** Offsets of accesses, by index. */
 export const OFFSETS = [0, 1, 4, 8, 12, 4088, 4094, 4095, 4096, 4097, 65_536, 2 ** 31, 2 ** 32 - 4096, 2 ** 32 - 16, 2 ** 32 - 1] as const;
+/** Offsets from a pointer, by index. */
+export const GROUP_OFFSETS = [0, 4, 8, 12, 16, 1, 2, 24, 28, 32, 40, 60, 64, 128, 4080, 4084, 4088, 4092, 4095, 4096, 4100, 8190] as const;
 /** Lengths of bulk accesses, by index. */
 export const LENGTHS = [0, 1, 7, 100, 4095, 4096, 4097, 9000] as const;
 
@@ -22,8 +27,10 @@ export type Place =
   | { readonly in: 'edge'; readonly page: number; readonly delta: number }
   /** The same, plus the lowest bits of a local. */
   | { readonly in: 'near edge'; readonly page: number; readonly delta: number; readonly mask: number; readonly local: number }
-  /** From the frame pointer; `split` of the distance is added, the rest is in the offset. `own`: the distance modulo the frame's bytes. */
-  | { readonly in: 'frame'; readonly whose: 'own' | 'any'; readonly distance: number; readonly split: number }
+  /** From a pointer: `added` to it, and an offset. */
+  | { readonly in: 'group'; readonly pointer: number; readonly added: number; readonly offset: number }
+  /** From the frame pointer; `split` of the distance, which may be negative, is added, the rest is in the offset. `own`: the distance modulo the frame's bytes; `top`: from its end down. */
+  | { readonly in: 'frame'; readonly whose: 'own' | 'any' | 'top'; readonly distance: number; readonly split: number }
   /** From the stack pointer. */
   | { readonly in: 'stack'; readonly distance: number }
   /** From 2^32 down. */
@@ -66,6 +73,30 @@ export type Statement =
   | { readonly do: 'set' | 'set global'; readonly at: number; readonly value: Expression }
   | { readonly do: 'drop'; readonly value: Expression }
   | { readonly do: 'store'; readonly access: Access; readonly value: Expression }
+  /** Sets a pointer. */
+  | { readonly do: 'point'; readonly pointer: number; readonly to: Place }
+  /** Sets it to itself and so much, or to another. */
+  | { readonly do: 'bump'; readonly pointer: number; readonly by: number }
+  | { readonly do: 'point too'; readonly pointer: number; readonly to: number }
+  /** Adds what is loaded to a global, so that it is seen at the end. */
+  | { readonly do: 'gather'; readonly access: Access }
+  /** Loads from a place and stores there. */
+  | { readonly do: 'update'; readonly access: Access; readonly value: Expression }
+  /** What belongs together. */
+  | { readonly do: 'group'; readonly body: readonly Statement[] }
+  /**
+   * Calls a function with a stack pointer that is set by hand: such that the callee's frame begins at address `delta`, or the margin below
+   * it `delta` bytes above the edge that is so many pages below the stack's top.
+   */
+  | {
+      readonly do: 'call from';
+      readonly where: 'floor' | 'margin';
+      readonly pages: number;
+      readonly delta: number;
+      readonly after: 'restored' | 'left';
+      readonly at: number;
+      readonly operands: readonly Expression[];
+    }
   | { readonly do: 'copy'; readonly to: Place; readonly from: Place; readonly length: number }
   | { readonly do: 'fill'; readonly to: Place; readonly length: number; readonly value: Expression }
   | { readonly do: 'init'; readonly to: Place; readonly from: number; readonly length: number }
@@ -133,7 +164,20 @@ type Grammar = {
   readonly body: readonly Statement[];
   readonly place: Place;
   readonly access: Access;
+  readonly inGroup: Access;
+  readonly member: Statement;
+  readonly members: readonly Statement[];
 };
+
+const hotPage = fc.oneof({ weight: 3, arbitrary: fc.nat(2) }, { weight: 2, arbitrary: fc.nat(60) });
+const pointer = fc.nat(2);
+const groupOffset = fc.oneof({ weight: 4, arbitrary: fc.nat(9) }, { weight: 1, arbitrary: fc.nat(GROUP_OFFSETS.length - 1) });
+const inGroup = fc.record({
+  in: fc.constant('group' as const),
+  pointer,
+  added: fc.oneof({ weight: 8, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: -32, max: 32 }) }),
+  offset: groupOffset,
+});
 
 const { expression, statement } = fc.letrec<Grammar>((tie) => {
   const value = tie('expression');
@@ -178,14 +222,24 @@ const { expression, statement } = fc.letrec<Grammar>((tie) => {
         }),
       ],
       [
+        6,
+        fc.record({
+          in: fc.constant('frame' as const),
+          whose: fc.constant('top' as const),
+          distance: fc.oneof(fc.integer({ min: 1000, max: 1100 }), fc.integer({ min: 1, max: 2100 })),
+          split: fc.oneof(fc.constant(0), fc.integer({ min: -64, max: 64 })),
+        }),
+      ],
+      [
         20,
         fc.record({
           in: fc.constant('frame' as const),
           whose: fc.constantFrom('own' as const, 'own' as const, 'any' as const),
           distance: fc.oneof(fc.integer({ min: 0, max: 64 }), fc.integer({ min: -40, max: 1200 }), fc.integer({ min: 0, max: 5000 })),
-          split: fc.oneof(fc.constant(0), fc.nat(64), fc.nat(5000)),
+          split: fc.oneof(fc.constant(0), fc.nat(64), fc.nat(5000), fc.integer({ min: -64, max: -1 })),
         }),
       ],
+      [6, inGroup],
       [2, fc.record({ in: fc.constant('stack' as const), distance: fc.integer({ min: -64, max: 200 }) })],
       [2, fc.record({ in: fc.constant('low' as const), at: value })],
     ),
@@ -204,6 +258,22 @@ const { expression, statement } = fc.letrec<Grammar>((tie) => {
       [6, fc.record({ do: fc.constantFrom('set' as const, 'set' as const, 'set' as const, 'set global' as const), at: small, value })],
       [4, fc.record({ do: fc.constant('drop' as const), value })],
       [2, fc.record({ do: fc.constant('steal' as const) })],
+      [8, fc.record({ do: fc.constant('group' as const), body: tie('members') })],
+      [2, fc.record({ do: fc.constant('gather' as const), access: tie('access') })],
+      [2, fc.record({ do: fc.constant('update' as const), access: tie('access'), value })],
+      [1, fc.record({ do: fc.constant('point' as const), pointer, to: tie('place') })],
+      [
+        3,
+        fc.record({
+          do: fc.constant('call from' as const),
+          where: fc.constantFrom('floor' as const, 'margin' as const),
+          pages: fc.nat(5),
+          delta: fc.integer({ min: -9, max: 60 }),
+          after: fc.constantFrom('restored' as const, 'restored' as const, 'left' as const),
+          at: small,
+          operands: fc.array(value, { maxLength: 3 }),
+        }),
+      ],
       [1, fc.record({ do: fc.constant('copy' as const), to: tie('place'), from: tie('place'), length: small })],
       [1, fc.record({ do: fc.constant('fill' as const), to: tie('place'), length: small, value })],
       [1, fc.record({ do: fc.constant('init' as const), to: tie('place'), from: fc.nat(3), length: small })],
@@ -217,24 +287,65 @@ const { expression, statement } = fc.letrec<Grammar>((tie) => {
       [1, fc.record({ do: fc.constantFrom('drop data' as const, 'drop data' as const, 'unreachable' as const) })],
     ),
     body: fc.array(tie('statement'), { maxLength: 6, depthIdentifier: 'body' }),
+    inGroup: fc.record({
+      kind: fc.nat(99),
+      place: inGroup,
+      offset: fc.constant(0),
+      unaligned: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(4) }),
+    }),
+    member: weighted<Statement>(
+      [12, fc.record({ do: fc.constant('store' as const), access: tie('inGroup'), value })],
+      [12, fc.record({ do: fc.constant('gather' as const), access: tie('inGroup') })],
+      [8, fc.record({ do: fc.constant('update' as const), access: tie('inGroup'), value })],
+      [2, fc.record({ do: fc.constant('bump' as const), pointer, by: fc.constantFrom(1, 4, 8, -8, 64, 4096, -4096) })],
+      [1, fc.record({ do: fc.constant('point too' as const), pointer, to: pointer })],
+      [2, fc.record({ do: fc.constant('steal' as const) })],
+      [2, fc.record({ do: fc.constant('if' as const), condition: value, body: tie('members'), otherwise: tie('members') })],
+      [2, fc.record({ do: fc.constant('loop' as const), times: fc.integer({ min: 1, max: 4 }), body: tie('members') })],
+      [1, fc.record({ do: fc.constant('block' as const), body: tie('members') })],
+      [1, fc.record({ do: fc.constant('branch' as const), depth: small, condition: value })],
+      [3, tie('statement')],
+    ),
+    members: fc
+      .tuple(
+        fc.record({
+          do: fc.constant('point' as const),
+          pointer,
+          to: fc.oneof(
+            {
+              weight: 6,
+              arbitrary: fc.record({
+                in: fc.constant('edge' as const),
+                page: hotPage,
+                delta: fc.oneof(fc.integer({ min: -70, max: 16 }), fc.integer({ min: 0, max: 4000 })),
+              }),
+            },
+            { weight: 1, arbitrary: tie('place') },
+          ),
+        }),
+        fc.array(tie('member'), { minLength: 1, maxLength: 8, depthIdentifier: 'body' }),
+      )
+      .map(([first, rest]): readonly Statement[] => [first, ...rest]),
   };
 });
 
 const frame = fc.record({
   bytes: fc.oneof(
     fc.constantFrom(16, 32, 48, 64, 1024, 1025, 1040, 2064, 4096, 8000),
+    fc.constantFrom(1000, 1016, 1024, 1032, 1088, 1200, 1600, 2000),
     fc.integer({ min: 1, max: 300 }),
     fc.integer({ min: 1, max: 300 }).map((n) => n * 16),
   ),
   shape: fc.constantFrom(...frameShapes),
 });
 
-/** Random programs. */
-export const programs: fc.Arbitrary<ProgramSketch> = fc.record({
+const anyPrograms: fc.Arbitrary<ProgramSketch> = fc.record({
   order: fc.constantFrom('stack first', 'data first'),
   stackTop: fc.oneof(
     fc.constantFrom(8192, 12_304, 20_480, 65_536, 65_536),
     fc.integer({ min: 600, max: 4096 }).map((n) => n * 16),
+    // The margin below it ends a little above a page's edge.
+    fc.tuple(fc.integer({ min: 2, max: 14 }), fc.nat(60)).map(([page, more]) => page * 4096 + 1024 + more * 16),
   ),
   pages: fc.integer({ min: 2, max: 4 }),
   mostPages: fc.integer({ min: 4, max: 6 }),
@@ -251,3 +362,62 @@ export const programs: fc.Arbitrary<ProgramSketch> = fc.record({
   ),
   calls: fc.array(fc.record({ at: small, operands: fc.array(numbers, { maxLength: 3 }) }), { minLength: 1, maxLength: 6 }),
 });
+
+/** A store in the function's frame or up to `below` bytes under it. */
+const frameStore = (below: number): fc.Arbitrary<Statement> => {
+  const place = { in: fc.constant('frame' as const), whose: fc.constant('any' as const), split: fc.constant(0) };
+  return fc.record({
+    do: fc.constant('store' as const),
+    access: fc.record({
+      kind: fc.nat(99),
+      place: fc.oneof(
+        fc.record({ ...place, distance: fc.oneof(fc.integer({ min: -below, max: 0 }), fc.integer({ min: 0, max: 64 })) }),
+        fc.record({
+          ...place,
+          whose: fc.constant('top' as const),
+          distance: fc.integer({ min: 1, max: 1040 }),
+          split: fc.oneof(fc.integer({ min: -64, max: -1 }), fc.nat(64)),
+        }),
+      ),
+      // With the first, which is 0, all of a place is added to the frame pointer.
+      offset: fc.constantFrom(0, 5, 5),
+      unaligned: fc.constant(0),
+    }),
+    value: expression,
+  });
+};
+
+/**
+ * The same, but that the first function is called where the margin below the stack pointer ends at the edge of a page, or where its frame begins at
+ * address 0; and what it does first is to store around its frame.
+ */
+const edgePrograms: fc.Arbitrary<ProgramSketch> = fc
+  .record({
+    program: anyPrograms,
+    bytes: fc.constantFrom(1008, 1024, 1024, 1040, 1200, 1600, 2048),
+    pages: fc.integer({ min: 2, max: 6 }),
+    delta: fc.nat(3),
+    start: fc.oneof(
+      fc.record({ where: fc.constant('margin' as const), stores: fc.array(frameStore(64), { minLength: 3, maxLength: 8 }) }),
+      // What is below address 0 is outside.
+      fc.record({ where: fc.constant('floor' as const), stores: fc.array(frameStore(0), { minLength: 3, maxLength: 8 }) }),
+    ),
+  })
+  .map(({ program, bytes, pages, delta, start }) => {
+    const [first, ...others] = program.functions as [FunctionSketch, ...FunctionSketch[]];
+    const frame = { bytes, shape: first.frame?.shape ?? 'sub tee' } as const;
+    const called = { ...first, frame, body: [...start.stores, ...first.body] };
+    const caller: FunctionSketch = {
+      ...{ parameters: [], result: 0, frame: null, value: { op: 'constant', value: 1 } },
+      body: [{ do: 'call from', where: start.where, pages: 0, delta: 16 * delta, after: 'restored', at: 0, operands: [] }],
+    };
+    const functions = [called, caller, ...others];
+    const stackTop = pages * 4096 + 1024 + 16 * delta;
+    return { ...program, stackTop, functions, calls: [{ at: 1, operands: [] }, ...program.calls] };
+  });
+
+/** Random programs. */
+export const programs: fc.Arbitrary<ProgramSketch> = fc.oneof(
+  { weight: 1, arbitrary: anyPrograms },
+  { weight: 1, arbitrary: edgePrograms },
+);
