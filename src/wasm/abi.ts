@@ -17,6 +17,7 @@
 //
 // Kernel rules that generated code relies on:
 //   GC1  TLB words change only inside an imported function (trap, size, grow, copy, ... or a WASI call)
+//        (so a translation that code has read is good until the next call or miss: access-groups.ts)
 //   GC2  when the trap returns, the words for the whole accessed range [ea, ea + size) are valid at the same time, for the access asked
 //   GC3  frame 0 is never handed out, so physical addresses of pages are >= 4096; its first 64 bytes serve straddling accesses
 //   GC4  what the limit in `WINDOW_LIMIT_EXPORT` says is in the window of the stack stays there (W1 to W3 in process/stack-window.ts): the kernel only ever
