@@ -217,18 +217,23 @@ export function describePhysicalMap(format: PageTableFormat): void {
     });
   });
 
-  describe('mappedPages', () => {
-    it('has a bit for each mapped page, across tables that are there and tables that are not', () => {
+  describe('notMapped', () => {
+    it('keeps the bits of pages that are not mapped, across tables that are there and tables that are not', () => {
       const { pmaps, newPmap, newPage } = make();
       const pmap = newPmap();
       // A leaf table of i386 maps 1,024 pages.
       for (const page of [1021, 1023]) pmaps.enter(pmap, page, newPage(), 'read', undefined);
-      expect(pmaps.mappedPages(pmap, 1020, 1028)).toBe(0b1010);
-      pmaps.enter(pmap, 1024, newPage(), 'read', undefined);
-      expect(pmaps.mappedPages(pmap, 1020, 1028)).toBe(0b1_1010);
-      expect(pmaps.mappedPages(pmap, 3000, 3008)).toBe(0);
-      expect(pmaps.mappedPages(pmap, 1024, 1024)).toBe(0);
-      expect(pmaps.mappedPages(pmap, 0xf_ffff, 0x10_0000)).toBe(0);
+      expect(pmaps.notMapped(pmap, 1020, 0b1111_1111)).toBe(0b1111_0101);
+      pmaps.enter(pmap, 1024, newPage(), 'read', 0);
+      pmaps.enter(pmap, 1027, newPage(), 'write', 1);
+      expect(pmaps.notMapped(pmap, 1020, 0b1111_1111)).toBe(0b0110_0101);
+      expect(pmaps.notMapped(pmap, 1020, 0b1011_1001)).toBe(0b0010_0001);
+      expect(pmaps.notMapped(pmap, 1024, 0b1001)).toBe(0);
+      expect(pmaps.notMapped(pmap, 3000, 0b1111_1111)).toBe(0b1111_1111);
+      expect(pmaps.notMapped(pmap, 1020, 0)).toBe(0);
+      expect(pmaps.notMapped(pmap, 0xf_ffff, 1)).toBe(1);
+      pmaps.remove(pmap, 1023, 1025);
+      expect(pmaps.notMapped(pmap, 1020, 0x7fff_ffff)).toBe(0x7fff_ff7d);
     });
   });
 

@@ -423,8 +423,18 @@ export class PhysicalMap {
     return this.#mmu.absentBits;
   }
 
+  /** Returns those of `pages` that are not mapped: bit k, below 31, stands for page first + k. */
+  notMapped(pmap: Pmap, first: number, pages: number): number {
+    // What a fault asks about was mostly used just before, and has a TLB word: then the page table need not be looked at (PM3).
+    let left = 0;
+    for (let rest = pages; rest !== 0; rest &= rest - 1) {
+      if (!pmap.tlb.reads(first + 31 - Math.clz32(rest & -rest))) left |= rest & -rest;
+    }
+    return left === 0 ? 0 : left & ~this.#mappedPages(pmap, first, first + 32 - Math.clz32(left));
+  }
+
   /** Tells which of the pages [first, end), at most 31, are mapped: bit k stands for page first + k. */
-  mappedPages(pmap: Pmap, first: number, end: number): number {
+  #mappedPages(pmap: Pmap, first: number, end: number): number {
     let mapped = 0;
     for (let page = first; page < end; ) {
       let stop = page - (page & this.#leafMask) + this.#leafMask + 1;

@@ -180,17 +180,10 @@ export class FaultHandler {
     if (end > entry.end) end = entry.end;
     // Those that are there at all first: in new memory there are none, and the page table need not be asked.
     let pages = pagesPresent(entry, first, end) & ~(1 << (this.#page - first));
-    if (pages !== 0) pages = this.#notMapped(pages, first);
+    if (pages !== 0) pages = this.#pmaps.notMapped(this.#map.pmap, first, pages);
     for (; pages !== 0; pages &= pages - 1) {
-      if (!this.#mapNeighbour(entry, first + lowestBit(pages))) return;
+      if (!this.#mapNeighbour(entry, first + 31 - Math.clz32(pages & -pages))) return;
     }
-  }
-
-  /** Returns those of `pages` (bit k: page first + k), at least one, that are not mapped. */
-  #notMapped(pages: number, first: number): number {
-    const lowest = lowestBit(pages);
-    const highest = 31 - Math.clz32(pages);
-    return pages & ~(this.#pmaps.mappedPages(this.#map.pmap, first + lowest, first + highest + 1) << lowest);
   }
 
   /** Maps one page that is not mapped, if it is resident. Returns false when there is no memory to map with. */
@@ -381,9 +374,6 @@ export class FaultHandler {
     return FaultOutcome.resolved;
   }
 }
-
-/** Position of the lowest bit of `bits` that is set. */
-const lowestBit = (bits: number): number => 31 - Math.clz32(bits & -bits);
 
 /** Tells which of the entry's pages [first, end), at most 31, have an anon or a page of the object in memory: bit k stands for page first + k. */
 function pagesPresent({ start, amap, amapOffset, object, objectOffset }: VmMapEntry, first: number, end: number): number {

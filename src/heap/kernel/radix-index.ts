@@ -139,16 +139,17 @@ export class RadixIndex {
 
   /** Tells which of the words in [first, end), at most 31, are not 0: bit k stands for index first + k. */
   which(first: number, end: number): number {
+    if ((first & OFFSET_MASK) + end - first <= FANOUT) return this.#whichInNode(first, end - first);
+    const nodeEnd = first - (first & OFFSET_MASK) + FANOUT;
+    return this.#whichInNode(first, nodeEnd - first) | (this.#whichInNode(nodeEnd, end - nodeEnd) << (nodeEnd - first));
+  }
+
+  #whichInNode(first: number, count: number): number {
+    const slot = this.#findSlot(first);
+    if (slot === 0) return 0;
+    const words = this.#words;
     let found = 0;
-    for (let index = first; index < end; ) {
-      const slot = this.#findSlot(index);
-      let stop = index - (index & OFFSET_MASK) + FANOUT;
-      if (stop > end) stop = end;
-      if (slot !== 0) {
-        for (let i = index; i < stop; i++) if (this.#words[slot + i - index] !== 0) found |= 1 << (i - first);
-      }
-      index = stop;
-    }
+    for (let at = slot + count - 1; at >= slot; at--) found = (found << 1) | (words[at] === 0 ? 0 : 1);
     return found;
   }
 
