@@ -262,7 +262,7 @@ describe.each(KINDS)('PhysicalMemory with $name', (allocator) => {
         if (frame === -1) continue;
         if (!memory.ram.frame(frame).every((byte) => byte === 0)) throw new Error(`frame ${frame} has old bytes in step ${step}`);
         held.push(frame);
-      } else if (choice === 4) held.push(...[memory.allocate(FrameKind.object)].filter((frame) => frame !== -1));
+      } else if (choice === 4 && memory.freeCount > 0) held.push(memory.allocate(FrameKind.object) as Pfn);
       else if (choice === 5) held.push(...runOf(memory, 1 + random.below(6)));
       else if (choice === 6) memory.zeroIdle(random.below(8));
       for (const frame of held) memory.ram.frame(frame).fill(0x5a);

@@ -69,6 +69,7 @@ describe.each([handful, i386, sv32, amd64, sv39, aarch64])('large mappings on $n
     expect(all((i) => pmaps.isModified(frame(i)) && pmaps.mappings(frame(i)) === 1)).toBe(true);
     expect(all((i) => pmap.tlb.writeFrame(pages + i) === frame(i))).toBe(true);
     pmap.tlb.flush();
+    expect(pmaps.notMapped(pmap, pages - 1, 0b1111)).toBe(0b0001);
     expect(all((i) => pmaps.refill(pmap, pages + i, i % 2 === 0 ? 0 : 1) === frame(i))).toBe(true);
     expect([pmaps.extract(pmap, pages - 1), pmaps.extract(pmap, 2 * pages), pmaps.refill(pmap, 2 * pages, 0)]).toEqual([
       -1,
