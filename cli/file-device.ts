@@ -15,15 +15,17 @@ import {
   mkdtempSync,
   openSync,
   readSync,
+  readvSync,
   rmSync,
   type Stats,
   statfsSync,
   writeSync,
+  writevSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MIB, PAGE_SIZE, UsageError } from '../src/base/index.ts';
-import { type BlockDevice, type DeviceCounters, DeviceError, transferPages } from '../src/machine/index.ts';
+import { type BlockDevice, bytesOf, type DeviceCounters, DeviceError, transferPages } from '../src/machine/index.ts';
 import { reasonOf } from './output-file.ts';
 
 /** Bytes that `stat` counts as one block, whatever the file system's own unit (POSIX leaves it open; Linux, macOS: 512). */
@@ -100,6 +102,34 @@ export class FileDevice implements BlockDevice {
     this.counters.bytesWritten += from.length;
   }
 
+  readv(page: number, buffers: readonly Uint8Array[]): void {
+    const only = buffers[0];
+    if (buffers.length === 1 && only !== undefined) {
+      this.read(page, only);
+      return;
+    }
+    const sizeBytes = bytesOf(buffers);
+    transferPages(this, 'read', page, sizeBytes);
+    const file = this.#opened('read', page);
+    this.#transfer('read', page, sizeBytes, (at, position) => readvSync(file, buffersFrom(buffers, at), position));
+    this.counters.readOperations++;
+    this.counters.bytesRead += sizeBytes;
+  }
+
+  writev(page: number, buffers: readonly Uint8Array[]): void {
+    const only = buffers[0];
+    if (buffers.length === 1 && only !== undefined) {
+      this.write(page, only);
+      return;
+    }
+    const sizeBytes = bytesOf(buffers);
+    transferPages(this, 'write', page, sizeBytes);
+    const file = this.#opened('write', page);
+    this.#transfer('write', page, sizeBytes, (at, position) => writevSync(file, buffersFrom(buffers, at), position));
+    this.counters.writeOperations++;
+    this.counters.bytesWritten += sizeBytes;
+  }
+
   sync(): void {
     const file = this.#opened('sync', 0);
     try {
@@ -133,6 +163,19 @@ export class FileDevice implements BlockDevice {
       at += moved;
     }
   }
+}
+
+/** Returns what is left of `buffers` without their first `skip` bytes: the system may have moved only a part. */
+function buffersFrom(buffers: readonly Uint8Array[], skip: number): readonly Uint8Array[] {
+  if (skip === 0) return buffers;
+  const rest: Uint8Array[] = [];
+  let start = 0;
+  for (const buffer of buffers) {
+    const end = start + buffer.length;
+    if (end > skip) rest.push(buffer.subarray(Math.max(0, skip - start)));
+    start = end;
+  }
+  return rest;
 }
 
 /** Runs `action`; what the system refuses becomes a `UsageError` about `what`. */

@@ -111,6 +111,8 @@ describe('quire', () => {
     [['run', '--swap-file', 'y,priority=32768', 'x'], /: its priority is not a whole number from 0 to 32767;/],
     [['run', '--class-limits', 'some', 'x'], /Allowed choices are none, netbsd/],
     [['run', '--report', 'none', '--report-file', 'y', 'x'], '--report-file: with --report none there is none'],
+    [['run', '--swap-read-ahead', '1', 'x'], '--swap-read-ahead 1: write adaptive, off, or a number of pages from 2 to 16'],
+    [['run', '--swap-read-ahead', '17', 'x'], '--swap-read-ahead 17: write adaptive, off, or a number of pages from 2 to 16'],
     [['run', '--seed', '1.5', 'x'], '--seed 1.5: not a whole number from 0 to 4294967295'],
     [['run', '--seed', '4294967296', 'x'], '--seed 4294967296: not a whole number from 0 to 4294967295'],
     [['run', '--dir', 'here', 'x'], /^--dir here: write the guest's name and the host's directory/],
@@ -180,6 +182,12 @@ describe('quire run', () => {
       seed: 4_294_967_295,
     });
     expect(asked('--swap', 'none', program).swapBytes).toBe(0);
+    expect(['off', 'adaptive', '2', '16'].map((text) => asked('--swap-read-ahead', text, program).swapReadAhead)).toEqual([
+      'off',
+      'adaptive',
+      2,
+      16,
+    ]);
   });
 
   it('takes several swap files, with commas in their names', () => {

@@ -74,6 +74,10 @@ export function runCommand(terminal: Terminal, runProgram: RunProgram, finish: (
     )
     .addOption(new Option('--system <name>', 'the memory manager').choices(systemNames).default(systemNames[0]))
     .addOption(new Option('--class-limits <name>', 'limits by class of page').choices(classLimitNames).default(classLimitNames[0]))
+    .option(
+      '--swap-read-ahead <pages>',
+      'pages that come from swap with a missing one: adaptive, off, or at most so many (default: by system)',
+    )
     .addOption(new Option('--mmu <state>', 'off: plain WebAssembly memory, to compare with').choices(['on', 'off']).default('on'))
     .option('--dir <guest=host>', 'let the program use a directory (repeatable)', collect)
     .option('--env <name=value>', 'set a variable, or pass one on by its name (repeatable)', collect)

@@ -6,7 +6,7 @@ import { MIB, PAGE_SIZE, UsageError } from '../src/base/index.ts';
 import type { MemoryRange, TlbDesign } from '../src/machine/index.ts';
 import type { LargePages } from '../src/pmap/index.ts';
 import { formatBytes } from '../src/report/index.ts';
-import { MAX_RAM_BYTES, MIN_RAM_BYTES } from '../src/system/index.ts';
+import { CLUSTER_PAGES, MAX_RAM_BYTES, MIN_RAM_BYTES, type SwapReadAhead } from '../src/system/index.ts';
 import {
   classLimitNames,
   frameAllocatorNames,
@@ -42,6 +42,7 @@ export interface RunFlags {
   readonly kernelMap: string;
   readonly system: string;
   readonly classLimits: string;
+  readonly swapReadAhead?: string;
   readonly mmu: 'on' | 'off';
   readonly dir?: readonly string[];
   readonly env?: readonly string[];
@@ -101,6 +102,7 @@ export function runOptions(
     swapBytes,
     swapFiles: (flags.swapFile ?? []).map((text) => parseSwapFile(text, swapBytes)),
     classLimits: flags.classLimits,
+    ...(flags.swapReadAhead !== undefined && { swapReadAhead: parseSwapReadAhead(flags.swapReadAhead) }),
     policy: flags.policy,
     frames: flags.frames,
     pageTable: flags.pageTable,
@@ -121,6 +123,13 @@ export function runOptions(
     bytes: readProgram(program),
     ...(codeCache !== undefined && { codeCache }),
   };
+}
+
+function parseSwapReadAhead(text: string): SwapReadAhead {
+  if (text === 'off' || text === 'adaptive') return text;
+  const pages = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (pages >= 2 && pages <= CLUSTER_PAGES) return pages;
+  throw new UsageError(`--swap-read-ahead ${text}: write adaptive, off, or a number of pages from 2 to ${CLUSTER_PAGES}`);
 }
 
 /** RAM and its map: without `--ram` as much as the map has. */

@@ -4,7 +4,7 @@ import type { EventReader } from '../src/base/index.ts';
 import type { MemoryRange, TlbDesign } from '../src/machine/index.ts';
 import type { LargePages } from '../src/pmap/index.ts';
 import type { RunReport } from '../src/report/index.ts';
-import type { Machine } from '../src/system/index.ts';
+import type { Machine, SwapReadAhead } from '../src/system/index.ts';
 import type { HeapCall, HeapObserver, Program, ReferenceObserver } from '../src/wasm/index.ts';
 import type { ProgressSnapshot } from './progress.ts';
 
@@ -39,6 +39,8 @@ export interface RunOptions {
   /** Swap in files with names, in the order given. */
   readonly swapFiles: readonly SwapFileRequest[];
   readonly classLimits: string;
+  /** Default: the memory manager's own. */
+  readonly swapReadAhead?: SwapReadAhead;
   /** `seeded`: clocks and random numbers repeat with the seed. */
   readonly clocksAndRandom: 'real' | 'seeded';
   readonly seed: number;

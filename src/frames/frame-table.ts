@@ -64,6 +64,8 @@ export const FRAME_READ_ONLY = 16;
 export const FRAME_REFERENCED = 32;
 /** Written through a mapping that is gone, or by the kernel. */
 export const FRAME_MODIFIED = 64;
+/** Read from swap before anybody asked for it, and not known to have been used since. */
+export const FRAME_READ_AHEAD = 128;
 
 /** Bytes of a record. */
 export const FRAME_RECORD_BYTES = 32;

@@ -36,7 +36,7 @@ export interface ArenaOptions {
   readonly frameFailures?: FailurePlan;
 }
 
-/** A machine with one memory manager on it. */
+/** A machine with one memory manager on it, as they were in 1999: what comes from swap comes page by page. */
 export class Arena {
   readonly machine: Machine;
   readonly system: MemorySystem;
@@ -44,7 +44,9 @@ export class Arena {
 
   constructor({ system, ...options }: ArenaOptions) {
     const names = { frames: frameAllocatorNames[0] as string, policy: policyNames[0] as string, system };
-    ({ machine: this.machine, system: this.system } = buildMachine({ ...options, ...names, liveSpaces: 0, seed: 1 }));
+    const { machine, system: manager } = buildMachine({ ...options, ...names, swapReadAhead: 'off', liveSpaces: 0, seed: 1 });
+    this.machine = machine;
+    this.system = manager;
   }
 
   /** Makes an empty space. */

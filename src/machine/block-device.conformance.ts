@@ -87,6 +87,36 @@ export function describeBlockDevice(
       expect(ram.subarray(5 * PAGE_SIZE).every((byte) => byte === 0x55)).toBe(true);
     });
 
+    it('moves several buffers in one operation, as one run of pages', () => {
+      const it = device(200);
+      const pages = stampedPages(4, 7);
+      const parts = [pages.subarray(0, 2 * PAGE_SIZE), pages.subarray(2 * PAGE_SIZE, 3 * PAGE_SIZE), pages.subarray(3 * PAGE_SIZE)];
+      it.writev(61, parts);
+      const whole = new Uint8Array(7 * PAGE_SIZE);
+      it.read(61, whole);
+      expect(Buffer.compare(whole, pages)).toBe(0);
+      const back = [5, 1, 1].map((count) => new Uint8Array(count * PAGE_SIZE));
+      it.readv(61, back);
+      expect(Buffer.compare(Buffer.concat(back), pages)).toBe(0);
+      it.readv(62, [whole.subarray(0, PAGE_SIZE)]);
+      expect(Buffer.compare(whole.subarray(0, PAGE_SIZE), pages.subarray(PAGE_SIZE, 2 * PAGE_SIZE))).toBe(0);
+      expect(it.counters).toEqual({ readOperations: 3, writeOperations: 1, bytesRead: 15 * PAGE_SIZE, bytesWritten: 7 * PAGE_SIZE });
+    });
+
+    it('refuses several buffers that reach beyond the end, or are no whole pages, and moves none of them', () => {
+      const it = device(8);
+      it.write(0, stampedPages(2, 8));
+      const buffers = [new Uint8Array(PAGE_SIZE), new Uint8Array(2 * PAGE_SIZE)];
+      expect(() => it.readv(6, buffers)).toThrow(DeviceError);
+      expect(() => it.writev(6, buffers)).toThrow(DeviceError);
+      expect(() => it.readv(0, [new Uint8Array(PAGE_SIZE), new Uint8Array(7)])).toThrow(KernelPanic);
+      expect(() => it.writev(0, [])).toThrow(KernelPanic);
+      const all = new Uint8Array(8 * PAGE_SIZE);
+      it.read(0, all);
+      expect(Buffer.compare(all, stampedPages(2, 8))).toBe(0);
+      expect(it.counters).toMatchObject({ readOperations: 1, writeOperations: 1 });
+    });
+
     it("keeps a copy: changing the caller's memory later changes nothing", () => {
       const it = device(2);
       const page = stampedPages(3, 1);

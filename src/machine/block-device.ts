@@ -35,6 +35,10 @@ export interface BlockDevice {
   read(page: number, into: Uint8Array): void;
   /** Writes the run of pages in `from` (a multiple of the page size). Throws `DeviceError`. */
   write(page: number, from: Uint8Array): void;
+  /** Reads the run of pages that fills `buffers`, one after the other (each a multiple of the page size), in one operation. Throws `DeviceError`. */
+  readv(page: number, buffers: readonly Uint8Array[]): void;
+  /** Writes the run of pages in `buffers`, one after the other (each a multiple of the page size), in one operation. Throws `DeviceError`. */
+  writev(page: number, buffers: readonly Uint8Array[]): void;
   /** Returns when all writes are on the device. Throws `DeviceError`. */
   sync(): void;
 }

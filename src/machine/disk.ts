@@ -11,6 +11,7 @@
 
 import { PAGE_SIZE } from '../base/index.ts';
 import type { BlockDevice, DeviceCounters } from './block-device.ts';
+import { bytesOf } from './transfer.ts';
 
 /** A disk as its data sheet describes it. */
 export interface DiskModel {
@@ -65,6 +66,16 @@ export class CostModelDevice implements BlockDevice {
   write(page: number, from: Uint8Array): void {
     this.#device.write(page, from);
     this.#charge('write', page, from.length);
+  }
+
+  readv(page: number, buffers: readonly Uint8Array[]): void {
+    this.#device.readv(page, buffers);
+    this.#charge('read', page, bytesOf(buffers));
+  }
+
+  writev(page: number, buffers: readonly Uint8Array[]): void {
+    this.#device.writev(page, buffers);
+    this.#charge('write', page, bytesOf(buffers));
   }
 
   sync(): void {

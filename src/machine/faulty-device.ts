@@ -3,7 +3,7 @@
 
 import type { FailurePlan } from '../base/index.ts';
 import { type BlockDevice, type DeviceCounters, DeviceError } from './block-device.ts';
-import { transferPages } from './transfer.ts';
+import { bytesOf, transferPages } from './transfer.ts';
 
 /** What fails. Every transfer asks its plan, also one that fails on a bad page. */
 export interface DeviceFaults {
@@ -40,6 +40,16 @@ export class FaultyDevice implements BlockDevice {
   write(page: number, from: Uint8Array): void {
     this.#failIfAsked('write', page, transferPages(this, 'write', page, from.length));
     this.#device.write(page, from);
+  }
+
+  readv(page: number, buffers: readonly Uint8Array[]): void {
+    this.#failIfAsked('read', page, transferPages(this, 'read', page, bytesOf(buffers)));
+    this.#device.readv(page, buffers);
+  }
+
+  writev(page: number, buffers: readonly Uint8Array[]): void {
+    this.#failIfAsked('write', page, transferPages(this, 'write', page, bytesOf(buffers)));
+    this.#device.writev(page, buffers);
   }
 
   sync(): void {

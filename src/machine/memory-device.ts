@@ -3,7 +3,7 @@
 
 import { PAGE_SIZE } from '../base/index.ts';
 import type { BlockDevice, DeviceCounters } from './block-device.ts';
-import { transferPages } from './transfer.ts';
+import { bytesOf, transferPages } from './transfer.ts';
 
 /** 256 KiB: four times the largest cluster that the pager writes, small against any useful swap. */
 const CHUNK_BYTES = 64 * PAGE_SIZE;
@@ -22,25 +22,63 @@ export class MemoryDevice implements BlockDevice {
 
   read(page: number, into: Uint8Array): void {
     transferPages(this, 'read', page, into.length);
+    this.#fetch(page, into);
+    this.#count('read', into.length);
+  }
+
+  write(page: number, from: Uint8Array): void {
+    transferPages(this, 'write', page, from.length);
+    this.#store(page, from);
+    this.#count('write', from.length);
+  }
+
+  readv(page: number, buffers: readonly Uint8Array[]): void {
+    const sizeBytes = bytesOf(buffers);
+    transferPages(this, 'read', page, sizeBytes);
+    let at = page;
+    for (const buffer of buffers) {
+      this.#fetch(at, buffer);
+      at += buffer.length / PAGE_SIZE;
+    }
+    this.#count('read', sizeBytes);
+  }
+
+  writev(page: number, buffers: readonly Uint8Array[]): void {
+    const sizeBytes = bytesOf(buffers);
+    transferPages(this, 'write', page, sizeBytes);
+    let at = page;
+    for (const buffer of buffers) {
+      this.#store(at, buffer);
+      at += buffer.length / PAGE_SIZE;
+    }
+    this.#count('write', sizeBytes);
+  }
+
+  sync(): void {}
+
+  #fetch(page: number, into: Uint8Array): void {
     this.#eachPart(page, into.length, (chunk, start, end, at) => {
       const stored = this.#chunks.get(chunk);
       if (stored === undefined) into.fill(0, at, at + end - start);
       else into.set(stored.subarray(start, end), at);
     });
-    this.counters.readOperations++;
-    this.counters.bytesRead += into.length;
   }
 
-  write(page: number, from: Uint8Array): void {
-    transferPages(this, 'write', page, from.length);
+  #store(page: number, from: Uint8Array): void {
     this.#eachPart(page, from.length, (chunk, start, end, at) => {
       this.#ensureChunk(chunk).set(from.subarray(at, at + end - start), start);
     });
-    this.counters.writeOperations++;
-    this.counters.bytesWritten += from.length;
   }
 
-  sync(): void {}
+  #count(operation: 'read' | 'write', sizeBytes: number): void {
+    if (operation === 'read') {
+      this.counters.readOperations++;
+      this.counters.bytesRead += sizeBytes;
+    } else {
+      this.counters.writeOperations++;
+      this.counters.bytesWritten += sizeBytes;
+    }
+  }
 
   #ensureChunk(chunk: number): Uint8Array {
     let stored = this.#chunks.get(chunk);

@@ -40,6 +40,19 @@ describe('Ram', () => {
     expect(ram.frame(pfn(1)).length).toBe(4096);
   });
 
+  it('gives frames to a transfer in their order, those that lie side by side as one view', () => {
+    const ram = new Ram(new ArrayBuffer(8 * PAGE_SIZE), 8);
+    const buffers: Uint8Array[] = [new Uint8Array(1)];
+    ram.buffers([9, 2, 3, 4, 7, 0, 1, 0], 1, 6, buffers);
+    expect(buffers.map(({ byteOffset, length }) => [byteOffset / PAGE_SIZE, length / PAGE_SIZE])).toEqual([
+      [2, 3],
+      [7, 1],
+      [0, 2],
+    ]);
+    (buffers[1] as Uint8Array)[5] = 8;
+    expect(ram.bytes[7 * PAGE_SIZE + 5]).toBe(8);
+  });
+
   it('panics at a buffer that is too small or resizable, and at no frames', () => {
     expect(() => new Ram(new ArrayBuffer(2 * PAGE_SIZE - 1), 2)).toThrow(KernelPanic);
     expect(() => new Ram(new ArrayBuffer(PAGE_SIZE), 0)).toThrow(KernelPanic);

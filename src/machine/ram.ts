@@ -64,9 +64,23 @@ export class Ram {
     this.bytes.copyWithin(to << PAGE_SHIFT, start, start + PAGE_SIZE);
   }
 
-  /** Copies `frames[offset .. offset + count)` to `into`, one behind the other: a cluster on its way to a device. */
-  gather(frames: ArrayLike<number>, offset: number, count: number, into: Uint8Array): void {
-    for (let i = 0; i < count; i++) into.set(this.frame(frames[offset + i] as Pfn), i * PAGE_SIZE);
+  /**
+   * Puts views of `frames[offset .. offset + count)`, in that order, into `into`, for one transfer: frames that lie side by side share one.
+   * They are good until the next transfer. Makes objects: not for hot paths.
+   */
+  buffers(frames: ArrayLike<number>, offset: number, count: number, into: Uint8Array[]): void {
+    into.length = 0;
+    let first = frames[offset] as number;
+    let end = first;
+    for (let i = offset; i < offset + count; i++) {
+      const frame = frames[i] as number;
+      if (frame !== end) {
+        into.push(this.bytes.subarray(first << PAGE_SHIFT, end << PAGE_SHIFT));
+        first = frame;
+      }
+      end = frame + 1;
+    }
+    into.push(this.bytes.subarray(first << PAGE_SHIFT, end << PAGE_SHIFT));
   }
 
   /** Returns a view of one frame, for I/O. Makes an object: not for hot paths. */

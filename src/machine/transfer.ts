@@ -15,3 +15,13 @@ export function transferPages(device: BlockDevice, operation: 'read' | 'write', 
   }
   return count;
 }
+
+/** Returns the bytes in all of `buffers`. Panics (BD1) if one of them is no whole number of pages. */
+export function bytesOf(buffers: readonly Uint8Array[]): number {
+  let sizeBytes = 0;
+  for (const { length } of buffers) {
+    invariant(length % PAGE_SIZE === 0, 'BD1', () => `a buffer of ${length} bytes is no whole number of pages`);
+    sizeBytes += length;
+  }
+  return sizeBytes;
+}

@@ -61,6 +61,7 @@ describe('a drum of several areas', () => {
     drum.close(a);
     expect([drum.total, drum.available, drum.used]).toEqual([10, 10, 4]);
     expect(take(drum, 1, 4)).toEqual([[b, 0, 4]]);
+    expect([a, a + 9, b, b + 9].map((slot) => drum.endOf(slot))).toEqual([a + 10, a + 10, b + 10, b + 10]);
     expect(() => drum.remove(a)).toThrow(/^SD2/);
     drum.free(a, 4);
     drum.remove(a);

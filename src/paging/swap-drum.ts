@@ -92,6 +92,12 @@ export class SwapDrum {
     return this.#areaOf(slot).base;
   }
 
+  /** Returns the slot after the last of the area that holds `slot`. Panics (SD1) if none does. */
+  endOf(slot: number): number {
+    const { base, slots } = this.#areaOf(slot);
+    return base + slots.total;
+  }
+
   /** Returns the slots of the area at `base`, to look at. */
   slotsAt(base: number): Pick<SwapSlots, 'total' | 'used' | 'bad'> {
     return this.#areaAt(base).slots;

@@ -22,7 +22,7 @@
 // Source of the interface: pmap(9) of NetBSD. Cost: enter, remove and extract O(levels); by-frame operations O(mappings of the frame).
 
 import { type EventRing, EventType, invariant, KernelPanic, PAGE_SHIFT, type Pfn } from '../base/index.ts';
-import { FRAME_MODIFIED, FRAME_REFERENCED, FrameKind, type FrameTable, type PhysicalMemory } from '../frames/index.ts';
+import { FRAME_MODIFIED, FRAME_READ_AHEAD, FRAME_REFERENCED, FrameKind, type FrameTable, type PhysicalMemory } from '../frames/index.ts';
 import type { KernelHeap } from '../heap/index.ts';
 import { type Mmu, PTE_ACCESSED, PTE_DIRTY, PTE_PRESENT, PTE_USER, PTE_WRITE, type Tlb } from '../machine/index.ts';
 import { LargeMappings, type LargePageCounts, type LargePages } from './large-mappings.ts';
@@ -430,21 +430,26 @@ export class PhysicalMap {
     for (let rest = pages; rest !== 0; rest &= rest - 1) {
       if (!pmap.tlb.reads(first + 31 - Math.clz32(rest & -rest))) left |= rest & -rest;
     }
-    return left === 0 ? 0 : left & ~this.#mappedPages(pmap, first, first + 32 - Math.clz32(left));
+    return left === 0 ? 0 : left & ~this.#pagesWith(PTE_PRESENT, pmap, first, first + 32 - Math.clz32(left));
   }
 
-  /** Tells which of the pages [first, end), at most 31, are mapped: bit k stands for page first + k. */
-  #mappedPages(pmap: Pmap, first: number, end: number): number {
-    let mapped = 0;
+  /** Tells which of the pages [first, end), at most 31, are mapped and were referenced by this space: bit k stands for page first + k. */
+  referencedPages(pmap: Pmap, first: number, end: number): number {
+    return this.#pagesWith(PTE_PRESENT | PTE_ACCESSED, pmap, first, end);
+  }
+
+  /** Tells which of the pages [first, end), at most 31, have an entry with all of `flags`. Large pages do: what is asked for is not kept for each page of one. */
+  #pagesWith(flags: number, pmap: Pmap, first: number, end: number): number {
+    let found = 0;
     for (let page = first; page < end; ) {
       let stop = page - (page & this.#leafMask) + this.#leafMask + 1;
       if (stop > end) stop = end;
       const entry = this.#mmu.leaf(pmap.root, page);
-      if (entry !== 0) mapped |= this.#mmu.whichHave(entry, stop - page, PTE_PRESENT) << (page - first);
-      else if (this.#isLarge(pmap, page)) mapped |= (2 ** (stop - page) - 1) << (page - first);
+      if (entry !== 0) found |= this.#mmu.whichHave(entry, stop - page, flags) << (page - first);
+      else if (this.#isLarge(pmap, page)) found |= (2 ** (stop - page) - 1) << (page - first);
       page = stop;
     }
-    return mapped;
+    return found;
   }
 
   /** Tells whether `page` is mapped with the right to write. */
@@ -489,7 +494,7 @@ export class PhysicalMap {
     }
   }
 
-  /** Returns whether the frame was referenced through any mapping since the last call, and clears the bits. */
+  /** Returns whether the frame was referenced through any mapping since the last call, and clears the bits. A page read ahead that was is like any other from then on. */
   testAndClearReferenced(frame: Pfn): boolean {
     const reverse = this.#reverse;
     this.#demoteThose(frame, PTE_ACCESSED);
@@ -498,7 +503,19 @@ export class PhysicalMap {
     for (let place = reverse.first(frame); place !== 0; place = reverse.next(frame, place)) {
       if (this.#clearBit(reverse.space(frame, place), reverse.page(frame, place), PTE_ACCESSED)) referenced = true;
     }
+    if (referenced && this.#table.hasFlag(frame, FRAME_READ_AHEAD)) this.#table.clearFlag(frame, FRAME_READ_AHEAD);
     return referenced;
+  }
+
+  /** Tells whether the frame was referenced through any mapping since the last `testAndClearReferenced`. */
+  isReferenced(frame: Pfn): boolean {
+    if (this.#table.hasFlag(frame, FRAME_REFERENCED)) return true;
+    const reverse = this.#reverse;
+    for (let place = reverse.first(frame); place !== 0; place = reverse.next(frame, place)) {
+      const pmap = this.#space(reverse.space(frame, place));
+      if (this.#mmu.hasFlags(this.#entry(pmap, reverse.page(frame, place)), PTE_ACCESSED)) return true;
+    }
+    return false;
   }
 
   /** Tells whether the frame was written since `clearModified`. */

@@ -8,7 +8,7 @@
 
 import { PAGE_SIZE } from '../base/index.ts';
 import { formatBytes, formatCount, formatCountOf, formatSeconds, formatShare } from './quantities.ts';
-import type { CodeFacts, KernelHeapFacts, KernelMapFacts, RunReport, SwapCounts, UsableMemory } from './run-report.ts';
+import type { CodeFacts, KernelHeapFacts, KernelMapFacts, ReadAheadCounts, RunReport, SwapCounts, UsableMemory } from './run-report.ts';
 import type { TextStyle } from './text-style.ts';
 
 interface Row {
@@ -105,8 +105,13 @@ function evictionSection({ swap, evictions }: RunReport): Section {
     ...(lookedAt > evicted ? [pages('looked at', lookedAt, 'named by the policy, not all taken')] : []),
     pages('swap written', swap.pagesOut, operations(swap.writeOperations, swap.pagesOut)),
     pages('swap read', swap.pagesIn, operations(swap.readOperations, swap.pagesIn)),
+    ...(swap.readAhead === undefined ? [] : [readAheadRow(swap.readAhead)]),
     ...swapUse(swap),
   ];
+}
+
+function readAheadRow({ pages: count, used, unused }: ReadAheadCounts): Row {
+  return pages('read ahead', count, `of these: ${formatCount(used)} used later, ${formatCount(unused)} never`);
 }
 
 function swapUse({ usedPages, totalPages, onlyPages = 0 }: SwapCounts): Row[] {

@@ -92,10 +92,23 @@ function lossSentence({ lostPages = 0 }: RunReport): string {
   return `Warning: ${formatCountOf(lostPages, 'changed page')} of files could not be written back, and ${lostPages === 1 ? 'is' : 'are'} lost.`;
 }
 
-function settingsOf({ mmu, system, policy, classLimits, frames, pageTableFormat, ranges, seed, swapBytes, swap }: RunReport): string[] {
+function settingsOf({
+  mmu,
+  system,
+  policy,
+  classLimits,
+  swapReadAhead,
+  frames,
+  pageTableFormat,
+  ranges,
+  seed,
+  swapBytes,
+  swap,
+}: RunReport): string[] {
   if (mmu === 'off') return ['plain WebAssembly memory: no paging, so nothing to count'];
   const settings = [`memory manager ${system}`, `policy ${policy}`];
   if (classLimits !== undefined) settings.push(`class limits ${classLimits}`);
+  if (swapReadAhead !== undefined) settings.push(`swap read-ahead ${swapReadAhead}`);
   if (frames !== undefined) settings.push(`frames ${frames}`);
   if (pageTableFormat !== undefined) settings.push(`page tables ${pageTableFormat}`);
   if (ranges !== undefined) settings.push(`areas ${ranges}`);

@@ -5,7 +5,14 @@ import { FRAME_RECORD_BYTES, FrameKind } from '../frames/index.ts';
 import { ACCESS_READ, ACCESS_WRITE, faultRegisters, translate } from '../machine/index.ts';
 import { MappedRam } from '../pmap/index.ts';
 import { type GuestFault, HEAT_CELL_BYTES, outcomeText } from '../process/index.ts';
-import { type AreaReport, FaultOutcome, type Machine, type MemoryStatistics, type MemorySystem } from '../system/index.ts';
+import {
+  type AreaReport,
+  FaultOutcome,
+  type Machine,
+  type MemoryStatistics,
+  type MemorySystem,
+  type SwapReadAhead,
+} from '../system/index.ts';
 import { classLimitNames } from '../systems/index.ts';
 import type { CodeLocation, Program, ProgramExit } from '../wasm/index.ts';
 import { mapArea } from './map-area.ts';
@@ -40,6 +47,8 @@ export interface RunFacts {
   readonly frames: string;
   /** See `classLimitNames`; the report leaves the default out. */
   readonly classLimits: string;
+  /** If one was asked for. */
+  readonly swapReadAhead?: SwapReadAhead;
   readonly seed: number;
   readonly seconds: RunSeconds;
   /** How the program ended; `interrupt` when it was stopped from outside. */
@@ -60,6 +69,7 @@ export function programReport(facts: RunFacts, machine: Machine, system: MemoryS
     system: system.name,
     policy: system.policy,
     ...(facts.classLimits !== classLimitNames[0] && { classLimits: facts.classLimits }),
+    ...(facts.swapReadAhead !== undefined && { swapReadAhead: facts.swapReadAhead }),
     frames: facts.frames,
     mmu: 'on',
     pageTableFormat: machine.mmu.format.name,
@@ -227,6 +237,9 @@ function swapCounts(system: MemorySystem, statistics: MemoryStatistics): SwapCou
     writeOperations: sum((device) => device.writeOperations),
     bytesWritten: sum((device) => device.bytesWritten),
     bytesRead: sum((device) => device.bytesRead),
+    ...(statistics.readAhead > 0 && {
+      readAhead: { pages: statistics.readAhead, used: statistics.readAheadUsed, unused: statistics.readAheadUnused },
+    }),
     usedPages: statistics.swapInUse,
     onlyPages: statistics.swapOnly,
     totalPages: sum((device) => device.totalPages),

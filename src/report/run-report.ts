@@ -26,6 +26,8 @@ export interface RunReport {
   readonly policy: string;
   /** UVM's limits by class of page, unless there are none: `netbsd`. */
   readonly classLimits?: string;
+  /** Pages that came from swap with a missing one, if it was said; else the memory manager's default. */
+  readonly swapReadAhead?: 'adaptive' | 'off' | number;
   /** The frame allocator: `bitmap`. */
   readonly frames?: string;
   /** `off`: the same module ran unrewritten on plain memory, as the baseline. */
@@ -195,6 +197,8 @@ export interface SwapCounts {
   readonly writeOperations: number;
   readonly bytesWritten: number;
   readonly bytesRead?: number;
+  /** Of `pagesIn`, those that came before they were asked for, if any. */
+  readonly readAhead?: ReadAheadCounts;
   /** Slots that hold a page at the end. */
   readonly usedPages?: number;
   /** Those of them whose page is nowhere else: not in RAM too. */
@@ -202,6 +206,15 @@ export interface SwapCounts {
   readonly totalPages?: number;
   /** Each device, in the order in which they are filled, where there is more than one. */
   readonly devices?: readonly SwapDeviceCounts[];
+}
+
+/** Pages read from swap together with a missing one. What is neither used nor unused waits in RAM at the end. */
+export interface ReadAheadCounts {
+  readonly pages: number;
+  /** The program used them later: each may have saved a fault and a read. */
+  readonly used: number;
+  /** They left RAM again without having been used. */
+  readonly unused: number;
 }
 
 /** One of several swap devices. */

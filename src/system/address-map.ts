@@ -11,6 +11,7 @@ import type { Range, RangeMap, RangeMapKind } from '../ranges/index.ts';
 import { findHole } from './placement.ts';
 import type { SpaceLayout, SpaceLimits } from './requests.ts';
 import type { Space } from './space.ts';
+import { SwapStreams } from './swap-read-ahead.ts';
 
 /** Size of struct vm_map_entry on a 32-bit machine, in 4.4BSD and in UVM (Cranor and Parulkar 1999, section 3.2). */
 const MAP_ENTRY_BYTES = 56;
@@ -33,6 +34,8 @@ export abstract class AddressMap<E extends Range> implements Space {
   breakEndPage: number;
   /** Bounds that later requests must keep. */
   limits: SpaceLimits = {};
+  /** Where its pages in swap are read. Linux has a word for it in each area. */
+  readonly swapStreams = new SwapStreams();
   protected readonly entries: RangeMap<E>;
   protected readonly rangeMap: RangeMapKind;
   protected readonly heap: KernelHeap;

@@ -14,6 +14,7 @@ import { invariant, type Pfn } from '../base/index.ts';
 import {
   type AllocatedKind,
   FRAME_MODIFIED,
+  FRAME_READ_AHEAD,
   FRAME_REFERENCED,
   FrameKind,
   type FrameTable,
@@ -23,6 +24,7 @@ import {
 import type { PolicyKind, ReplacementPolicy } from '../paging/index.ts';
 import type { PhysicalMap } from '../pmap/index.ts';
 import type { Machine } from './machine.ts';
+import type { MemoryStatistics } from './statistics.ts';
 import { CLUSTER_PAGES } from './swap-space.ts';
 
 /** Frames that only the kernel itself may take: uvmexp.reserve_kernel. */
@@ -56,6 +58,9 @@ export class PageQueue {
   /** Free frames that ordinary requests leave. */
   #floor = RESERVE_KERNEL;
   #wiredFrames = 0;
+  readonly #readAheadFloor: number;
+  #readAhead = 0;
+  #readAheadUnused = 0;
 
   constructor(machine: Machine, kind: PolicyKind) {
     this.#frames = machine.frames;
@@ -65,6 +70,7 @@ export class PageQueue {
     const usual = Math.min(Math.max(Math.floor(managed / FREE_DIVISOR), FREE_MINIMUM_FRAMES), FREE_MAXIMUM_FRAMES);
     this.freeMinimum = Math.max(RESERVE_KERNEL + 1, Math.min(usual, Math.floor(managed / SMALL_MACHINE_DIVISOR)));
     this.freeTarget = Math.max(Math.ceil((this.freeMinimum * 4) / 3), this.freeMinimum + CLUSTER_PAGES);
+    this.#readAheadFloor = Math.max(RESERVE_KERNEL, Math.ceil(this.freeMinimum / 2));
     this.policy = kind.make({
       capacity: machine.ram.frameCount,
       bits: machine.pmaps,
@@ -112,6 +118,35 @@ export class PageQueue {
     this.hold(frame);
   }
 
+  /** The same for a page that was read ahead: nobody relies on it yet. */
+  insertAhead(frame: Pfn): void {
+    this.policy.loaded(frame);
+    this.#table.setFlag(frame, FRAME_READ_AHEAD);
+    this.#readAhead++;
+  }
+
+  /** Frames that pages read ahead may take: the lower half of what the daemon keeps free is not for guesses. */
+  get spareFrames(): number {
+    return Math.max(0, this.#frames.freeCount - this.#readAheadFloor);
+  }
+
+  /** Writes what became of the pages read ahead into the counters. O(frames) if there are any. */
+  countReadAhead(statistics: MemoryStatistics): void {
+    let waiting = 0;
+    for (let frame = 0 as Pfn; this.#readAhead > 0 && frame < this.#table.count; frame++) {
+      if (this.#table.hasFlag(frame, FRAME_READ_AHEAD) && !this.#pmaps.isReferenced(frame)) waiting++;
+    }
+    statistics.readAhead = this.#readAhead;
+    statistics.readAheadUnused = this.#readAheadUnused;
+    statistics.readAheadUsed = this.#readAhead - this.#readAheadUnused - waiting;
+  }
+
+  /** A page leaves its frame, unmapped. */
+  #clearFlags(frame: Pfn): void {
+    if (this.#table.hasFlag(frame, FRAME_READ_AHEAD) && !this.#table.hasFlag(frame, FRAME_REFERENCED)) this.#readAheadUnused++;
+    this.#table.clearFlag(frame, FRAME_MODIFIED | FRAME_READ_AHEAD | FRAME_REFERENCED);
+  }
+
   /** The owner gives a page up: it is unmapped everywhere, and its frame is free, or its borrowers' alone if it is on loan. */
   release(frame: Pfn): void {
     this.#pmaps.pageProtect(frame, 'none');
@@ -121,7 +156,7 @@ export class PageQueue {
   }
 
   #orphan(frame: Pfn): void {
-    this.#table.clearFlag(frame, FRAME_MODIFIED | FRAME_REFERENCED);
+    this.#clearFlags(frame);
     this.#unhold(frame);
     this.#frames.reassign(frame, FrameKind.lent, 0, 0);
   }
@@ -156,7 +191,7 @@ export class PageQueue {
 
   /** Frees the frame of a page that is unmapped and unknown to the policy. */
   freeFrame(frame: Pfn): void {
-    this.#table.clearFlag(frame, FRAME_MODIFIED | FRAME_REFERENCED);
+    this.#clearFlags(frame);
     this.#unhold(frame);
     this.#frames.free(frame);
   }

@@ -55,6 +55,10 @@ export class MemoryStatistics {
   swapPagesOut = 0;
   swapClusters = 0;
   swapErrors = 0;
+  /** Pages that came in before anybody asked for them; how many were used since, and how many left memory unused. The others wait. */
+  readAhead = 0;
+  readAheadUsed = 0;
+  readAheadUnused = 0;
   /** Slots that hold a page now (swpginuse), and those whose page is nowhere else (swpgonly). Not counts since boot. */
   swapInUse = 0;
   swapOnly = 0;

@@ -6,7 +6,7 @@
 // Invariant SW1: each device in use has one area of the drum, as long as the device.
 // Cost: one device operation per cluster out, one per page in. Source: UVM (Cranor and Parulkar 1999, section 6), uvm_swap.c.
 
-import { type Errno, invariant, PAGE_SIZE, type Pfn } from '../base/index.ts';
+import { type Errno, invariant, type Pfn } from '../base/index.ts';
 import { type BlockDevice, DeviceError, type Ram } from '../machine/index.ts';
 import { SwapDrum } from '../paging/index.ts';
 import type { SwapDeviceReport } from './memory-system.ts';
@@ -26,7 +26,10 @@ export class SwapSpace {
   readonly slots = new SwapDrum();
   readonly #devices: SwapDevice[] = [];
   readonly #ram: Ram;
-  readonly #staging = new Uint8Array(CLUSTER_PAGES * PAGE_SIZE);
+  /** The frames of the transfer at hand. */
+  readonly #buffers: Uint8Array[] = [];
+  readonly #readv = (device: BlockDevice, page: number): void => device.readv(page, this.#buffers);
+  readonly #writev = (device: BlockDevice, page: number): void => device.writev(page, this.#buffers);
 
   /** @param device the first device, of priority 0. */
   constructor(ram: Ram, device: BlockDevice | undefined) {
@@ -71,10 +74,16 @@ export class SwapSpace {
     return this.#attempt(slot, (device, page) => device.read(page, this.#ram.frame(frame)));
   }
 
+  /** Reads the `count` slots from `slot` on, which are one run, into frames, in one operation. Returns false when the device failed; their content is then undefined. */
+  readRun(slot: number, frames: Int32Array, count: number): boolean {
+    this.#ram.buffers(frames, 0, count, this.#buffers);
+    return this.#attempt(slot, this.#readv);
+  }
+
   /** Writes `count` frames to the slots from `slot` on, which are one run, in one operation. Returns false when the device failed. */
   write(slot: number, frames: Int32Array, offset: number, count: number): boolean {
-    this.#ram.gather(frames, offset, count, this.#staging);
-    return this.#attempt(slot, (device, page) => device.write(page, this.#staging.subarray(0, count * PAGE_SIZE)));
+    this.#ram.buffers(frames, offset, count, this.#buffers);
+    return this.#attempt(slot, this.#writev);
   }
 
   /** Panics at the first broken invariant of the slots and of SW1. */

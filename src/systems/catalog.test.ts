@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { FailurePlan, MIB, UsageError } from '../base/index.ts';
+import { FailurePlan, MIB, PAGE_SIZE, pageOf, UsageError } from '../base/index.ts';
 import { MemoryDevice } from '../machine/index.ts';
+import { PROT_READ, PROT_WRITE } from '../system/index.ts';
 import { buildMachine, findPolicy, type MachineDescription, systemNames } from './catalog.ts';
 
 it('a policy that hardware cannot serve is refused with the reason, an unknown one with the names', () => {
@@ -35,10 +36,30 @@ describe.each(systemNames)('buildMachine with %s', (system) => {
     const device = new MemoryDevice(4);
     const twice = { system, swap: device, swapDevices: [{ device, priority: 1 }] };
     expect(() => build(twice)).toThrow(new UsageError(`${device.name} cannot be used for swap: it is in use already`));
-    const huge = { name: 'huge', pages: 2 ** 33, counters: device.counters, read: () => {}, write: () => {}, sync: () => {} };
+    const nothing = (): void => {};
+    const moves = { read: nothing, write: nothing, readv: nothing, writev: nothing, sync: nothing };
+    const huge = { name: 'huge', pages: 2 ** 33, counters: device.counters, ...moves };
     expect(() => build({ system, swapDevices: [{ device: huge, priority: 0 }] })).toThrow(
       new UsageError('huge cannot be used for swap: it has more pages than are left to be numbered'),
     );
+  });
+
+  it('passes read-ahead in swap on to either manager', () => {
+    const readsOf = (swapReadAhead: 'off' | 16): number => {
+      const swap = new MemoryDevice(512);
+      const { machine, system: manager } = build({ system, swap, swapReadAhead, ramBytes: 2 * MIB, liveSpaces: 1 });
+      const space = manager.createSpace({ low: 0, high: 2 ** 30, breakStart: 0x10_0000, breakLimit: 0x20_0000 }, machine.liveTlb(0));
+      if (typeof space === 'string') throw new Error(space);
+      const start = manager.map(space, { size: 80 * PAGE_SIZE, protection: PROT_READ | PROT_WRITE, sharing: 'private' }) as number;
+      for (let page = 0; page < 80; page++) expect(manager.fault(space, pageOf(start) + page, 1)).toBe(0);
+      manager.reclaim(512);
+      for (let page = 0; page < 64; page++) expect(manager.fault(space, pageOf(start) + page, 0)).toBe(0);
+      expect(manager.statistics().swapPagesIn).toBeGreaterThanOrEqual(64);
+      manager.check();
+      return swap.counters.readOperations;
+    };
+    expect(readsOf('off')).toBe(64);
+    expect(readsOf(16)).toBeLessThan(10);
   });
 
   it('passes injected failures on to the kernel heap', () => {

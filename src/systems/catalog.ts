@@ -35,7 +35,7 @@ import {
 import { livePolicies, type PolicyKind, replayPolicies } from '../paging/index.ts';
 import { type KernelMapKind, kernelMapKinds, type LargePages } from '../pmap/index.ts';
 import { type RangeMapKind, rangeMapKinds } from '../ranges/index.ts';
-import { Machine, type MemorySystem } from '../system/index.ts';
+import { Machine, type MemorySystem, type SwapReadAhead } from '../system/index.ts';
 import { defaultTuning, netbsdTuning, Uvm, type UvmTuning } from '../uvm/index.ts';
 import { BsdVm } from './bsdvm/index.ts';
 
@@ -44,8 +44,15 @@ export interface SystemKind {
   readonly name: string;
   /** The sets of limits for classes of pages that it knows, the default first. */
   readonly classLimits: readonly string[];
-  /** @param classLimits one of its own; the default if not given. */
-  make(machine: Machine, policy: PolicyKind, classLimits?: string): MemorySystem;
+  make(machine: Machine, policy: PolicyKind, settings?: SystemSettings): MemorySystem;
+}
+
+/** What may be set of a memory manager. */
+interface SystemSettings {
+  /** One of its own; default: none. */
+  readonly classLimits?: string;
+  /** Default: the manager's own. */
+  readonly swapReadAhead?: SwapReadAhead;
 }
 
 /** UVM's limits by class of page (anonymous, file, image), by name. */
@@ -72,9 +79,10 @@ const systemKinds: readonly SystemKind[] = [
   {
     name: 'uvm',
     classLimits: classLimitNames,
-    make: (machine, policy, classLimits = 'none') => new Uvm(machine, policy, tunings.get(classLimits)),
+    make: (machine, policy, { classLimits = 'none', ...settings } = {}) =>
+      new Uvm(machine, policy, { ...(tunings.get(classLimits) as UvmTuning), ...settings }),
   },
-  { name: 'bsdvm', classLimits: ['none'], make: (machine, policy) => new BsdVm(machine, policy) },
+  { name: 'bsdvm', classLimits: ['none'], make: (machine, policy, { swapReadAhead } = {}) => new BsdVm(machine, policy, swapReadAhead) },
 ];
 
 const pageTableFormats: readonly PageTableFormat[] = [i386, pae, amd64, amd64FiveLevel, sv32, sv39, sv48, aarch64, mips, inverted];
@@ -155,6 +163,8 @@ export interface MachineDescription {
   readonly swapDevices?: readonly SwapDeviceRequest[];
   /** See `classLimitNames`; default: none. */
   readonly classLimits?: string;
+  /** Pages that come in from swap with a missing one; default: the manager's own, `adaptive` for uvm, `off` for bsdvm as in 4.4BSD. */
+  readonly swapReadAhead?: SwapReadAhead;
   readonly seed: number;
   /** Injected failures of frame allocation. */
   readonly frameFailures?: FailurePlan;
@@ -180,6 +190,7 @@ export function buildMachine(description: MachineDescription): { readonly machin
     system: systemName,
     swapDevices = [],
     classLimits = 'none',
+    swapReadAhead,
     ...options
   } = description;
   const systemKind = findSystem(systemName);
@@ -194,7 +205,7 @@ export function buildMachine(description: MachineDescription): { readonly machin
     kernelHeap: typeof kernelHeap === 'string' ? findKernelHeap(kernelHeap) : kernelHeap,
     ...(kernelMap !== kernelMapChoices[0] && { kernelMap: findKernelMap(kernelMap) }),
   });
-  const system = systemKind.make(machine, policyKind, classLimits);
+  const system = systemKind.make(machine, policyKind, { classLimits, ...(swapReadAhead !== undefined && { swapReadAhead }) });
   for (const { device, priority } of swapDevices) addSwap(system, device, priority);
   return { machine, system };
 }

@@ -178,6 +178,8 @@ describe('areas', () => {
   it('are reported with what is resident, dirty and swapped', () => {
     const { system, space, process, map, object } = one();
     map(0, 12, { name: 'data' });
+    // Nothing is read ahead, so that each access brings one page in.
+    system.advise(space, at(0), 12 * PAGE_SIZE, 'random');
     map(20, 4, { object: object(new TestFile(8, 'file')), offset: 4 * PAGE_SIZE, sharing: 'shared', protection: PROT_READ });
     for (let page = 0; page < 10; page++) store(process, at(page), 1);
     system.reclaim(128);

@@ -36,6 +36,7 @@ import { GET_IO_ERROR, GET_NO_MEMORY, type UvmObject } from './object.ts';
 import type { OutOfMemory } from './out-of-memory.ts';
 import type { PageDaemon } from './page-daemon.ts';
 import { growDown } from './stack-growth.ts';
+import { SwapIn } from './swap-in.ts';
 import type { VmMap } from './vm-map.ts';
 import { backingFrame, moveObjectWires, moveWires } from './wired-pages.ts';
 
@@ -64,6 +65,7 @@ export class FaultHandler {
   readonly #outOfMemory: OutOfMemory;
   readonly #anons: AnonTable;
   readonly #pmaps: PhysicalMap;
+  readonly #swapIn: SwapIn;
   #map!: VmMap;
   #entry!: VmMapEntry;
   #page = 0;
@@ -80,6 +82,7 @@ export class FaultHandler {
     this.#outOfMemory = outOfMemory;
     this.#anons = core.anons;
     this.#pmaps = core.machine.pmaps;
+    this.#swapIn = new SwapIn(core);
   }
 
   /** Resolves the fault of `access` on `page`. */
@@ -188,16 +191,20 @@ export class FaultHandler {
 
   /** Maps one page that is not mapped, if it is resident. Returns false when there is no memory to map with. */
   #mapNeighbour(entry: VmMapEntry, page: number): boolean {
-    const { statistics, machine } = this.#core;
     const anon = entry.amap === undefined ? 0 : entry.amap.get(entry.slotOf(page));
     let frame = 0;
     if (anon !== 0) frame = this.#anons.frame(anon);
     else if (entry.object !== undefined) frame = entry.object.pages.get(entry.indexOf(page));
-    if (frame === 0) return true;
-    const right = anon !== 0 ? this.#anonRight(anon) : this.#objectRight(frame as Pfn);
+    return frame === 0 || this.#mapAhead(page, anon, frame as Pfn);
+  }
+
+  /** Maps a page that is in `frame`, an anon's or, if that is 0, the object's. Returns false when there is no memory to map with. */
+  #mapAhead(page: number, anon: number, frame: Pfn): boolean {
+    const { statistics, machine } = this.#core;
+    const right = anon !== 0 ? this.#anonRight(anon) : this.#objectRight(frame);
     // Who writes to memory shared by a fork will write to its neighbour too, and copy it: mapping that one now would be work for nothing.
     if (anon !== 0 && right === 'read' && this.#access === 1) return true;
-    if (!this.#pmaps.enter(this.#map.pmap, page, frame as Pfn, right, undefined)) return false;
+    if (!this.#pmaps.enter(this.#map.pmap, page, frame, right, undefined)) return false;
     if (anon !== 0) statistics.mappedAheadAnon++;
     else statistics.mappedAheadObject++;
     machine.events.emit(EventType.mapAhead, this.#map.pmap.id, page, frame);
@@ -231,11 +238,26 @@ export class FaultHandler {
       this.#core.queue.hold(resident);
       return FaultOutcome.resolved;
     }
-    const frame = this.#core.swapped.bringIn(anon, this.#map.pmap.id);
+    return this.#swapPageIn(anon);
+  }
+
+  /** Brings the page in from swap, where alone it is, and maps what was read with it. Its anon is 0 if it is the object's. */
+  #swapPageIn(anon: number): Step {
+    const frame = this.#swapIn.bringIn(this.#map, this.#entry, this.#page, anon);
     if (frame === GET_NO_MEMORY) return RESTART;
     if (frame === GET_IO_ERROR) return FaultOutcome.ioError;
     this.#kind = 'swapIn';
+    this.#mapReadAhead();
     return FaultOutcome.resolved;
+  }
+
+  /** Maps the pages that were read with the missing one, as neighbours: nobody else needs a fault for them. */
+  #mapReadAhead(): void {
+    const swapIn = this.#swapIn;
+    if (swapIn.end - swapIn.first === 1 || (this.#entry.protection & PROT_READ) === 0) return;
+    for (let page = swapIn.first; page < swapIn.end; page++) {
+      if (page !== this.#page && !this.#mapAhead(page, swapIn.anonOf(page), swapIn.frameOf(page))) return;
+    }
   }
 
   /** 1A: the anon's own page, read-only while others hold it too. */
@@ -286,6 +308,10 @@ export class FaultHandler {
     const object = this.#entry.object;
     if (object === undefined) return this.#case2BZero();
     if (object.pager.kind === 'device') return this.#case2A(this.#core.objects.deviceFrame(object, this.#entry.indexOf(this.#page)));
+    if (object.slots !== undefined && this.#swapIn.isSwapped(this.#entry, this.#page)) {
+      const step = this.#swapPageIn(0);
+      if (step !== FaultOutcome.resolved) return step;
+    }
     const frame = this.#core.objects.get(object, this.#entry.indexOf(this.#page));
     if (frame === GET_NO_MEMORY) return RESTART;
     if (frame === GET_IO_ERROR) return FaultOutcome.ioError;

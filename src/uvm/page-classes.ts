@@ -25,6 +25,7 @@ export class PageClasses {
   readonly #limits: readonly ClassLimits[];
   readonly #pages = new Int32Array(CLASSES);
   readonly #spared = new Uint8Array(CLASSES);
+  #sparesAny = false;
 
   constructor(core: UvmCore) {
     this.#core = core;
@@ -47,11 +48,12 @@ export class PageClasses {
       if (isSpared) spared++;
     }
     if (spared === CLASSES) this.#spared.fill(0);
+    this.#sparesAny = spared > 0 && spared < CLASSES;
   }
 
   /** Tells whether the page in `frame` is to be passed over. */
   isSpared(frame: Pfn): boolean {
-    return this.#spared[this.#classOf(frame)] === 1;
+    return this.#sparesAny && this.#spared[this.#classOf(frame)] === 1;
   }
 
   #isOver(each: number, memory: number): boolean {

@@ -9,6 +9,7 @@ import { FaultyDevice, MemoryDevice } from '../machine/index.ts';
 import { livePolicies, type PolicyKind } from '../paging/index.ts';
 import { GuestFault, type Process } from '../process/index.ts';
 import { FaultOutcome, PROT_READ, PROT_WRITE } from '../system/index.ts';
+import { defaultTuning } from './tuning.ts';
 import type { VmMap } from './vm-map.ts';
 
 afterEach(checkMachines);
@@ -192,6 +193,7 @@ describe('swap that fails', () => {
     const { machine, system, newProcess, map, fill, verify } = machineWith({
       frames: 128,
       swap: new FaultyDevice(new MemoryDevice(512), { reads }),
+      tuning: { ...defaultTuning, swapReadAhead: 'off' },
     });
     const process = newProcess();
     const at = map(process, 30);

@@ -7,7 +7,7 @@
 //                             (page-classes.ts)? give it another round
 //                          -> clean: unmap, free                    (object page, or anonymous page with a swap slot)
 //                          -> dirty object page: pager writes it, then as clean
-//                          -> dirty anonymous page: old slot dropped, into the cluster; 16 pages are written in one operation
+//                          -> dirty anonymous page: old slot dropped, into the batch, which goes out in order of address, 16 pages in one operation
 //   and if an anon borrows it from its object: the frame is not free, but the anon's, and goes out as such
 //
 // A cluster whose write failed is written page by page: the slots that fail again are bad for good, their pages go elsewhere.
@@ -19,8 +19,8 @@
 // Source: uvm_pdaemon.c; Cranor and Parulkar 1999, section 6 (slots reassigned at page-out so that any pages cluster).
 
 import { EventType, type Pfn } from '../base/index.ts';
-import type { FrameTable } from '../frames/index.ts';
-import { CLUSTER_PAGES, DaemonRuns } from '../system/index.ts';
+import { FRAME_MODIFIED, type FrameTable } from '../frames/index.ts';
+import { CLUSTER_PAGES, DaemonRuns, PageBatch } from '../system/index.ts';
 import type { UvmCore } from './core.ts';
 import { PageClasses } from './page-classes.ts';
 
@@ -31,13 +31,12 @@ const DIRTY_REACTIVATIONS = 16;
 export class PageDaemon {
   readonly #core: UvmCore;
   readonly #table: FrameTable;
-  /** Frames of dirty anons waiting to be written: unmapped, unknown to the policy, still owned. */
-  readonly #cluster = new Int32Array(CLUSTER_PAGES);
-  #clusterSize = 0;
+  /** Frames of dirty pages waiting to be written: unmapped, unknown to the policy, still owned. */
+  readonly #batch: PageBatch;
   /** Victims that could not be taken in this scan; they go back to the policy after it, so that none is looked at twice. */
   readonly #setAside: Int32Array;
   #setAsideSize = 0;
-  /** Set when no device gives a slot in this run: then dirty pages are not tried again. */
+  /** Set when there is no device, or none gives a slot in this run: then dirty pages are not tried, or not again. */
   #swapFailed = false;
   #dirtyKept = 0;
   /** Victims passed over in this scan because their class is spared. */
@@ -51,6 +50,7 @@ export class PageDaemon {
   constructor(core: UvmCore) {
     this.#core = core;
     this.#table = core.machine.frames.table;
+    this.#batch = new PageBatch(this.#table);
     this.#setAside = new Int32Array(core.machine.ram.frameCount);
     this.#classes = new PageClasses(core);
     this.#runs = new DaemonRuns(core, (target) => this.#evictTo(target));
@@ -87,21 +87,21 @@ export class PageDaemon {
     for (let i = 0; i < count; i++) {
       this.#core.queue.policy.removed(pages[i] as number);
       this.#evict(pages[i] as Pfn);
-      if (this.#clusterSize === CLUSTER_PAGES) this.#flushCluster();
+      if (this.#batch.isFull) this.#flush();
     }
     this.#end();
     return this.#runs.evicted - before;
   }
 
   #begin(): void {
-    this.#swapFailed = false;
+    this.#swapFailed = this.#core.swap.slots.total === 0;
     this.#dirtyKept = 0;
     this.#core.swap.slots.forgive();
     this.#classes.weigh();
   }
 
   #end(): void {
-    this.#flushCluster();
+    this.#flush();
     while (this.#setAsideSize > 0) this.#core.queue.policy.loaded(this.#setAside[--this.#setAsideSize] as number);
   }
 
@@ -111,13 +111,13 @@ export class PageDaemon {
     const before = this.#runs.evicted;
     this.#sparing = sparing;
     this.#sparedPages = 0;
-    while (this.#runs.filling.freeCount + this.#clusterSize < (this.#clusterSize === 0 ? target : target + CLUSTER_PAGES)) {
+    while (this.#runs.filling.freeCount + this.#batch.size < (this.#batch.size % CLUSTER_PAGES === 0 ? target : target + CLUSTER_PAGES)) {
       if (this.#dirtyKept >= DIRTY_REACTIVATIONS && this.#runs.evicted > before) break;
       const victim = queue.policy.victim();
       if (victim < 0) break;
       statistics.daemonScans++;
       this.#evict(victim as Pfn);
-      if (this.#clusterSize === CLUSTER_PAGES) this.#flushCluster();
+      if (this.#batch.isFull) this.#flush();
     }
     this.#end();
   }
@@ -146,18 +146,19 @@ export class PageDaemon {
   }
 
   #evictToSwap(frame: Pfn): void {
-    const { machine, swapped, swap } = this.#core;
-    const dirty = swapped.slotOf(frame) < 0 || machine.pmaps.isModified(frame);
-    if (dirty && (this.#swapFailed || swap.slots.total === 0)) {
+    const { machine, swapped } = this.#core;
+    const hasSlot = swapped.slotOf(frame) >= 0;
+    if (this.#swapFailed && (!hasSlot || machine.pmaps.isModified(frame))) {
       this.#dirtyKept++;
       this.#keep(frame);
       return;
     }
+    const key = this.#batch.keyOf(frame);
     machine.pmaps.pageProtect(frame, 'none');
-    if (dirty) {
+    if (!hasSlot || this.#table.hasFlag(frame, FRAME_MODIFIED)) {
       // The old slot's content is stale. Dropping it now lets a full swap take the page at all.
       swapped.dropSlot(frame);
-      this.#cluster[this.#clusterSize++] = frame;
+      this.#batch.add(frame, key);
     } else {
       swapped.leave(frame);
       this.#letGo(frame, 'clean');
@@ -187,28 +188,29 @@ export class PageDaemon {
     }
   }
 
-  /** Writes the gathered pages in as few operations as the free slots allow. */
-  #flushCluster(): void {
+  /** Writes the gathered pages, in clusters, in as few operations as the free slots allow. */
+  #flush(): void {
+    const { size, frames } = this.#batch;
     let done = 0;
-    while (done < this.#clusterSize && !this.#swapFailed) {
-      const first = this.#takeSlots(this.#clusterSize - done);
+    while (done < size && !this.#swapFailed) {
+      const first = this.#takeSlots(Math.min(CLUSTER_PAGES, size - done));
       if (first < 0) this.#swapFailed = true;
       else done = this.#writeRun(first, done, this.#core.swap.slots.runLength);
     }
-    for (; done < this.#clusterSize; done++) this.#keep(this.#cluster[done] as Pfn);
-    this.#clusterSize = 0;
+    for (; done < size; done++) this.#keep(frames[done] as Pfn);
+    this.#batch.clear();
   }
 
   /** Writes `count` pages of the cluster from `from` on to the slots from `first` on. Returns where what is still to be written begins. */
   #writeRun(first: number, from: number, count: number): number {
     const { swap, statistics, machine } = this.#core;
-    if (!swap.write(first, this.#cluster, from, count)) {
+    if (!swap.write(first, this.#batch.frames, from, count)) {
       statistics.swapErrors++;
       return this.#writeSingly(first, from, count);
     }
     statistics.swapClusters++;
     machine.events.emit(EventType.swapOut, 0, first, count);
-    for (let i = 0; i < count; i++) this.#pagedOut(this.#cluster[from + i] as Pfn, first + i);
+    for (let i = 0; i < count; i++) this.#pagedOut(this.#batch.frames[from + i] as Pfn, first + i);
     return from + count;
   }
 
@@ -217,24 +219,24 @@ export class PageDaemon {
     const { slots } = this.#core.swap;
     let left = from + count;
     for (let i = count - 1; i >= 0; i--) {
-      const frame = this.#cluster[from + i] as Pfn;
+      const frame = this.#batch.frames[from + i] as Pfn;
       if (count > 1 && !slots.isAvoided(first) && this.#writeOne(first + i, from + i)) continue;
       if (slots.isAvoided(first)) slots.free(first + i, 1);
       else slots.markBad(first + i);
-      this.#cluster[--left] = frame;
+      this.#batch.frames[--left] = frame;
     }
     return left;
   }
 
   #writeOne(slot: number, at: number): boolean {
     const { swap, statistics, machine } = this.#core;
-    if (!swap.write(slot, this.#cluster, at, 1)) {
+    if (!swap.write(slot, this.#batch.frames, at, 1)) {
       statistics.swapErrors++;
       return false;
     }
     statistics.swapClusters++;
     machine.events.emit(EventType.swapOut, 0, slot, 1);
-    this.#pagedOut(this.#cluster[at] as Pfn, slot);
+    this.#pagedOut(this.#batch.frames[at] as Pfn, slot);
     return true;
   }
 

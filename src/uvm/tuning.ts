@@ -1,6 +1,6 @@
 // What an administrator may turn: UVM's sysctls for the page daemon, and the settings of `tick`.
 
-import { IDLE_ZEROED_FRAMES } from '../system/index.ts';
+import { IDLE_ZEROED_FRAMES, type SwapReadAhead } from '../system/index.ts';
 
 /** Shares of memory between which the pages of a class are kept, in percent. */
 export interface ClassLimits {
@@ -26,6 +26,8 @@ export interface UvmTuning {
   readonly idlePagesPerTick: number;
   /** Free frames that `tick` keeps zeroed, so that first touches find one. */
   readonly idleZeroedFrames: number;
+  /** Pages that come in from swap beside a missing one. */
+  readonly swapReadAhead: SwapReadAhead;
 }
 
 const NO_LIMITS: ClassLimits = { minimumPercent: 0, maximumPercent: 100 };
@@ -42,6 +44,7 @@ export const defaultTuning: UvmTuning = {
   idleFloorPages: 16,
   idlePagesPerTick: 256,
   idleZeroedFrames: IDLE_ZEROED_FRAMES,
+  swapReadAhead: 'adaptive',
 };
 
 /** NetBSD's defaults. */

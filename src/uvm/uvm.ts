@@ -357,7 +357,9 @@ export class Uvm implements MemorySystem<VmMap> {
   }
 
   statistics(): MemoryStatistics {
-    return this.#core.statistics;
+    const { statistics, queue } = this.#core;
+    queue.countReadAhead(statistics);
+    return statistics;
   }
 
   /** Swap slots in use and in all. */

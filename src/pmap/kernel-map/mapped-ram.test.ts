@@ -46,9 +46,11 @@ describe.each(names)('RAM behind the kernel map %s', (name) => {
     expect([byte(a), byte(b), byte(c)]).toEqual([1, 0, 3]);
     ram.copy(c, a);
     expect([byte(a), byte(b), byte(c)]).toEqual([3, 0, 3]);
-    const cluster = new Uint8Array(3 * PAGE_SIZE);
-    ram.gather([0, b, a, c], 1, 3, cluster);
-    expect([0, 1, 2].map((page) => cluster[page * PAGE_SIZE + 5])).toEqual([0, 3, 3]);
+    const cluster: Uint8Array[] = [];
+    ram.buffers([0, b, a, c], 1, 3, cluster);
+    expect(cluster.flatMap((buffer) => Array.from({ length: buffer.length / PAGE_SIZE }, (_, i) => buffer[i * PAGE_SIZE + 5]))).toEqual([
+      0, 3, 3,
+    ]);
     expect(map.statistics().maps).toBe(7);
     expect(ram.bypassed).toBe(0);
     map.check();
@@ -64,7 +66,7 @@ describe.each(names)('RAM behind the kernel map %s', (name) => {
       for (const frame of held) ram.zero(frame);
       ram.copy(held[0] as Pfn, held[9] as Pfn);
       ram.frame(held[5] as Pfn).fill(9);
-      ram.gather(list, 0, list.length, new Uint8Array(16 * PAGE_SIZE));
+      ram.buffers(list, 0, list.length, []);
       if (format !== inverted) expect(ram.bypassed).toBe(0);
       expect(ram.frame(held[5] as Pfn)[4]).toBe(9);
       memory.check();

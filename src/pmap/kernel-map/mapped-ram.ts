@@ -3,21 +3,24 @@
 //   zero a frame         map it -> the page tables say where it is -> fill -> unmap
 //   copy a frame         the same with two
 //   hand it to a device  map it -> the device's transfer; the mapping stays until the next one, as in Linux's one slot for each use
-//   gather a cluster     map all its frames in a row -> copy -> unmap, as UVM's pager_map
+//   hand it a cluster    map all its frames in a row, as UVM's pager_map; they stay mapped until the next transfer
 //
 // Where a frame is comes from the page tables, so a map that maps wrongly corrupts programs. What has no address (an inverted table can
 // be short of entries: kernel-map.ts) is reached physically, with translation off, as the machines with such tables do; it is counted.
 // Without this class a machine has plain `Ram`, and nothing here costs it anything.
 
-import { PAGE_SHIFT, PAGE_SIZE, type Pfn, pageOf, pfn } from '../../base/index.ts';
+import { PAGE_SIZE, type Pfn, pageOf, pfn } from '../../base/index.ts';
 import { Ram, ZERO_RUN_FRAMES } from '../../machine/index.ts';
 import type { KernelMap } from './kernel-map.ts';
 
 /** RAM behind a kernel map. Until one is attached it is plain RAM: the map boots on it. */
 export class MappedRam extends Ram {
   #map: KernelMap | undefined;
-  /** What the last transfer left mapped, or -1. */
+  /** What the last transfer left mapped, or -1; and how many pages of it. */
   #transfer = -1;
+  #transferPages = 0;
+  /** The frames of the last run, as the page tables reach them. */
+  readonly #reachedFrames: number[] = [];
   #bypassed = 0;
 
   /** Accesses for which there was no address. */
@@ -49,28 +52,30 @@ export class MappedRam extends Ram {
   }
 
   override frame(frame: Pfn): Uint8Array {
-    this.#leave(this.#transfer);
+    this.#endTransfer();
     this.#transfer = this.#enter(frame);
+    this.#transferPages = 1;
     return super.frame(this.#reached(this.#transfer, frame));
   }
 
-  override gather(frames: ArrayLike<number>, offset: number, count: number, into: Uint8Array): void {
+  override buffers(frames: ArrayLike<number>, offset: number, count: number, into: Uint8Array[]): void {
+    this.#endTransfer();
     const address = this.#map?.mapFrames(frames, offset, count) ?? -1;
     if (address === -1) {
-      for (let i = 0; i < count; i++) this.#gatherOne(pfn(frames[offset + i] as number), into, i);
+      if (this.#map !== undefined) this.#bypassed += count;
+      super.buffers(frames, offset, count, into);
       return;
     }
-    for (let i = 0; i < count; i++) {
-      const start = this.#reached(address + i * PAGE_SIZE, pfn(frames[offset + i] as number)) << PAGE_SHIFT;
-      into.set(this.bytes.subarray(start, start + PAGE_SIZE), i * PAGE_SIZE);
-    }
-    this.#map?.unmap(address, count);
+    this.#transfer = address;
+    this.#transferPages = count;
+    for (let i = 0; i < count; i++) this.#reachedFrames[i] = this.#reached(address + i * PAGE_SIZE, pfn(frames[offset + i] as number));
+    super.buffers(this.#reachedFrames, 0, count, into);
   }
 
-  #gatherOne(frame: Pfn, into: Uint8Array, at: number): void {
-    const address = this.#enter(frame);
-    into.set(super.frame(this.#reached(address, frame)), at * PAGE_SIZE);
-    this.#leave(address);
+  /** Unmaps what the last transfer left mapped. */
+  #endTransfer(): void {
+    if (this.#transfer !== -1) this.#map?.unmap(this.#transfer, this.#transferPages);
+    this.#transfer = -1;
   }
 
   /** Maps a frame. Returns its address, -1 if there is none. */

@@ -41,6 +41,7 @@ import {
   Spaces,
   type SpaceUsage,
   type SwapDeviceReport,
+  type SwapReadAhead,
   SwapSpace,
 } from '../../system/index.ts';
 import { advise, commit, decommit } from './advice.ts';
@@ -75,13 +76,13 @@ export class BsdVm implements MemorySystem<BsdMap> {
   readonly #spaces: Spaces<BsdMapEntry, BsdMap>;
 
   /** @param policy must be one that a kernel can run (`sees: 'bits'`). */
-  constructor(machine: Machine, policy: PolicyKind) {
+  constructor(machine: Machine, policy: PolicyKind, swapReadAhead: SwapReadAhead = 'off') {
     const statistics = new MemoryStatistics();
     const counters = new ShadowCounters();
     const queue = new PageQueue(machine, policy);
     const swap = new SwapSpace(machine.ram, machine.swap);
     const objects = new ObjectTable({ machine, queue, swap, statistics, counters });
-    this.#core = { machine, statistics, counters, queue, swap, objects, maps: new Set() };
+    this.#core = { machine, statistics, counters, queue, swap, objects, swapReadAhead, maps: new Set() };
     this.#daemon = new PageDaemon(this.#core);
     this.#faults = new FaultHandler(this.#core, this.#daemon);
     this.#wiring = new Wiring(this.#core, this.#faults);
@@ -356,8 +357,10 @@ export class BsdVm implements MemorySystem<BsdMap> {
   }
 
   statistics(): MemoryStatistics {
-    this.#core.objects.countSwap();
-    return this.#core.statistics;
+    const { objects, queue, statistics } = this.#core;
+    objects.countSwap();
+    queue.countReadAhead(statistics);
+    return statistics;
   }
 
   /** What shadow chains and the object cache did. */

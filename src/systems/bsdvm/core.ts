@@ -1,6 +1,6 @@
 // What every part of the BSD VM stands on: the machine's floors, the policy, the counters. Built once by `BsdVm`, passed to each part.
 
-import type { Machine, MemoryStatistics, PageQueue, SwapSpace } from '../../system/index.ts';
+import type { Machine, MemoryStatistics, PageQueue, SwapReadAhead, SwapSpace } from '../../system/index.ts';
 import type { ShadowCounters } from './counters.ts';
 import type { ObjectTable } from './object-table.ts';
 import type { BsdMap } from './vm-map.ts';
@@ -13,6 +13,7 @@ export interface BsdCore {
   readonly queue: PageQueue;
   readonly swap: SwapSpace;
   readonly objects: ObjectTable;
+  readonly swapReadAhead: SwapReadAhead;
   /** All living spaces. */
   readonly maps: Set<BsdMap>;
 }

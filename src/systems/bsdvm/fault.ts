@@ -26,6 +26,7 @@ import type { BsdMapEntry } from './map-entry.ts';
 import { GET_ABSENT, GET_IO_ERROR, GET_NO_MEMORY } from './object-table.ts';
 import type { PageDaemon } from './page-daemon.ts';
 import { growDown } from './stack-growth.ts';
+import { SwapIn } from './swap-in.ts';
 import type { BsdMap } from './vm-map.ts';
 import type { VmObject } from './vm-object.ts';
 import { moveWires } from './wired-pages.ts';
@@ -44,6 +45,7 @@ export class FaultHandler {
   readonly #core: BsdCore;
   readonly #daemon: PageDaemon;
   readonly #pmaps: PhysicalMap;
+  readonly #swapIn: SwapIn;
   #map!: BsdMap;
   #entry!: BsdMapEntry;
   #top!: VmObject;
@@ -59,6 +61,7 @@ export class FaultHandler {
     this.#core = core;
     this.#daemon = daemon;
     this.#pmaps = core.machine.pmaps;
+    this.#swapIn = new SwapIn(core);
   }
 
   /** Resolves the fault of `access` on `page`. */
@@ -116,10 +119,11 @@ export class FaultHandler {
 
   /** Looks for the page from the top of the chain down. */
   #walk(top: VmObject, topIndex: number): Step {
-    const { objects } = this.#core;
+    const { objects, swapReadAhead } = this.#core;
     let object = top;
     let index = topIndex;
     for (;;) {
+      if (swapReadAhead !== 'off' && object.pages.get(index) === 0 && object.isOnSwap(index)) this.#readAhead(object, index);
       const frame = objects.get(object, index);
       if (frame === GET_NO_MEMORY) return RESTART;
       if (frame === GET_IO_ERROR) return FaultOutcome.ioError;
@@ -132,6 +136,10 @@ export class FaultHandler {
       index += object.shadowOffset;
       object = object.shadow;
     }
+  }
+
+  #readAhead(object: VmObject, index: number): void {
+    if (this.#swapIn.bringIn(this.#map, this.#entry, this.#page, object, index)) this.#kind = 'swapIn';
   }
 
   #found(object: VmObject, frame: Pfn): Step {
