@@ -6,7 +6,10 @@
 //   image         trap to return: the first load from a page of a program's image
 //   copyOnWrite   trap to return: the first store to a page that a forked child shares
 //   swap          trap to return: a store to a page in swap, where a changed page must go out to make room
-//   fileIo        the same bytes as swap moves, by plain system calls of node:fs
+//   swapIn        trap to return: a load from a page in swap, where an unchanged page gives up its frame
+//   swapOut       reclaiming changed pages, nothing else
+//   fileIo        the same bytes as swap moves, by plain system calls of node:fs: through one buffer, which stays in the processor's cache, and
+//                 through as much memory as the swap test has of RAM
 //   onePage       map one page, store to it, unmap it
 //   fork          fork of a process all of whose pages are touched and writable; the same and the exit of the child, which does
 //                 nothing; the same and the parent's first store while the child lives
@@ -253,34 +256,57 @@ function swapSlots(pages: number): number {
   return 2 * pages;
 }
 
-/** Nanoseconds per page that comes in; for each of them another one goes out. */
+/** Frames of the swap test. */
+function swapFrames(pages: number): number {
+  return Math.ceil(pages / OVERCOMMIT);
+}
+
+/** Nanoseconds per page that comes in while another goes out, that comes in alone, that goes out alone. */
 function swap(pages: number, repeats: number, device: BlockDevice, design: Design = {}) {
-  const arena = makeArena(Math.ceil(pages / OVERCOMMIT), device, design);
+  const arena = makeArena(swapFrames(pages), device, design);
+  const pagesIn = ({ system }: Arena): number => system.statistics().swapPagesIn;
   mapPages(arena, pages);
+  return leastOf(repeats, () => {
+    // Whatever the last round left: every page in memory is changed, and the first ones are in swap.
+    trapEach(arena, pages, 1);
+    const both = counted(arena, pages, pagesIn, () => trapEach(arena, pages, 1));
+    // Once round, and no page that is in memory is changed any more.
+    trapEach(arena, pages, 0);
+    return {
+      swap: both,
+      swapIn: counted(arena, pages, pagesIn, () => trapEach(arena, pages, 0)),
+      swapOut: swapOut(arena, pages),
+    };
+  });
+}
+
+/** Changes as many pages as RAM holds, and takes half of them away. */
+function swapOut(arena: Arena, pages: number): number {
+  const count = Math.floor(swapFrames(pages) / 2);
   trapEach(arena, pages, 1);
-  return leastOf(repeats, () => ({
-    swap: counted(
-      arena,
-      pages,
-      ({ system }) => system.statistics().swapPagesIn,
-      () => trapEach(arena, pages, 1),
-    ),
-  }));
+  const { system } = arena;
+  const before = system.statistics().swapPagesOut;
+  const start = performance.now();
+  system.reclaim(count);
+  const cost = (performance.now() - start) * 1e6;
+  return cost / (system.statistics().swapPagesOut - before);
 }
 
 /** Writes and reads a file of `pages` pages through the host's cache, with the sizes that swap uses. */
 function fileIo(pages: number, repeats: number) {
   const folder = mkdtempSync(join(tmpdir(), 'quire-bench-'));
   const file = openSync(join(folder, 'file'), 'w+');
+  const buffer = randomBytes(CLUSTER_BYTES);
+  const memory = randomBytes(swapFrames(pages) * PAGE_SIZE);
+  const write = (from: Uint8Array, at: number, size: number, position: number): number => writeSync(file, from, at, size, position);
+  const read = (into: Uint8Array, at: number, size: number, position: number): number => readSync(file, into, at, size, position);
   try {
     return leastOf(repeats, () => ({
-      writeClusters: timePerPage(pages, () =>
-        eachTransfer(pages, CLUSTER_BYTES, (buffer, at) => writeSync(file, buffer, 0, buffer.length, at)),
-      ),
-      readClusters: timePerPage(pages, () =>
-        eachTransfer(pages, CLUSTER_BYTES, (buffer, at) => readSync(file, buffer, 0, buffer.length, at)),
-      ),
-      readPages: timePerPage(pages, () => eachTransfer(pages, PAGE_SIZE, (buffer, at) => readSync(file, buffer, 0, buffer.length, at))),
+      writeClusters: eachTransfer(pages, CLUSTER_BYTES, buffer, write),
+      readClusters: eachTransfer(pages, CLUSTER_BYTES, buffer, read),
+      readPages: eachTransfer(pages, PAGE_SIZE, buffer, read),
+      writeMemory: eachTransfer(pages, CLUSTER_BYTES, memory, write),
+      readMemory: eachTransfer(pages, CLUSTER_BYTES, memory, read),
     }));
   } finally {
     closeSync(file);
@@ -288,11 +314,28 @@ function fileIo(pages: number, repeats: number) {
   }
 }
 
-function eachTransfer(pages: number, sizeBytes: number, transfer: (buffer: Uint8Array, position: number) => number): void {
-  const buffer = new Uint8Array(sizeBytes);
-  // Random bytes: a file system may compress zeros away.
-  new Random(1).fill(buffer);
-  for (let position = 0; position + sizeBytes <= pages * PAGE_SIZE; position += sizeBytes) transfer(buffer, position);
+/** Random bytes: a file system may compress zeros away. */
+function randomBytes(sizeBytes: number): Uint8Array {
+  const bytes = new Uint8Array(sizeBytes);
+  new Random(1).fill(bytes);
+  return bytes;
+}
+
+/** Moves `pages` pages in pieces of `sizeBytes`, through `memory` from its start to its end, again and again. Returns nanoseconds per page. */
+function eachTransfer(
+  pages: number,
+  sizeBytes: number,
+  memory: Uint8Array,
+  transfer: (memory: Uint8Array, at: number, sizeBytes: number, position: number) => void,
+): number {
+  return timePerPage(pages, () => {
+    let at = 0;
+    for (let position = 0; position + sizeBytes <= pages * PAGE_SIZE; position += sizeBytes) {
+      transfer(memory, at, sizeBytes, position);
+      at += sizeBytes;
+      if (at + sizeBytes > memory.length) at = 0;
+    }
+  });
 }
 
 function mapPages({ system, process }: Arena, pages: number, backing: object = {}): void {

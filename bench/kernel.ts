@@ -86,8 +86,12 @@ export function measureKernel(settings: KernelSettings, laboratory: Pick<Laborat
         quire = merge(quire, renamed(laboratory.cost({ what: 'fork', pages: count, repeats: FORK_REPEATS * repeats }), ofSize));
         compare('fork', count, FORK_REPEATS * repeats, ofSize);
       }
-      quire = merge(quire, { swapMemory: cost('swapMemory', SWAP_SHARE)['swap'] as number });
-      quire = merge(quire, { swapFile: cost('swapFile', SWAP_SHARE)['swap'] as number });
+      for (const what of ['swapMemory', 'swapFile'] as const) {
+        quire = merge(
+          quire,
+          renamed(cost(what, SWAP_SHARE), (name) => `${what}${name.slice('swap'.length)}`),
+        );
+      }
       fileIo = merge(fileIo, cost('fileIo', SWAP_SHARE));
       for (const map of kernelMapChoices) {
         tell(`kernel map ${map}`);
@@ -126,7 +130,6 @@ const forks: readonly (readonly [name: string, title: string])[] = [
 export function kernelTables({ quire, linux, fileIo, maps, linuxAbsence }: KernelResult): Table[] {
   const ratio = (name: string): string => share(quire[name], linux[name]);
   const forkSizes = Object.keys(quire).flatMap((name) => /^fork(\d+)$/.exec(name)?.[1] ?? []);
-  const plain = (fileIo['writeClusters'] ?? 0) + (fileIo['readPages'] ?? 0);
   return [
     {
       title: 'Kernel operations',
@@ -154,19 +157,39 @@ export function kernelTables({ quire, linux, fileIo, maps, linuxAbsence }: Kerne
     {
       title: 'Swap',
       about:
-        'Nanoseconds per page that comes in while another goes out, the page fault included; lower is better. Beside it, the same bytes by ' +
-        'plain system calls: written in runs of 64 KiB, read page by page.',
-      headings: ['operation', 'ns per page', 'of plain file I/O'],
-      rows: [
-        ['swap on a memory device', whole(quire['swapMemory']), share(quire['swapMemory'], plain)],
-        ['swap on a file', whole(quire['swapFile']), share(quire['swapFile'], plain)],
-        ['plain: write 64 KiB, read 4 KiB', whole(plain), share(plain, plain)],
-        ['plain: write 64 KiB, read 64 KiB', whole((fileIo['writeClusters'] ?? 0) + (fileIo['readClusters'] ?? 0)), ''],
-      ],
+        'Nanoseconds per page, the page faults included; lower is better. Beside it, the same bytes by plain sequential system calls of 64 KiB ' +
+        'through one buffer, and the share of that rate which swap reaches; then the share of the rate of plain calls that go through as much memory.',
+      headings: ['operation', 'ns per page', 'plain, one buffer', 'share', 'plain, memory', 'share'],
+      rows: swapRows(quire, fileIo),
       notes: [],
     },
     ...(maps === undefined ? [] : [mapTable(maps)]),
   ];
+}
+
+const swapRowsOf: readonly (readonly [name: string, title: string, transfers: readonly ('read' | 'write')[]])[] = [
+  ['swapFile', 'file: a page in, another out', ['read', 'write']],
+  ['swapFileIn', 'file: a page in', ['read']],
+  ['swapFileOut', 'file: a page out', ['write']],
+  ['swapMemory', 'memory device: a page in, another out', ['read', 'write']],
+  ['swapMemoryIn', 'memory device: a page in', ['read']],
+  ['swapMemoryOut', 'memory device: a page out', ['write']],
+];
+
+function swapRows(quire: Numbers, fileIo: Numbers): string[][] {
+  const sum = (transfers: readonly string[], through: string): number =>
+    transfers.reduce((total, transfer) => total + (fileIo[`${transfer}${through}`] ?? Number.NaN), 0);
+  return swapRowsOf.map(([name, title, transfers]) => {
+    const shares = ['Clusters', 'Memory'].flatMap((through) => {
+      const plain = sum(transfers, through);
+      return [whole(Number.isNaN(plain) ? undefined : plain), percent(plain, quire[name])];
+    });
+    return [title, whole(quire[name]), ...shares];
+  });
+}
+
+function percent(part: number, of: number | undefined): string {
+  return of === undefined || Number.isNaN(part) ? '-' : `${((100 * part) / of).toFixed(0)} %`;
 }
 
 function mapTable(maps: Readonly<Record<string, Numbers>>): Table {

@@ -77,12 +77,27 @@ describe('worked out by hand', () => {
   test('runs follow each other along the device, then go round', () => {
     const slots = new SwapSlots(50);
     expect([slots.allocateRun(16), slots.allocateRun(16), slots.allocateRun(16)]).toEqual([0, 16, 32]);
-    slots.free(0, 16);
+    slots.free(0, 8);
+    slots.free(9, 7);
+    slots.markBad(9);
     expect(slots.allocateRun(2)).toBe(48);
     expect(slots.allocateRun(8)).toBe(0);
-    slots.free(16, 16);
-    expect(slots.allocateRun(24)).toBe(8);
+    expect(slots.allocateRun(6)).toBe(10);
     expect(slots.allocateRun(1)).toBe(-1);
+  });
+
+  test('what was freed last, slot after slot, is given again first, and the search then goes on where it was', () => {
+    const slots = new SwapSlots(64);
+    expect([slots.allocateRun(16), slots.allocateRun(16)]).toEqual([0, 16]);
+    for (let slot = 4; slot < 16; slot++) slots.free(slot, 1);
+    expect([slots.allocateUpTo(8), slots.runLength]).toEqual([4, 8]);
+    // Four are left of it, and they are too few.
+    expect(slots.allocateUpTo(8)).toBe(32);
+    expect(slots.allocateUpTo(4)).toBe(12);
+    slots.free(20, 1);
+    slots.free(19, 1);
+    expect([slots.allocateRun(1), slots.allocateRun(1)]).toEqual([19, 40]);
+    slots.check();
   });
 
   test('a run may begin before the rover and end after it', () => {

@@ -3,6 +3,8 @@
 //   taken  one bit per slot, 1 = given or bad     [ 1110 0001 0000 ... ]
 //   bad    one bit per slot, 1 = never give again [ 0000 0001 0000 ... ]
 //   rover  where the next search begins: after the last slot given, so that page-outs run on along the device
+//   freed  the run that the last calls of free made, one behind the other: it is given again before anything is searched. Changed pages that
+//          go out in the order in which they came in go to where they were, which the host's cache still has, and a device's used part stays small
 //
 // A page-out writes a cluster of pages at once and so wants contiguous slots; when the free space is in pieces it takes
 // the longest piece (`allocateUpTo`) rather than none.
@@ -28,6 +30,8 @@ export class SwapSlots {
   readonly #taken: Uint32Array;
   readonly #bad: Uint32Array;
   #rover = 0;
+  #freedFirst = 0;
+  #freedEnd = 0;
   #used = 0;
   #badCount = 0;
   #runLength = 0;
@@ -80,6 +84,8 @@ export class SwapSlots {
       if (!this.#isUsed(slot)) throw new KernelPanic('SS3', `slot ${slot} of the run ${first}+${count} is not used`);
     }
     this.#assign(first, count, 'free');
+    if (first !== this.#freedEnd) this.#freedFirst = first;
+    this.#freedEnd = first + count;
     this.#used -= count;
     if (this.#longest < this.total) this.#longest = Math.max(this.#longest, this.#freeLengthAround(first));
   }
@@ -124,6 +130,7 @@ export class SwapSlots {
     if (count < 1) throw new KernelPanic('SS3', `a run of ${count} slots`);
     const wanted = Math.min(count, this.#longest);
     if (wanted < least) return -1;
+    if (this.#freedEnd - this.#freedFirst >= count && this.#freeLength(this.#freedFirst, count) === count) return this.#giveFreed(count);
     let best = -1;
     let bestLength = 0;
     // A run never wraps round the device's end: from the rover to the end, then from the start to the rover.
@@ -149,6 +156,15 @@ export class SwapSlots {
     this.#used += count;
     this.#rover = first + count === this.total ? 0 : first + count;
     this.#runLength = count;
+    return first;
+  }
+
+  /** The search goes on where it was. */
+  #giveFreed(count: number): number {
+    const rover = this.#rover;
+    const first = this.#give(this.#freedFirst, count);
+    this.#rover = rover;
+    this.#freedFirst += count;
     return first;
   }
 
