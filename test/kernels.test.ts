@@ -201,15 +201,22 @@ describe('a failure in the middle of a run', () => {
 
   const withPlan = (what: 'reads' | 'writes', plan: FailurePlan): BlockDevice => new FaultyDevice(new MemoryDevice(4096), { [what]: plan });
 
-  it('of the k-th read of swap kills or does no harm', () => {
-    const counting = new FailurePlan();
-    judge(program.run({ ...settings, swap: withPlan('reads', counting) }));
-    for (const k of sampled(counting.requests)) {
-      const plan = new FailurePlan(k);
-      expect(judge(program.run({ ...settings, swap: withPlan('reads', plan) }), FaultOutcome.ioError)).toBe('killed');
-      expect(plan.failures).toBe(1);
-    }
-  });
+  it.each(['off', 'adaptive'] as const)(
+    'of the k-th read of swap kills, or does no harm to pages read ahead: read-ahead %s',
+    (swapReadAhead) => {
+      const counting = new FailurePlan();
+      judge(program.run({ ...settings, swapReadAhead, swap: withPlan('reads', counting) }));
+      const ends = { unharmed: 0, killed: 0 };
+      for (const k of sampled(counting.requests)) {
+        const plan = new FailurePlan(k);
+        ends[judge(program.run({ ...settings, swapReadAhead, swap: withPlan('reads', plan) }), FaultOutcome.ioError)]++;
+        expect(plan.failures).toBe(1);
+      }
+      expect(ends.killed).toBeGreaterThan(0);
+      // The page that is missing is then read alone.
+      expect(ends.unharmed > 0).toBe(swapReadAhead === 'adaptive');
+    },
+  );
 
   it('of the k-th write of swap does no harm: the page stays and is written later', () => {
     const counting = new FailurePlan();

@@ -3,7 +3,7 @@
 import { type EventReader, type FailurePlan, MIB, PAGE_SIZE } from '../../src/base/index.ts';
 import { type BlockDevice, type DeviceCounters, MemoryDevice, type MemoryRange } from '../../src/machine/index.ts';
 import type { LargePageCounts, LargePages } from '../../src/pmap/index.ts';
-import type { MemoryStatistics } from '../../src/system/index.ts';
+import type { MemoryStatistics, SwapReadAhead } from '../../src/system/index.ts';
 import { buildMachine, frameAllocatorNames, policyNames } from '../../src/systems/index.ts';
 import { Program, type ProgramCode, type ProgramExit, type prepareCode, type WasiOptions } from '../../src/wasm/index.ts';
 
@@ -25,6 +25,8 @@ export interface MachineSettings {
   readonly kernelHeap?: string;
   readonly kernelMap?: string;
   readonly system?: string;
+  /** Default: the system's own. */
+  readonly swapReadAhead?: SwapReadAhead;
   readonly seed?: number;
   readonly frameFailures?: FailurePlan;
   readonly events?: EventReader;
@@ -63,6 +65,7 @@ export function runMapped({ module, name, wasi, prepare }: Job, settings: Machin
     ...(settings.ranges !== undefined && { ranges: settings.ranges }),
     ...(settings.kernelHeap !== undefined && { kernelHeap: settings.kernelHeap }),
     ...(settings.kernelMap !== undefined && { kernelMap: settings.kernelMap }),
+    ...(settings.swapReadAhead !== undefined && { swapReadAhead: settings.swapReadAhead }),
     liveSpaces: 1,
     seed: settings.seed ?? 1,
     ...(swap !== undefined && { swap }),
