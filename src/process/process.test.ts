@@ -173,6 +173,8 @@ describe('trap', () => {
     const reads = new FailurePlan(0);
     const { process, map, system } = make({ swap: new FaultyDevice(new MemoryDevice(64), { reads }) });
     map(BASE, 20);
+    // A read of more than this page would be tried again.
+    system.advise(process.space as VmMap, BASE, 20 * PAGE_SIZE, 'random');
     process.fill(BASE, 1, 20 * PAGE_SIZE);
     system.reclaim(128);
     expect(faultOf(() => process.trap(BASE, 1, 0)).outcome).toBe(FaultOutcome.ioError);
