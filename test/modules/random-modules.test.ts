@@ -20,6 +20,7 @@ const settings = (system: string): fc.Arbitrary<Setting> =>
     ramBytes: fc.constantFrom(...RAM_SIZES),
     stackRuns: fc.constantFrom('on', 'on', 'on', 'off'),
     theft: fc.constantFrom(...thefts),
+    comes: fc.constantFrom('when called', 'at traps'),
     inlining: fc.constantFrom('everywhere', 'everywhere', 'loops', 'nowhere'),
     firstCalls: fc.constantFrom('told', 'untold'),
     seed: fc.nat(1000),
@@ -87,6 +88,86 @@ const program = (order: ProgramSketch['order'], functions: readonly FunctionSket
   ...{ order, stackTop, pages: 2, mostPages: 4, fuel: 30, functions, calls: [{ at: 0, operands: [] }] },
 });
 
+/** Where there is data, for `point`. */
+const dataOf = (order: ProgramSketch['order']): readonly [page: number, delta: number] => (order === 'stack first' ? [0, 16] : [59, 1040]);
+
+const groupCases = (order: ProgramSketch['order']): readonly (readonly [string, ProgramSketch])[] => [
+  [
+    'pages are stolen between the accesses of a group',
+    program(order, [
+      framed(0, [
+        point(1, -8),
+        put(0, 1),
+        steal,
+        gather(0),
+        put(1, 2),
+        steal,
+        update(0),
+        update(2),
+        steal,
+        gather(1),
+        gather(2),
+        put(2, 9),
+      ]),
+    ]),
+  ],
+  [
+    'stores to pages of the image, and to pages that came back from swap, which were read before',
+    program(order, [
+      framed(0, [
+        point(...dataOf(order)),
+        gather(0),
+        put(0, 1),
+        gather(1),
+        put(1, 2),
+        steal,
+        gather(0),
+        put(2, 3),
+        steal,
+        gather(2),
+        update(1),
+      ]),
+    ]),
+  ],
+  [
+    'a group ends outside of memory, after stores that are done',
+    program(order, [framed(0, [point(57, -12), gather(0), put(1, 2), put(0, 3), update(2), put(3, 4), put(4, 5)])]),
+  ],
+  [
+    'a group begins outside of memory, and the rest is never done',
+    program(order, [framed(0, [point(57, -12), put(2, 1), put(4, 2), put(0, 3)])]),
+  ],
+  [
+    'the pointer of a group moves on in a loop, over edges of pages, and back',
+    program(order, [
+      framed(0, [
+        point(1, -40),
+        {
+          do: 'loop',
+          times: 6,
+          body: [put(0, 1), update(2), { do: 'bump', pointer: 0, by: 20 }, gather(0), update(1), steal, put(1, 7)],
+        },
+        { do: 'bump', pointer: 0, by: -4096 },
+        gather(0),
+        update(0),
+      ]),
+    ]),
+  ],
+  [
+    'what is stored in a group in one arm only',
+    program(order, [
+      framed(0, [
+        point(1, 0),
+        gather(0),
+        { do: 'if', condition: { op: 'load', access: member(1) }, body: [put(0, 1)], otherwise: [gather(2), steal] },
+        put(0, 5),
+        { do: 'block', body: [gather(3), { do: 'branch', depth: 0, condition: constant(1) }, put(3, 7)] },
+        gather(3),
+      ]),
+    ]),
+  ],
+];
+
 const cases: readonly (readonly [string, ProgramSketch])[] = [
   // Its frame pointer is near 2^32 then, while the frame's upper end is in the window: the access is one beyond the space, not a trap of the engine's.
   ['a frame larger than the margin reaches below address 0', program('data first', [framed(2064, [load(1040), store(1040, 7), again])])],
@@ -114,68 +195,6 @@ const cases: readonly (readonly [string, ProgramSketch])[] = [
     second(program('data first', [framed(1200, [store(1100, 1), store(1108, 2), store(700, 3, -64)]), callFrom('floor', 8, 0)], 9000)),
   ],
   [
-    'pages are stolen between the accesses of a group',
-    program('data first', [
-      framed(0, [
-        point(1, -8),
-        put(0, 1),
-        steal,
-        gather(0),
-        put(1, 2),
-        steal,
-        update(0),
-        update(2),
-        steal,
-        gather(1),
-        gather(2),
-        put(2, 9),
-      ]),
-    ]),
-  ],
-  [
-    'stores to pages of the image, and to pages that came back from swap, which were read before',
-    program('data first', [
-      framed(0, [point(59, 1040), gather(0), put(0, 1), gather(1), put(1, 2), steal, gather(0), put(2, 3), steal, gather(2), update(1)]),
-    ]),
-  ],
-  [
-    'a group ends outside of memory, after stores that are done',
-    program('data first', [framed(0, [point(57, -12), gather(0), put(1, 2), put(0, 3), update(2), put(3, 4), put(4, 5)])]),
-  ],
-  [
-    'a group begins outside of memory, and the rest is never done',
-    program('data first', [framed(0, [point(57, -12), put(2, 1), put(4, 2), put(0, 3)])]),
-  ],
-  [
-    'the pointer of a group moves on in a loop, over edges of pages, and back',
-    program('data first', [
-      framed(0, [
-        point(1, -40),
-        {
-          do: 'loop',
-          times: 6,
-          body: [put(0, 1), update(2), { do: 'bump', pointer: 0, by: 20 }, gather(0), update(1), steal, put(1, 7)],
-        },
-        { do: 'bump', pointer: 0, by: -4096 },
-        gather(0),
-        update(0),
-      ]),
-    ]),
-  ],
-  [
-    'what is stored in a group in one arm only',
-    program('data first', [
-      framed(0, [
-        point(1, 0),
-        gather(0),
-        { do: 'if', condition: { op: 'load', access: member(1) }, body: [put(0, 1)], otherwise: [gather(2), steal] },
-        put(0, 5),
-        { do: 'block', body: [gather(3), { do: 'branch', depth: 0, condition: constant(1) }, put(3, 7)] },
-        gather(3),
-      ]),
-    ]),
-  ],
-  [
     'frames that are left as by longjmp, and used',
     program('stack first', [
       framed(64, [store(8, 1), store(60, 2), { do: 'loop', times: 5, body: [unwound, store(12, 3), load(8)] }, again, load(60)]),
@@ -184,12 +203,23 @@ const cases: readonly (readonly [string, ProgramSketch])[] = [
   ],
 ];
 
+const visits = [
+  ['nothing', 'at traps'],
+  ['any', 'at traps'],
+  ['all', 'when called'],
+  ['copies', 'when called'],
+] as const;
+
 describe.each(systemNames)('programs that were found, on %s', (system) => {
   const machines = new Machines();
-  it.each(cases)('%s', (_, sketch) => {
+  it.each([
+    ...cases,
+    ...groupCases('data first'),
+    ...groupCases('stack first').map(([name, sketch]) => [`${name}, with page 0 unmapped`, sketch] as const),
+  ])('%s', (_, sketch) => {
     for (const ramBytes of RAM_SIZES) {
-      for (const theft of ['nothing', 'all', 'copies', 'any'] as const) {
-        const setting: Setting = { system, ramBytes, theft, stackRuns: 'on', inlining: 'everywhere', firstCalls: 'told', seed: 1 };
+      for (const [theft, comes] of visits) {
+        const setting: Setting = { system, ramBytes, theft, comes, stackRuns: 'on', inlining: 'everywhere', firstCalls: 'told', seed: 1 };
         const verdict = compareRuns(machines, sketch, setting);
         expect(verdict.difference, JSON.stringify(setting)).toBeUndefined();
       }

@@ -167,10 +167,16 @@ type Grammar = {
   readonly inGroup: Access;
   readonly member: Statement;
   readonly members: readonly Statement[];
+  readonly inner: readonly Statement[];
 };
 
+/** Values that take no access and no branch. */
+const plainValue: fc.Arbitrary<Expression> = fc.oneof(
+  fc.record({ op: fc.constant('constant' as const), value: numbers }),
+  fc.record({ op: fc.constant('local' as const), at: small }),
+);
 const hotPage = fc.oneof({ weight: 3, arbitrary: fc.nat(2) }, { weight: 2, arbitrary: fc.nat(60) });
-const pointer = fc.nat(2);
+const pointer = fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(2) });
 const groupOffset = fc.oneof({ weight: 4, arbitrary: fc.nat(9) }, { weight: 1, arbitrary: fc.nat(GROUP_OFFSETS.length - 1) });
 const inGroup = fc.record({
   in: fc.constant('group' as const),
@@ -179,7 +185,7 @@ const inGroup = fc.record({
   offset: groupOffset,
 });
 
-const { expression, statement } = fc.letrec<Grammar>((tie) => {
+const { expression, statement, members } = fc.letrec<Grammar>((tie) => {
   const value = tie('expression');
   const weighted = <T>(...entries: readonly (readonly [number, fc.Arbitrary<T>])[]): fc.Arbitrary<T> =>
     fc.oneof({ depthSize: 'small', withCrossShrink: true, maxDepth: 6 }, ...entries.map(([weight, arbitrary]) => ({ weight, arbitrary })));
@@ -258,7 +264,9 @@ const { expression, statement } = fc.letrec<Grammar>((tie) => {
       [6, fc.record({ do: fc.constantFrom('set' as const, 'set' as const, 'set' as const, 'set global' as const), at: small, value })],
       [4, fc.record({ do: fc.constant('drop' as const), value })],
       [2, fc.record({ do: fc.constant('steal' as const) })],
-      [8, fc.record({ do: fc.constant('group' as const), body: tie('members') })],
+      [4, fc.record({ do: fc.constant('group' as const), body: tie('members') })],
+      // From its second turn on, a group finds its pages.
+      [6, fc.record({ do: fc.constant('loop' as const), times: fc.integer({ min: 2, max: 4 }), body: tie('members') })],
       [2, fc.record({ do: fc.constant('gather' as const), access: tie('access') })],
       [2, fc.record({ do: fc.constant('update' as const), access: tie('access'), value })],
       [1, fc.record({ do: fc.constant('point' as const), pointer, to: tie('place') })],
@@ -288,24 +296,30 @@ const { expression, statement } = fc.letrec<Grammar>((tie) => {
     ),
     body: fc.array(tie('statement'), { maxLength: 6, depthIdentifier: 'body' }),
     inGroup: fc.record({
-      kind: fc.nat(99),
+      // Most are of those that are inlined, the scalar ones.
+      kind: fc.oneof({ weight: 8, arbitrary: fc.nat(8) }, { weight: 1, arbitrary: fc.nat(99) }),
       place: inGroup,
       offset: fc.constant(0),
-      unaligned: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(4) }),
+      unaligned: fc.oneof({ weight: 9, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(4) }),
     }),
     member: weighted<Statement>(
-      [12, fc.record({ do: fc.constant('store' as const), access: tie('inGroup'), value })],
-      [12, fc.record({ do: fc.constant('gather' as const), access: tie('inGroup') })],
-      [8, fc.record({ do: fc.constant('update' as const), access: tie('inGroup'), value })],
-      [2, fc.record({ do: fc.constant('bump' as const), pointer, by: fc.constantFrom(1, 4, 8, -8, 64, 4096, -4096) })],
+      [16, fc.record({ do: fc.constant('store' as const), access: tie('inGroup'), value: plainValue })],
+      [16, fc.record({ do: fc.constant('gather' as const), access: tie('inGroup') })],
+      [10, fc.record({ do: fc.constant('update' as const), access: tie('inGroup'), value: plainValue })],
+      [3, fc.record({ do: fc.constant('bump' as const), pointer, by: fc.constantFrom(1, 4, 4, 8, -8, 12, 64, 4096, -4096) })],
       [1, fc.record({ do: fc.constant('point too' as const), pointer, to: pointer })],
-      [2, fc.record({ do: fc.constant('steal' as const) })],
-      [2, fc.record({ do: fc.constant('if' as const), condition: value, body: tie('members'), otherwise: tie('members') })],
-      [2, fc.record({ do: fc.constant('loop' as const), times: fc.integer({ min: 1, max: 4 }), body: tie('members') })],
-      [1, fc.record({ do: fc.constant('block' as const), body: tie('members') })],
+      [3, fc.record({ do: fc.constant('steal' as const) })],
+      [
+        3,
+        fc.record({ do: fc.constant('if' as const), condition: fc.oneof(plainValue, value), body: tie('inner'), otherwise: tie('inner') }),
+      ],
+      [3, fc.record({ do: fc.constant('loop' as const), times: fc.integer({ min: 1, max: 4 }), body: tie('inner') })],
+      [1, fc.record({ do: fc.constant('block' as const), body: tie('inner') })],
+      [1, fc.record({ do: fc.constant('group' as const), body: tie('members') })],
       [1, fc.record({ do: fc.constant('branch' as const), depth: small, condition: value })],
-      [3, tie('statement')],
+      [1, tie('statement')],
     ),
+    inner: fc.array(tie('member'), { minLength: 1, maxLength: 4, depthIdentifier: 'body' }),
     members: fc
       .tuple(
         fc.record({
@@ -317,7 +331,7 @@ const { expression, statement } = fc.letrec<Grammar>((tie) => {
               arbitrary: fc.record({
                 in: fc.constant('edge' as const),
                 page: hotPage,
-                delta: fc.oneof(fc.integer({ min: -70, max: 16 }), fc.integer({ min: 0, max: 4000 })),
+                delta: fc.oneof(fc.integer({ min: -70, max: 16 }), fc.integer({ min: -14, max: -1 }), fc.integer({ min: 0, max: 4000 })),
               }),
             },
             { weight: 1, arbitrary: tie('place') },
@@ -340,7 +354,7 @@ const frame = fc.record({
 });
 
 const anyPrograms: fc.Arbitrary<ProgramSketch> = fc.record({
-  order: fc.constantFrom('stack first', 'data first'),
+  order: fc.constantFrom('stack first', 'stack first', 'data first'),
   stackTop: fc.oneof(
     fc.constantFrom(8192, 12_304, 20_480, 65_536, 65_536),
     fc.integer({ min: 600, max: 4096 }).map((n) => n * 16),
@@ -416,8 +430,15 @@ const edgePrograms: fc.Arbitrary<ProgramSketch> = fc
     return { ...program, stackTop, functions, calls: [{ at: 1, operands: [] }, ...program.calls] };
   });
 
+/** The same, but that the first function is groups in loops and little else, which find their pages from the second turn on. */
+const groupPrograms: fc.Arbitrary<ProgramSketch> = fc
+  .record({ program: anyPrograms, groups: fc.array(members, { minLength: 1, maxLength: 4 }) })
+  .map(({ program, groups }) => {
+    const [first, ...others] = program.functions as [FunctionSketch, ...FunctionSketch[]];
+    const body = groups.map((group): Statement => ({ do: 'loop', times: 3, body: group }));
+    const called = { ...first, body, value: { op: 'constant', value: 1 } } as const;
+    return { ...program, fuel: 100, functions: [called, ...others], calls: [{ at: 0, operands: [3, 2, 1] }, ...program.calls] };
+  });
+
 /** Random programs. */
-export const programs: fc.Arbitrary<ProgramSketch> = fc.oneof(
-  { weight: 1, arbitrary: anyPrograms },
-  { weight: 1, arbitrary: edgePrograms },
-);
+export const programs: fc.Arbitrary<ProgramSketch> = fc.oneof(anyPrograms, edgePrograms, groupPrograms);
