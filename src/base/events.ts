@@ -87,7 +87,11 @@ export class EventRing {
 
   /** Records one event. Costs one compare when nobody reads. */
   emit(type: EventType, process: number, a = 0, b = 0, c = 0): void {
-    if (this.#reader === undefined) return;
+    if (this.#reader !== undefined) this.#record(type, process, a, b, c);
+  }
+
+  /** Apart, so that `emit` is short enough to be inlined wherever something may happen. */
+  #record(type: EventType, process: number, a: number, b: number, c: number): void {
     if (this.#used === this.#words.length) this.flush();
     const at = this.#used;
     this.#words[at] = type;

@@ -171,22 +171,34 @@ export class PhysicalMap {
    * @returns false when there is no frame for a page table or no block for the reverse map: then the page is not mapped.
    */
   enter(pmap: Pmap, page: number, frame: Pfn, right: 'read' | 'write', access: Access | undefined): boolean {
-    let entry = this.#mmu.leaf(pmap.root, page);
-    if (entry !== 0 && this.#mmu.hasFlags(entry, PTE_PRESENT)) {
+    const entry = this.#mmu.leaf(pmap.root, page);
+    if (entry !== 0 && !this.#mmu.hasFlags(entry, PTE_PRESENT)) return this.#enterAt(entry, pmap, page, frame, right, access);
+    if (entry !== 0) {
       if (this.#mmu.entryFrame(entry) === frame) return this.#reenter(pmap, page, frame, right, access, entry);
       this.#removeEntry(pmap, page, entry);
-      entry = 0;
     }
-    if (entry === 0 && pmap.largePages > 0) {
+    return this.#enterAnew(pmap, page, frame, right, access);
+  }
+
+  /** Maps a page that has no entry, or none any more. */
+  #enterAnew(pmap: Pmap, page: number, frame: Pfn, right: 'read' | 'write', access: Access | undefined): boolean {
+    if (pmap.largePages > 0) {
       if (this.#reenterLarge(pmap, page, frame, right, access)) return true;
       if (this.#isLarge(pmap, page)) {
         this.#demote(pmap, page);
         return this.enter(pmap, page, frame, right, access);
       }
     }
-    if (entry === 0) entry = this.#ensureLeaf(pmap, page, frame);
-    if (entry === 0 || !this.#reverse.add(frame, pmap.id, page)) {
-      if (entry !== 0) this.#mmu.releaseLeaf(entry);
+    const entry = this.#ensureLeaf(pmap, page, frame);
+    if (entry !== 0) return this.#enterAt(entry, pmap, page, frame, right, access);
+    this.#mayHaveEmptyTables = true;
+    return false;
+  }
+
+  /** Maps a page by its entry, which is not present. */
+  #enterAt(entry: number, pmap: Pmap, page: number, frame: Pfn, right: 'read' | 'write', access: Access | undefined): boolean {
+    if (!this.#reverse.add(frame, pmap.id, page)) {
+      this.#mmu.releaseLeaf(entry);
       this.#mayHaveEmptyTables = true;
       return false;
     }

@@ -102,7 +102,11 @@ export class Process {
     const first = address >>> PAGE_SHIFT;
     const last = end >>> PAGE_SHIFT;
     this.#ensure(first, access, address, size);
-    if (last === first) return;
+    if (last !== first) this.#ensureBoth(first, last, access, address, size);
+  }
+
+  /** The access is over two pages, the first of which was mapped: makes both valid at once. */
+  #ensureBoth(first: number, last: number, access: 0 | 1, address: number, size: number): void {
     for (let tries = 0; ; tries++) {
       this.#ensure(last, access, address, size);
       if (this.#isValid(first, access)) return;

@@ -306,7 +306,10 @@ export class FaultHandler {
   /** Case 2: no anon. */
   #lowerLayer(): Step {
     const object = this.#entry.object;
-    if (object === undefined) return this.#case2BZero();
+    return object === undefined ? this.#case2BZero() : this.#objectPage(object);
+  }
+
+  #objectPage(object: UvmObject): Step {
     if (object.pager.kind === 'device') return this.#case2A(this.#core.objects.deviceFrame(object, this.#entry.indexOf(this.#page)));
     if (object.slots !== undefined && this.#swapIn.isSwapped(this.#entry, this.#page)) {
       const step = this.#swapPageIn(0);
