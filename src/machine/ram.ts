@@ -11,6 +11,7 @@
 // Cost: zero 0.1 us, copy 0.2 us per frame in cache. The built-in fill and copyWithin run at the speed of memset and memmove
 // whatever the element type (Node 20: Uint8Array, Uint32Array, Float64Array, BigUint64Array within noise of each other);
 // `set` from a subarray adds 15 % for the view it makes, and a Float64Array loop takes twice as long.
+// Elsewhere: four frames zeroed at once (zero-run.ts).
 
 import { invariant, PAGE_SHIFT, PAGE_SIZE, type Pfn } from '../base/index.ts';
 import { makeZeroRun, ZERO_RUN_FRAMES, type ZeroRun } from './zero-run.ts';
