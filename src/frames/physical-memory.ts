@@ -101,7 +101,7 @@ export class PhysicalMemory {
     this.allocator = parts.allocator;
     this.#failure = parts.failure;
     this.#reservations = parts.reservations;
-    this.#zeroesAlong = parts.keepsRecords === undefined;
+    this.#zeroesAlong = parts.keepsRecords === undefined && parts.ram.zeroesRuns;
     this.#firstSpared = parts.firstSpared ?? this.table.count;
     this.#nextSpared = this.#firstSpared;
     for (let frame = 0; frame < this.table.count; frame++) this.#count(this.table.kind(frame as Pfn), 1);

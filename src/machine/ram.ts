@@ -24,6 +24,8 @@ export class Ram {
   readonly bytes: Uint8Array;
   /** RAM as 32-bit words. */
   readonly words: Uint32Array;
+  /** Whether `zeroRun` may be called. */
+  readonly zeroesRuns: boolean = true;
   readonly #zeroRun: ZeroRun | undefined;
 
   /**

@@ -6,11 +6,11 @@ import { type KernelMap, kernelMapKinds, MappedRam } from './index.ts';
 
 const FRAMES = 256;
 
-function make(name: string, format: PageTableFormat) {
-  const ram = new MappedRam(new ArrayBuffer(FRAMES * PAGE_SIZE), FRAMES);
+function make(name: string, format: PageTableFormat, frames = FRAMES) {
+  const ram = new MappedRam(new ArrayBuffer(frames * PAGE_SIZE), frames);
   const memory = bootPhysicalMemory({ ram, allocator: bitmapAllocator });
   const mmu = makeMmu(ram, format, (count) => memory.allocateRun(count, FrameKind.pageTable));
-  const map = mmu && kernelMapKinds.find((kind) => kind.name === name)?.make({ mmu, memory, frames: FRAMES });
+  const map = mmu && kernelMapKinds.find((kind) => kind.name === name)?.make({ mmu, memory, frames });
   if (map === undefined || map === 'ENOMEM') throw new Error('no frames for the kernel map');
   ram.attach(map);
   return { ram, memory, map };
@@ -19,17 +19,14 @@ function make(name: string, format: PageTableFormat) {
 const names = kernelMapKinds.map(({ name }) => name);
 
 describe.each(names)('RAM behind the kernel map %s', (name) => {
-  it('zeroes a run of frames where the map says they are', () => {
-    const { ram, memory, map } = make(name, i386);
-    const first = memory.allocateRun(6, FrameKind.anon, { alignment: 4 }) as Pfn;
-    ram.bytes.fill(9, first * PAGE_SIZE, (first + 6) * PAGE_SIZE);
-    const before = map.statistics().maps;
-    ram.zeroRun(pfn(first + 1));
-    const sums = [0, 1, 2, 3, 4, 5].map((k) =>
-      ram.bytes.subarray((first + k) * PAGE_SIZE, (first + k + 1) * PAGE_SIZE).reduce((a, b) => a + b, 0),
-    );
-    expect(sums).toEqual([9 * PAGE_SIZE, 0, 0, 0, 0, 9 * PAGE_SIZE]);
-    expect(map.statistics().maps - before).toBe(4);
+  it('zeroes frames one after the other, since one of a run could become the page table by which another is reached', () => {
+    const { memory, map } = make(name, i386, 6666);
+    // A page table is first needed for the part of a large page at the end of RAM.
+    for (let frame = memory.allocateZeroed(FrameKind.anon); frame !== -1; frame = memory.allocateZeroed(FrameKind.anon)) {
+      if (frame % 64 === 0) map.check();
+    }
+    map.check();
+    memory.check();
   });
 
   it.each([i386, amd64, mips, inverted].map((format) => [format.name, format] as const))('on %s does what plain RAM does', (_, format) => {

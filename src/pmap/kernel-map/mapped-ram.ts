@@ -10,11 +10,13 @@
 // Without this class a machine has plain `Ram`, and nothing here costs it anything.
 
 import { PAGE_SIZE, type Pfn, pageOf, pfn } from '../../base/index.ts';
-import { Ram, ZERO_RUN_FRAMES } from '../../machine/index.ts';
+import { Ram } from '../../machine/index.ts';
 import type { KernelMap } from './kernel-map.ts';
 
 /** RAM behind a kernel map. Until one is attached it is plain RAM: the map boots on it. */
 export class MappedRam extends Ram {
+  /** To map a frame may take another for a page table, which could be a free one of the run. */
+  override readonly zeroesRuns = false;
   #map: KernelMap | undefined;
   /** What the last transfer left mapped, or -1; and how many pages of it. */
   #transfer = -1;
@@ -37,10 +39,6 @@ export class MappedRam extends Ram {
     const address = this.#enter(frame);
     super.zero(this.#reached(address, frame));
     this.#leave(address);
-  }
-
-  override zeroRun(first: Pfn): void {
-    for (let frame = first; frame < first + ZERO_RUN_FRAMES; frame++) this.zero(frame);
   }
 
   override copy(from: Pfn, to: Pfn): void {
