@@ -8,5 +8,7 @@ export default defineConfig({
     testTimeout: 120_000,
     // A process per worker: a test that sends itself SIGINT must not end the others.
     pool: 'forks',
+    // By itself vitest leaves one core free, which on two is half of what there is.
+    maxWorkers: '100%',
   },
 });
