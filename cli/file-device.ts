@@ -25,7 +25,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MIB, PAGE_SIZE, UsageError } from '../src/base/index.ts';
-import { type BlockDevice, bytesOf, type DeviceCounters, DeviceError, transferPages } from '../src/machine/index.ts';
+import { type BlockDevice, bytesOf, countTransfer, type DeviceCounters, DeviceError, transferPages } from '../src/machine/index.ts';
 import { reasonOf } from './output-file.ts';
 
 /** Bytes that `stat` counts as one block, whatever the file system's own unit (POSIX leaves it open; Linux, macOS: 512). */
@@ -87,47 +87,23 @@ export class FileDevice implements BlockDevice {
   }
 
   read(page: number, into: Uint8Array): void {
-    transferPages(this, 'read', page, into.length);
-    const file = this.#opened('read', page);
-    this.#transfer('read', page, into.length, (at, position) => readSync(file, into, at, into.length - at, position));
-    this.counters.readOperations++;
-    this.counters.bytesRead += into.length;
+    this.#transfer('read', page, into.length, (file, at, position) => readSync(file, into, at, into.length - at, position));
   }
 
   write(page: number, from: Uint8Array): void {
-    transferPages(this, 'write', page, from.length);
-    const file = this.#opened('write', page);
-    this.#transfer('write', page, from.length, (at, position) => writeSync(file, from, at, from.length - at, position));
-    this.counters.writeOperations++;
-    this.counters.bytesWritten += from.length;
+    this.#transfer('write', page, from.length, (file, at, position) => writeSync(file, from, at, from.length - at, position));
   }
 
   readv(page: number, buffers: readonly Uint8Array[]): void {
-    const only = buffers[0];
-    if (buffers.length === 1 && only !== undefined) {
-      this.read(page, only);
-      return;
-    }
-    const sizeBytes = bytesOf(buffers);
-    transferPages(this, 'read', page, sizeBytes);
-    const file = this.#opened('read', page);
-    this.#transfer('read', page, sizeBytes, (at, position) => readvSync(file, buffersFrom(buffers, at), position));
-    this.counters.readOperations++;
-    this.counters.bytesRead += sizeBytes;
+    const [only] = buffers;
+    if (buffers.length === 1 && only !== undefined) this.read(page, only);
+    else this.#transfer('read', page, bytesOf(buffers), (file, at, position) => readvSync(file, buffersFrom(buffers, at), position));
   }
 
   writev(page: number, buffers: readonly Uint8Array[]): void {
-    const only = buffers[0];
-    if (buffers.length === 1 && only !== undefined) {
-      this.write(page, only);
-      return;
-    }
-    const sizeBytes = bytesOf(buffers);
-    transferPages(this, 'write', page, sizeBytes);
-    const file = this.#opened('write', page);
-    this.#transfer('write', page, sizeBytes, (at, position) => writevSync(file, buffersFrom(buffers, at), position));
-    this.counters.writeOperations++;
-    this.counters.bytesWritten += sizeBytes;
+    const [only] = buffers;
+    if (buffers.length === 1 && only !== undefined) this.write(page, only);
+    else this.#transfer('write', page, bytesOf(buffers), (file, at, position) => writevSync(file, buffersFrom(buffers, at), position));
   }
 
   sync(): void {
@@ -150,18 +126,26 @@ export class FileDevice implements BlockDevice {
     return this.#file;
   }
 
-  /** Repeats `step`, which moves bytes from `at` of the transfer on and returns how many it did, until all are moved. */
-  #transfer(operation: 'read' | 'write', page: number, sizeBytes: number, step: (at: number, position: number) => number): void {
+  /** Transfers so many bytes: repeats `step`, which moves bytes from `at` of them on and returns how many it did, until all are moved. */
+  #transfer(
+    operation: 'read' | 'write',
+    page: number,
+    sizeBytes: number,
+    step: (file: number, at: number, position: number) => number,
+  ): void {
+    transferPages(this, operation, page, sizeBytes);
+    const file = this.#opened(operation, page);
     for (let at = 0; at < sizeBytes; ) {
       let moved: number;
       try {
-        moved = step(at, page * PAGE_SIZE + at);
+        moved = step(file, at, page * PAGE_SIZE + at);
       } catch (error) {
         throw new DeviceError(operation, page, `${reasonOf(error)} (${this.name})`);
       }
       if (moved === 0) throw new DeviceError(operation, page, `${this.name} ends early: something else has cut it short`);
       at += moved;
     }
+    countTransfer(this.counters, operation, sizeBytes);
   }
 }
 

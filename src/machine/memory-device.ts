@@ -3,7 +3,7 @@
 
 import { PAGE_SIZE } from '../base/index.ts';
 import type { BlockDevice, DeviceCounters } from './block-device.ts';
-import { bytesOf, transferPages } from './transfer.ts';
+import { bytesOf, countTransfer, transferPages } from './transfer.ts';
 
 /** 256 KiB: four times the largest cluster that the pager writes, small against any useful swap. */
 const CHUNK_BYTES = 64 * PAGE_SIZE;
@@ -23,38 +23,36 @@ export class MemoryDevice implements BlockDevice {
   read(page: number, into: Uint8Array): void {
     transferPages(this, 'read', page, into.length);
     this.#fetch(page, into);
-    this.#count('read', into.length);
+    countTransfer(this.counters, 'read', into.length);
   }
 
   write(page: number, from: Uint8Array): void {
     transferPages(this, 'write', page, from.length);
     this.#store(page, from);
-    this.#count('write', from.length);
+    countTransfer(this.counters, 'write', from.length);
   }
 
   readv(page: number, buffers: readonly Uint8Array[]): void {
-    const sizeBytes = bytesOf(buffers);
-    transferPages(this, 'read', page, sizeBytes);
-    let at = page;
-    for (const buffer of buffers) {
-      this.#fetch(at, buffer);
-      at += buffer.length / PAGE_SIZE;
-    }
-    this.#count('read', sizeBytes);
+    this.#transfer('read', page, buffers);
   }
 
   writev(page: number, buffers: readonly Uint8Array[]): void {
-    const sizeBytes = bytesOf(buffers);
-    transferPages(this, 'write', page, sizeBytes);
-    let at = page;
-    for (const buffer of buffers) {
-      this.#store(at, buffer);
-      at += buffer.length / PAGE_SIZE;
-    }
-    this.#count('write', sizeBytes);
+    this.#transfer('write', page, buffers);
   }
 
   sync(): void {}
+
+  #transfer(operation: 'read' | 'write', page: number, buffers: readonly Uint8Array[]): void {
+    const sizeBytes = bytesOf(buffers);
+    transferPages(this, operation, page, sizeBytes);
+    let at = page;
+    for (const buffer of buffers) {
+      if (operation === 'read') this.#fetch(at, buffer);
+      else this.#store(at, buffer);
+      at += buffer.length / PAGE_SIZE;
+    }
+    countTransfer(this.counters, operation, sizeBytes);
+  }
 
   #fetch(page: number, into: Uint8Array): void {
     this.#eachPart(page, into.length, (chunk, start, end, at) => {
@@ -68,16 +66,6 @@ export class MemoryDevice implements BlockDevice {
     this.#eachPart(page, from.length, (chunk, start, end, at) => {
       this.#ensureChunk(chunk).set(from.subarray(at, at + end - start), start);
     });
-  }
-
-  #count(operation: 'read' | 'write', sizeBytes: number): void {
-    if (operation === 'read') {
-      this.counters.readOperations++;
-      this.counters.bytesRead += sizeBytes;
-    } else {
-      this.counters.writeOperations++;
-      this.counters.bytesWritten += sizeBytes;
-    }
   }
 
   #ensureChunk(chunk: number): Uint8Array {

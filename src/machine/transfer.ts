@@ -4,7 +4,7 @@
 //   BD2  a transfer lies within the device, or it fails with `DeviceError` before anything moved
 
 import { invariant, PAGE_SIZE } from '../base/index.ts';
-import { type BlockDevice, DeviceError } from './block-device.ts';
+import { type BlockDevice, type DeviceCounters, DeviceError } from './block-device.ts';
 
 /** Returns the length in pages of a transfer of `sizeBytes` from `page`. Panics (BD1) or throws `DeviceError` (BD2). */
 export function transferPages(device: BlockDevice, operation: 'read' | 'write', page: number, sizeBytes: number): number {
@@ -24,4 +24,15 @@ export function bytesOf(buffers: readonly Uint8Array[]): number {
     sizeBytes += length;
   }
   return sizeBytes;
+}
+
+/** Counts one operation that moved so many bytes. */
+export function countTransfer(counters: DeviceCounters, operation: 'read' | 'write', sizeBytes: number): void {
+  if (operation === 'read') {
+    counters.readOperations++;
+    counters.bytesRead += sizeBytes;
+  } else {
+    counters.writeOperations++;
+    counters.bytesWritten += sizeBytes;
+  }
 }
